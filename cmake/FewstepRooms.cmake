@@ -1,0 +1,40 @@
+# A room is a folder of sources that becomes one static library, fewstep_<room>.
+
+# fewstep_room(<room> [EXCLUDE file...] [PUBLIC lib...] [PRIVATE lib...])
+function(fewstep_room room)
+  cmake_parse_arguments(arg "" "" "EXCLUDE;PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${room}/*.cc")
+  foreach(file IN LISTS arg_EXCLUDE)
+    list(REMOVE_ITEM sources "${CMAKE_SOURCE_DIR}/${room}/${file}")
+  endforeach()
+  add_library(fewstep_${room} STATIC ${sources})
+  fewstep_settings(fewstep_${room})
+  target_include_directories(fewstep_${room} INTERFACE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(fewstep_${room} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  if(TARGET LibTorch::LibTorch)
+    if(room STREQUAL "agents")
+      target_precompile_headers(fewstep_agents PRIVATE agents/torch.h)
+    else()
+      target_precompile_headers(fewstep_${room} REUSE_FROM fewstep_agents)
+    endif()
+  endif()
+endfunction()
+
+# fewstep_embed(<room> file...): makes each file's text available as a C++ string_view,
+# declared in "embedded/<file name>.h", so that the program needs no data directory.
+function(fewstep_embed room)
+  foreach(file IN LISTS ARGN)
+    get_filename_component(name "${file}" NAME)
+    string(MAKE_C_IDENTIFIER "${name}" symbol)
+    set(header "${CMAKE_BINARY_DIR}/embedded/${name}.h")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    file(READ "${CMAKE_SOURCE_DIR}/${file}" text)
+    file(CONFIGURE OUTPUT "${header}" @ONLY CONTENT
+"#pragma once
+#include <string_view>
+namespace fewstep::embedded {
+inline constexpr std::string_view @symbol@ = R\"fewstep(@text@)fewstep\";
+}  // namespace fewstep::embedded
+")
+  endforeach()
+endfunction()

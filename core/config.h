@@ -1,0 +1,89 @@
+// Configuration. An options struct lists its fields once, in Visit(); reading from TOML, writing,
+// describing and the errors all come from that list:
+//
+//   struct InnerOptions {
+//     int64_t steps = 1;
+//     void Visit(FieldVisitor& v) {
+//       v.Field("steps", steps, {.help = "Gradient steps.", .unit = "steps", .min = 0, .max = 100});
+//     }
+//   };
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fewstep {
+
+struct FieldInfo {
+  std::string help;  // one sentence
+  std::string unit;  // "steps", "s", ""
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
+  std::vector<std::string> choices;  // strings only: the allowed values
+};
+
+class FieldVisitor {
+ public:
+  virtual ~FieldVisitor() = default;
+  virtual void Field(std::string_view key, bool& value, const FieldInfo& info) = 0;
+  virtual void Field(std::string_view key, int64_t& value, const FieldInfo& info) = 0;
+  virtual void Field(std::string_view key, double& value, const FieldInfo& info) = 0;
+  virtual void Field(std::string_view key, std::string& value, const FieldInfo& info) = 0;
+  virtual void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) = 0;
+};
+
+// Anything with Visit(FieldVisitor&), passed by reference.
+class Options {
+ public:
+  virtual ~Options() = default;
+  virtual void Visit(FieldVisitor& visitor) = 0;
+};
+
+// A parsed recipe: TOML tables with the file and line of every key. Immutable but for Set.
+class Config {
+ public:
+  Config();
+  ~Config();
+  Config(Config&&) noexcept;
+  Config& operator=(Config&&) noexcept;
+
+  // Throws Error(kUsage) with file and line when the text is not TOML.
+  static Config ParseFile(const std::string& path);
+  static Config ParseText(std::string_view text, const std::string& name);
+
+  // Applies one "table.key=value". The value is TOML; a bare word is taken as a string.
+  // Throws Error(kUsage) when it has no '=' or an empty key.
+  void Set(std::string_view assignment);
+
+  // Reads table `name` ([name] in the file) into `options`; fields without a key keep their value.
+  // Throws Error(kUsage) for an unknown key (with the nearest known one), a wrong type or a value
+  // out of range, naming file, line and key. `ignored` keys of the table belong to someone else.
+  void Read(std::string_view name, Options& options, const std::vector<std::string>& ignored = {}) const;
+
+  // The string at [table] key, or `fallback`. Throws Error(kUsage) when it is not a string.
+  std::string String(std::string_view table, std::string_view key, std::string_view fallback) const;
+
+  bool Has(std::string_view table, std::string_view key) const;
+
+  // Throws Error(kUsage) when there is a table or a top-level key that is not in `known`.
+  void CheckTables(const std::vector<std::string>& known) const;
+
+ private:
+  struct Document;
+  std::unique_ptr<Document> document_;
+};
+
+// "[name]\nkey = value\n..." with every field; doubles round-trip.
+std::string WriteToml(std::string_view table, Options& options);
+
+// One field as shown by `fewstep describe`.
+struct FieldDescription {
+  std::string key, type, value, unit, range, help;
+};
+std::vector<FieldDescription> DescribeFields(Options& options);
+
+}  // namespace fewstep

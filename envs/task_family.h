@@ -1,0 +1,202 @@
+// Task families: distributions p(T) over tasks, and the simulations that run them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config.h"
+#include "core/registry.h"
+#include "core/rng.h"
+
+typedef struct mjModel_ mjModel;
+typedef struct mjData_ mjData;
+
+namespace fewstep {
+
+// One draw from p(T): values in the order of FamilySpec::parameters.
+struct Task {
+  std::string family;
+  std::vector<double> values;
+  bool operator==(const Task&) const = default;
+};
+
+// Where tasks come from. Train and test tasks are drawn from separate random streams; a family with
+// finitely many tasks has the same ones in both and says so (FamilySpec::finite).
+enum class Split { kTrain, kTest, kOod };
+std::string_view ToString(Split split);
+Split ParseSplit(std::string_view name);  // throws Error(kUsage)
+
+enum class ActionKind { kContinuous, kDiscrete };
+
+struct ParameterSpec {
+  std::string name;             // "velocity"
+  std::string unit;             // "m/s"
+  double low = 0, high = 0;     // what a task may hold, both ends included
+  std::vector<double> choices;  // finitely many values, or empty
+  std::string law;              // the published distribution: "U(0, 3)"
+};
+
+// The published definition of a family. Everything here but `summary` enters the hash.
+struct FamilySpec {
+  std::string name;         // "half-cheetah-vel@promp": what, and whose definition
+  std::string summary;      // one sentence
+  std::string source;       // publication and code that define it
+  std::string model;        // physics: model, time step, frame skip, integrator
+  std::string reset;        // initial-state law
+  std::string reward;       // the formula
+  std::string termination;  // when an episode ends before the horizon
+  std::string action;       // how the policy's output becomes the control
+  std::vector<std::string> observation;  // layout, one line a block
+  std::string splits;       // what train, test and ood hold
+  int observation_size = 0;
+  int action_size = 0;      // numbers a step (continuous) or number of choices (discrete)
+  ActionKind action_kind = ActionKind::kContinuous;
+  double action_low = -1, action_high = 1;  // range in which the policy's output is not clipped
+  int horizon = 0;          // control steps after which an episode is truncated
+  double control_dt = 0;    // seconds a control step; 0 without physics
+  bool finite = false;      // finitely many tasks: trained on and evaluated on the same ones
+  std::vector<ParameterSpec> parameters;
+  std::vector<std::string> metrics;         // names of the extra values of a step
+  std::vector<std::string> state;           // names of the numbers of a settable state
+};
+
+// 16 hexadecimal digits over every field of the definition but `summary`, and `model_text` (the
+// compiled-in MJCF, or ""): results with different hashes are not comparable.
+std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text);
+
+// "velocity=1.25" with 17 significant digits where needed.
+std::string ToString(const FamilySpec& spec, const Task& task);
+// From "velocity=1.25" items. Throws Error(kUsage) on an unknown, missing or repeated parameter or a
+// value outside its range.
+Task ParseTask(const FamilySpec& spec, std::span<const std::string> assignments);
+
+// A task made ready to simulate: validated, and for MuJoCo families the task's own mjModel.
+// Immutable; shared by any number of threads.
+class PreparedTask {
+ public:
+  explicit PreparedTask(Task task) : task_(std::move(task)) {}
+  virtual ~PreparedTask() = default;
+  const Task& task() const { return task_; }
+
+ private:
+  Task task_;
+};
+
+// Chooses actions inside EpisodeRunner::Run. `step` counts from 0 in the episode. `action` has
+// action_size numbers, or one (the index of the choice) for discrete actions.
+using ActFunction = void (*)(void* context, const float* observation, int step, float* action) noexcept;
+
+// Where an episode is written. Rows past the episode's length are left as they are.
+struct EpisodeBuffers {
+  float* observations = nullptr;       // [H, O] before each action
+  float* actions = nullptr;            // [H, A] (A = 1 when discrete)
+  float* rewards = nullptr;            // [H]
+  float* final_observation = nullptr;  // [O] after the last action; may be null
+  double* metric_sums = nullptr;       // [M] sums over the episode; may be null
+};
+
+struct EpisodeResult {
+  int length = 0;          // control steps taken, at most the horizon
+  bool terminated = false;  // ended in a terminal state; false at the horizon
+  bool diverged = false;    // the simulation became non-finite; the bad step is not recorded
+};
+
+// Runs whole episodes of any prepared task of its family. Owned by one thread at a time.
+class EpisodeRunner {
+ public:
+  virtual ~EpisodeRunner() = default;
+  // All randomness of the episode (reset, dynamics) comes from `stream`. Never throws after the
+  // arguments are checked: a diverged simulation ends its episode.
+  virtual EpisodeResult Run(const PreparedTask& task, const Rng& stream, ActFunction act,
+                            void* context, const EpisodeBuffers& out) = 0;
+};
+
+// What one lockstep Step gives, for B simulations. Sized by VectorEnv::MakeStepBatch; Step then
+// allocates nothing.
+struct StepBatch {
+  std::vector<float> observations;      // [B, O] after the step
+  std::vector<double> observations64;   // [B, O] the same, before rounding
+  std::vector<double> rewards;          // [B]
+  std::vector<uint8_t> terminated;      // [B] reached a terminal state
+  std::vector<uint8_t> truncated;       // [B] reached the horizon
+  std::vector<uint8_t> diverged;        // [B] became non-finite: reward 0, observation unchanged
+  std::vector<double> metrics;          // [B, M]
+};
+
+// A simulation's physics, for viewer and recorder; null without physics. Valid until the next call
+// on the environment.
+struct PhysicsView {
+  const mjModel* model = nullptr;
+  const mjData* data = nullptr;
+};
+
+// B simulations, each with its own task, stepped in lockstep on a pool of threads. The same calls
+// give the same bits at any number of threads. One caller at a time.
+class VectorEnv {
+ public:
+  virtual ~VectorEnv() = default;
+  virtual int num_envs() const = 0;
+  virtual const FamilySpec& spec() const = 0;
+
+  // One task a simulation. Throws Error(kUsage) on a task of another family or out of range. Every
+  // simulation must be reset afterwards.
+  virtual void SetTasks(std::span<const Task> tasks) = 0;
+
+  // Starts a new episode in simulations `ids` (sorted, unique); simulation i draws all randomness of
+  // the episode from rng.Fork("env", i). Writes ids.size() rows of observations.
+  virtual void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) = 0;
+
+  // Advances every simulation by one control step; actions are [B, A] (A = 1 when discrete). A
+  // simulation whose episode has ended stays where it is, with reward 0 and its flags repeated.
+  virtual void Step(std::span<const double> actions, StepBatch& out) = 0;
+
+  // State of one simulation, in the order of FamilySpec::state. SetState starts an episode there
+  // (after Reset) and refreshes its observation.
+  virtual void GetState(int env, std::span<double> state) = 0;
+  virtual void SetState(int env, std::span<const double> state) = 0;
+  // The present observation of one simulation, unrounded: [O].
+  virtual void Observe(int env, std::span<double> observation) = 0;
+
+  virtual PhysicsView physics(int env) = 0;
+
+  StepBatch MakeStepBatch() const;
+};
+
+// p(T). Immutable and safe to share between threads.
+class TaskFamily {
+ public:
+  virtual ~TaskFamily() = default;
+
+  virtual const FamilySpec& spec() const = 0;
+  virtual const std::string& hash() const = 0;  // DefinitionHash
+
+  // n tasks. Train and test draw from rng.Fork(ToString(split)); a finite family draws train tasks
+  // with the published probabilities and enumerates test tasks in turn. Throws Error(kUsage) when
+  // the family has no such split.
+  virtual std::vector<Task> Sample(Split split, int n, const Rng& rng) const = 0;
+
+  // Throws Error(kUsage) on a task of another family, a wrong number of values or one out of range.
+  virtual std::shared_ptr<const PreparedTask> Prepare(const Task& task) const = 0;
+
+  virtual std::unique_ptr<EpisodeRunner> MakeEpisodeRunner() const = 0;
+  virtual std::unique_ptr<VectorEnv> MakeVectorEnv(int num_envs, int num_threads) const = 0;
+};
+
+// [family] of a recipe, beside `name`.
+struct FamilyOptions : Options {
+  int64_t horizon = 0;
+  void Visit(FieldVisitor& visitor) override;
+};
+
+using FamilyFactory = std::unique_ptr<TaskFamily> (*)(const FamilyOptions& options);
+using FamilyRegistry = Registry<FamilyFactory>;
+
+// Every family that is compiled in; one line an entry (envs/builtin_families.cc).
+void RegisterBuiltins(FamilyRegistry& registry);
+FamilyRegistry BuiltinFamilies();
+
+}  // namespace fewstep
