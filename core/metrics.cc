@@ -1,4 +1,4 @@
-#include "experiments/metrics.h"
+#include "core/metrics.h"
 
 #include <algorithm>
 #include <cerrno>
