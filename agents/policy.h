@@ -29,7 +29,7 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
-  const std::shared_ptr<const ParameterLayout>& layout() const { return layout_; }
+  std::shared_ptr<const ParameterLayout> layout() const { return layout_; }
 
   // One freshly initialised row, [1, P] float32.
   virtual Parameters InitialParameters(const Rng& rng) const = 0;

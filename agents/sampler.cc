@@ -1,5 +1,6 @@
 #include "agents/sampler.h"
 
+#include <chrono>
 #include <numeric>
 
 #include "core/error.h"
@@ -83,6 +84,7 @@ Sampler::~Sampler() = default;
 Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
                           std::span<const Task> tasks, const CollectOptions& options,
                           const Rng& rng) {
+  const auto start = std::chrono::steady_clock::now();
   const torch::NoGradGuard no_grad;
   const int64_t num_tasks = static_cast<int64_t>(tasks.size());
   FEWSTEP_CHECK(parameters.num_tasks() == num_tasks || parameters.num_tasks() == 1,
@@ -102,6 +104,7 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
   } else {
     CollectLockstep(policy, all, tasks, options, rng, out);
   }
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return out;
 }
 

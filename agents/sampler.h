@@ -54,6 +54,7 @@ class Sampler {
 
   const TaskFamily& family() const { return family_; }
   torch::Device device() const { return device_; }
+  double seconds() const { return seconds_; }  // spent in Collect so far, wall clock
 
   // `parameters` [T, P] with one row a task, or [1, P] for all. Episode e of task t draws everything
   // from rng.Fork("env", t * E + e) and, for actions, rng.Fork("act", t * E + e).
@@ -72,6 +73,7 @@ class Sampler {
   WorkerPool& pool_;
   SamplingPlan plan_;
   torch::Device device_;
+  double seconds_ = 0;
   std::vector<std::unique_ptr<EpisodeRunner>> runners_;  // one a worker, made on first use
   std::unique_ptr<VectorEnv> env_;                       // of the last lockstep size
 };

@@ -19,11 +19,11 @@
 namespace fewstep {
 
 struct FieldInfo {
-  std::string help;  // one sentence
-  std::string unit;  // "steps", "s", ""
+  std::string help = {};  // one sentence
+  std::string unit = {};  // "steps", "s", ""
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  std::vector<std::string> choices;  // strings only: the allowed values
+  std::vector<std::string> choices = {};  // strings only: the allowed values
 };
 
 class FieldVisitor {

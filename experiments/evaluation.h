@@ -1,0 +1,48 @@
+// The evaluator: one protocol for every kind of agent. Held-out tasks are drawn, and the agent
+// adapts to each of them unit by unit from episodes that it acts itself. The episodes that a unit
+// of adaptation learns from are also the ones on which what came before is judged: they were
+// sampled after it, so nothing is judged on what it learned from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agents/sampler.h"
+#include "core/metrics.h"
+#include "experiments/statistics.h"
+#include "meta/meta_agent.h"
+
+namespace fewstep {
+
+struct EvaluationOptions {
+  Split split = Split::kTest;
+  int tasks = 40;
+  int units = 3;
+  int episodes = 0;  // for each task and unit; 0: as many as the agent's unit of adaptation has
+  bool deterministic = false;
+  uint64_t seed = 0;  // of tasks, episodes and bootstrap
+};
+
+// Performance after 0, 1, ..., U units of adaptation.
+struct AdaptationCurve {
+  std::string family, family_hash, agent, unit;
+  bool finite = false;  // the family has finitely many tasks: these were trained on
+  EvaluationOptions options;
+  std::vector<Task> tasks;
+  std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
+  std::vector<Interval> mean;                // [U + 1], 95 % bootstrap intervals over tasks
+  std::vector<Metrics> metrics;              // [U + 1], means over tasks of the family's metrics
+  std::vector<int64_t> adaptation_episodes;  // [U + 1] for each task, used up to here
+  int64_t steps = 0;
+  int64_t diverged = 0;
+};
+
+AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
+                         const EvaluationOptions& options);
+
+// What is shown and saved.
+std::string CurveTable(const AdaptationCurve& curve, bool markdown);
+std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
+std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);
+
+}  // namespace fewstep

@@ -1,0 +1,17 @@
+// SIGINT and SIGTERM as a flag that the training loop looks at between iterations.
+#pragma once
+
+namespace fewstep {
+
+// While one lives, the first signal is remembered and the second one ends the program at once.
+class SignalGuard {
+ public:
+  SignalGuard();
+  ~SignalGuard();
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+  int received() const;  // the signal's number, or 0
+};
+
+}  // namespace fewstep

@@ -1,0 +1,225 @@
+#include "experiments/trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "agents/device.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/build_info.h"
+#include "experiments/progress.h"
+#include "experiments/signals.h"
+
+namespace fewstep {
+namespace {
+
+double Seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string BuildJson(const Workbench& bench, const TrainOptions& options) {
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : BuildFacts()) json[name] = value;
+  json["family"] = bench.family->spec().name;
+  json["family_hash"] = bench.family->hash();
+  json["threads"] = bench.pool.num_threads();
+  json["device"] = bench.device.str();
+  json["command"] = options.command_line;
+  return json.dump(2) + "\n";
+}
+
+// "return_K" of the largest K: after all units of adaptation.
+double ReturnAfter(const Metrics& metrics) {
+  double value = std::nan("");
+  for (int unit = 0; metrics.Has(fmt::format("return_{}", unit)); ++unit) {
+    value = metrics.Get(fmt::format("return_{}", unit));
+  }
+  return value;
+}
+
+// Columns that an evaluation adds to an iteration's metrics.
+void AddEvaluation(const AdaptationCurve& curve, Metrics& metrics) {
+  for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
+    metrics.Add(fmt::format("evaluation_return_{}", unit), curve.mean[unit].point);
+  }
+}
+
+std::vector<std::string> Columns(const Metrics& first, const RunConfig& config) {
+  std::vector<std::string> columns;
+  for (const auto& [name, value] : first.entries()) {
+    if (!name.starts_with("evaluation_")) columns.push_back(name);
+  }
+  for (int64_t unit = 0; config.run.evaluation_interval > 0 && unit <= config.run.evaluation_units;
+       ++unit) {
+    columns.push_back(fmt::format("evaluation_return_{}", unit));
+  }
+  return columns;
+}
+
+TensorFile MakeCheckpoint(const Workbench& bench, RunConfig& config,
+                          const std::vector<std::string>& columns) {
+  TensorFile file;
+  bench.agent->Save(file);
+  file.AddText("run.columns", fmt::format("{}", fmt::join(columns, ",")));
+  file.SetMetadata("format", "fewstep checkpoint 1");
+  file.SetMetadata("family_hash", bench.family->hash());
+  file.SetMetadata("agent", config.agent_name);
+  file.SetMetadata("recipe", config.ToToml());
+  for (const auto& [name, value] : BuildFacts()) file.SetMetadata(name, value);
+  return file;
+}
+
+std::vector<std::string> SplitColumns(std::string_view text) {
+  std::vector<std::string> columns;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    columns.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return columns;
+}
+
+// Iterations first+1 .. iterations. `checkpoint` is the one training continues from, or null.
+TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
+                 const TensorFile* checkpoint, int64_t first, const TrainOptions& options) {
+  const RunOptions& run = config.run;
+  const Rng root = Rng(static_cast<uint64_t>(run.seed)).Fork("training");
+  std::vector<std::string> columns;
+  if (checkpoint != nullptr) {
+    columns = SplitColumns(checkpoint->Text("run.columns"));
+    directory.OpenLogs(columns, checkpoint);
+  }
+  const SignalGuard signals;
+  Progress progress(first, run.iterations, {.quiet = options.quiet});
+  TrainResult result{.iteration = first};
+  int64_t steps = 0, saved = first;
+
+  for (int64_t iteration = first + 1; iteration <= run.iterations; ++iteration) {
+    // one iteration of meta-training
+    const double start = Seconds(), sampling_before = bench.sampler.seconds();
+    const Rng rng = root.Fork("iteration", static_cast<uint64_t>(iteration));
+    const std::vector<Task> tasks =
+        bench.family->Sample(Split::kTrain, bench.agent->meta_batch_size(), rng.Fork("tasks"));
+    Metrics metrics = bench.agent->TrainIteration(tasks, bench.sampler, rng);
+    const double seconds = Seconds() - start, sampling = bench.sampler.seconds() - sampling_before;
+
+    // held-out tasks
+    if (run.evaluation_interval > 0 && iteration % run.evaluation_interval == 0) {
+      AddEvaluation(
+          Evaluate(*bench.agent, config.agent_name, bench.sampler, EvaluationOf(config)), metrics);
+    }
+
+    // files
+    if (columns.empty()) {
+      columns = Columns(metrics, config);
+      directory.OpenLogs(columns, nullptr);
+    }
+    const double environment_steps = metrics.GetOr("environment_steps", 0);
+    Metrics timing;
+    timing.Add("seconds", seconds);
+    timing.Add("sampling_seconds", sampling);
+    timing.Add("learning_seconds", seconds - sampling);
+    timing.Add("steps_per_second", environment_steps / seconds);
+    directory.Log(iteration, metrics, timing);
+    result.iteration = iteration;
+    result.signal = signals.received();
+    if (iteration % run.checkpoint_interval == 0 || iteration == run.iterations ||
+        result.signal != 0) {
+      directory.SaveCheckpoint(iteration, MakeCheckpoint(bench, config, columns));
+      saved = iteration;
+    }
+
+    // the person who waits
+    steps += static_cast<int64_t>(environment_steps);
+    progress.Update({.iteration = iteration,
+                     .steps = steps,
+                     .return_before = metrics.GetOr("return_0", std::nan("")),
+                     .return_after = ReturnAfter(metrics)});
+    if (result.signal != 0) {
+      progress.Finish();
+      LogInfo(fmt::format("Interrupted. Iteration {} is saved; continue with: fewstep resume {}",
+                          saved, directory.path()));
+      return result;
+    }
+  }
+  progress.Finish();
+
+  result.evaluation =
+      Evaluate(*bench.agent, config.agent_name, bench.sampler, EvaluationOf(config));
+  result.evaluation_path = directory.SaveEvaluation(
+      result.evaluation, result.iteration, fmt::format("iteration-{:06}", result.iteration));
+  return result;
+}
+
+}  // namespace
+
+Workbench::Workbench(const RunConfig& config)
+    : families(BuiltinFamilies()),
+      agents(BuiltinAgents()),
+      family(families.Get(config.family_name)(config.family)),
+      pool(ResolveThreads(config.run.threads), UseOneTorchThread),
+      device(ParseDevice(config.run.device)),
+      agent((UseOneTorchThread(),
+             agents.Get(config.agent_name)
+                 .make(*config.agent,
+                       {.family = *family,
+                        .pool = pool,
+                        .device = device,
+                        .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")}))),
+      sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {}
+
+uint64_t EvaluationSeed(const RunConfig& config) {
+  return Rng(static_cast<uint64_t>(config.run.seed)).Fork("evaluation").key();
+}
+
+EvaluationOptions EvaluationOf(const RunConfig& config) {
+  return {.split = Split::kTest,
+          .tasks = static_cast<int>(config.run.evaluation_tasks),
+          .units = static_cast<int>(config.run.evaluation_units),
+          .episodes = static_cast<int>(config.run.evaluation_episodes),
+          .seed = EvaluationSeed(config)};
+}
+
+void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config) {
+  const std::string& hash = file.Metadata("family_hash");
+  if (hash != bench.family->hash()) {
+    throw Error(ErrorKind::kData,
+                fmt::format("it was trained on definition {} of {}, this program has {}", hash,
+                            config.family_name, bench.family->hash()),
+                {.file = file.path(),
+                 .remedy = "Results of different definitions are not comparable; use the version "
+                           "of fewstep named in the run's build.json"});
+  }
+  bench.agent->Load(file);
+}
+
+TrainResult Train(RunConfig& config, const TrainOptions& options) {
+  Workbench bench(config);
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  directory.Create(config.ToToml(), BuildJson(bench, options));
+  LogInfo(fmt::format("{}: {} on {} ({}), {} iterations of {} steps, {} threads", directory.path(),
+                      config.agent_name, config.family_name, bench.family->hash(),
+                      config.run.iterations, bench.agent->steps_per_iteration(),
+                      bench.pool.num_threads()));
+  return Loop(bench, config, directory, nullptr, 0, options);
+}
+
+TrainResult Resume(RunConfig& config, const TrainOptions& options) {
+  Workbench bench(config);
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  if (directory.checkpoints().List().empty()) {
+    LogInfo(fmt::format("{}: no checkpoint yet, starting from the beginning", directory.path()));
+    return Loop(bench, config, directory, nullptr, 0, options);
+  }
+  const LoadedCheckpoint checkpoint = directory.checkpoints().LoadNewest();
+  for (const std::string& warning : checkpoint.warnings) LogWarning(warning);
+  LoadAgent(checkpoint.file, bench, config);
+  LogInfo(fmt::format("{}: continuing after iteration {} of {}", directory.path(),
+                      checkpoint.iteration, config.run.iterations));
+  return Loop(bench, config, directory, &checkpoint.file, checkpoint.iteration, options);
+}
+
+}  // namespace fewstep

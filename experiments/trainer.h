@@ -1,0 +1,52 @@
+// The training loop: draws tasks, lets the agent train on them, logs, evaluates, saves.
+#pragma once
+
+#include <string>
+
+#include "experiments/evaluation.h"
+#include "experiments/run_config.h"
+#include "experiments/run_directory.h"
+
+namespace fewstep {
+
+struct TrainOptions {
+  bool quiet = false;
+  std::string command_line;  // for build.json
+};
+
+struct TrainResult {
+  int64_t iteration = 0;      // iterations done
+  int signal = 0;             // the signal that interrupted it, 0 when it finished
+  AdaptationCurve evaluation;  // of the last iteration; empty when interrupted
+  std::string evaluation_path;
+};
+
+// Starts a run in a directory that does not exist yet.
+TrainResult Train(RunConfig& config, const TrainOptions& options);
+
+// Continues the run in config.run_path() from its newest readable checkpoint. The metrics become
+// those of an uninterrupted run, byte for byte on the same machine.
+TrainResult Resume(RunConfig& config, const TrainOptions& options);
+
+// What a recipe names, built.
+struct Workbench {
+  explicit Workbench(const RunConfig& config);
+
+  FamilyRegistry families;
+  AgentRegistry agents;
+  std::unique_ptr<TaskFamily> family;
+  WorkerPool pool;
+  torch::Device device;
+  std::unique_ptr<MetaAgent> agent;
+  Sampler sampler;
+};
+
+// The seed of evaluations of a run: tasks and episodes that training never draws.
+uint64_t EvaluationSeed(const RunConfig& config);
+EvaluationOptions EvaluationOf(const RunConfig& config);
+
+// Loads a checkpoint into an agent; throws Error(kData) when the family's definition or the agent
+// is not the one that saved it.
+void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config);
+
+}  // namespace fewstep
