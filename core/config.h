@@ -23,7 +23,7 @@ struct FieldInfo {
   std::string unit;  // "steps", "s", ""
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  std::vector<std::string> choices;  // strings only: the allowed values
+  std::vector<std::string> choices{};  // strings only: the allowed values
 };
 
 class FieldVisitor {

@@ -21,10 +21,10 @@ enum class ErrorKind {
 };
 
 struct ErrorContext {
-  std::string file;    // path, empty when none
+  std::string file{};    // path, empty when none
   int line = 0;        // 1-based, 0 when unknown
-  std::string key;     // configuration key or tensor name
-  std::string remedy;  // what to do, one sentence
+  std::string key{};     // configuration key or tensor name
+  std::string remedy{};  // what to do, one sentence
 };
 
 // The one exception type of fewstep. what() is the whole message:

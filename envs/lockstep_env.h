@@ -63,7 +63,7 @@ class LockstepEnv : public VectorEnv {
     bool started = false;  // reset since its task was set
     bool ended = false;
     bool truncated = false;
-    StepOutcome outcome;
+    StepOutcome outcome{};
   };
 
   FamilySpec spec_;

@@ -1,0 +1,30 @@
+// Distributions over actions, batched over tasks: what a policy gives for every observation.
+#pragma once
+
+#include "agents/torch.h"
+
+namespace fewstep {
+
+// Either a diagonal Gaussian with a standard deviation that does not depend on the state, or a
+// categorical distribution. Actions are [T, B, A] (Gaussian) or [T, B, 1] indices (categorical).
+struct ActionDistribution {
+  enum class Kind { kGaussian, kCategorical };
+  Kind kind = Kind::kGaussian;
+  torch::Tensor mean;       // [T, B, A] Gaussian
+  torch::Tensor log_std;    // [T, 1, A] Gaussian
+  torch::Tensor log_probs;  // [T, B, A] categorical, normalised
+
+  static ActionDistribution Gaussian(torch::Tensor mean, torch::Tensor log_std);
+  static ActionDistribution Categorical(torch::Tensor logits);  // [T, B, A]
+
+  torch::Tensor LogProb(const torch::Tensor& actions) const;  // [T, B]
+  torch::Tensor Entropy() const;                              // [T, B]
+
+  // KL(this || other), [T, B].
+  torch::Tensor Kl(const ActionDistribution& other) const;
+
+  ActionDistribution Detach() const;
+  ActionDistribution Rows(int64_t begin, int64_t end) const;  // tasks [begin, end)
+};
+
+}  // namespace fewstep

@@ -1,0 +1,208 @@
+#include "agents/advantages.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+
+namespace fewstep {
+
+// The normal equations, accumulated step by step: F is small, so the steps need not be kept.
+struct LinearBaseline::Normal {
+  Eigen::MatrixXd gram;         // [F, F]
+  Eigen::VectorXd moments;      // [F]
+  Eigen::VectorXd coefficients;  // [F]
+  mutable Eigen::VectorXd features;
+
+  void Features(std::span<const float> observation, int step) const {
+    const auto size = static_cast<Eigen::Index>(observation.size());
+    for (Eigen::Index i = 0; i < size; ++i) {
+      const double value = std::clamp(double{observation[static_cast<size_t>(i)]}, -10.0, 10.0);
+      features[i] = value;
+      features[size + i] = value * value;
+    }
+    const double time = step / 100.0;
+    features.tail<4>() << time, time * time, time * time * time, 1.0;
+  }
+};
+
+LinearBaseline::LinearBaseline(int observation_size) : normal_(std::make_unique<Normal>()) {
+  const Eigen::Index size = 2 * observation_size + 4;
+  normal_->gram = Eigen::MatrixXd::Zero(size, size);
+  normal_->moments = Eigen::VectorXd::Zero(size);
+  normal_->coefficients = Eigen::VectorXd::Zero(size);
+  normal_->features = Eigen::VectorXd::Zero(size);
+}
+
+LinearBaseline::~LinearBaseline() = default;
+
+void LinearBaseline::Append(std::span<const float> observation, int step, double target) {
+  normal_->Features(observation, step);
+  normal_->gram.selfadjointView<Eigen::Lower>().rankUpdate(normal_->features);
+  normal_->moments += target * normal_->features;
+}
+
+void LinearBaseline::Fit(double ridge) {
+  for (int attempt = 0; attempt < 5; ++attempt, ridge *= 10) {
+    Eigen::MatrixXd regularised = normal_->gram.selfadjointView<Eigen::Lower>();
+    regularised.diagonal().array() += ridge;
+    normal_->coefficients = regularised.ldlt().solve(normal_->moments);
+    if (normal_->coefficients.allFinite()) return;
+  }
+  normal_->coefficients.setZero();
+}
+
+double LinearBaseline::Predict(std::span<const float> observation, int step) const {
+  normal_->Features(observation, step);
+  return normal_->features.dot(normal_->coefficients);
+}
+
+void DiscountedSums(std::span<const double> values, double discount, std::span<double> out) {
+  double sum = 0;
+  for (size_t t = values.size(); t-- > 0;) out[t] = sum = values[t] + discount * sum;
+}
+
+void AdvantageOptions::Visit(FieldVisitor& v) {
+  v.Field("discount", discount, {.help = "Discount of rewards a control step.", .min = 0, .max = 1});
+  v.Field("gae_lambda", gae_lambda,
+          {.help = "Lambda of generalised advantage estimation; 1 gives returns minus baseline.",
+           .min = 0, .max = 1});
+  v.Field("baseline", baseline,
+          {.help = "Value baseline, fitted anew to each task's episodes.",
+           .choices = {"linear", "none"}});
+  v.Field("baseline_ridge", baseline_ridge,
+          {.help = "Ridge coefficient of the linear baseline.", .min = 0});
+  v.Field("normalize_advantages", normalize,
+          {.help = "Whether advantages are normalised over each task's steps."});
+  v.Field("bootstrap_at_horizon", bootstrap_at_horizon,
+          {.help = "Whether the baseline's value follows the last reward of an episode cut off by "
+                   "the time limit (the published codes do not)."});
+}
+
+namespace {
+
+struct TaskView {
+  int64_t episodes, horizon, observation_size;
+  const float* observations;        // [E, H, O]
+  const float* rewards;             // [E, H]
+  const float* mask;                // [E, H]
+  const float* final_observations;  // [E, O]
+  const float* terminated;          // [E]
+  float* advantages;                // [E, H]
+
+  std::span<const float> Observation(int64_t e, int64_t t) const {
+    return {observations + (e * horizon + t) * observation_size,
+            static_cast<size_t>(observation_size)};
+  }
+  int64_t Length(int64_t e) const {
+    return std::count(mask + e * horizon, mask + (e + 1) * horizon, 1.0f);
+  }
+};
+
+// Fills one task's advantages; returns the explained variance of its baseline.
+double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
+  const bool linear = options.baseline == "linear";
+  LinearBaseline baseline(static_cast<int>(task.observation_size));
+  std::vector<double> rewards, returns, values, advantages;
+
+  // fit the baseline to discounted returns
+  double sum = 0, squares = 0, residuals = 0, count = 0;
+  for (int64_t e = 0; e < task.episodes; ++e) {
+    const int64_t length = task.Length(e);
+    rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
+    returns.resize(rewards.size());
+    DiscountedSums(rewards, options.discount, returns);
+    for (int64_t t = 0; t < length; ++t) {
+      const double target = returns[static_cast<size_t>(t)];
+      if (linear) baseline.Append(task.Observation(e, t), static_cast<int>(t), target);
+      sum += target;
+      squares += target * target;
+      ++count;
+    }
+  }
+  if (linear) baseline.Fit(options.baseline_ridge);
+
+  // temporal differences, then their discounted sums
+  double advantage_sum = 0, advantage_squares = 0;
+  for (int64_t e = 0; e < task.episodes; ++e) {
+    const int64_t length = task.Length(e);
+    if (length == 0) continue;
+    rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
+    values.assign(static_cast<size_t>(length) + 1, 0.0);
+    if (linear) {
+      for (int64_t t = 0; t < length; ++t) {
+        values[static_cast<size_t>(t)] = baseline.Predict(task.Observation(e, t), static_cast<int>(t));
+      }
+      if (options.bootstrap_at_horizon && task.terminated[e] == 0.0f) {
+        values.back() = baseline.Predict({task.final_observations + e * task.observation_size,
+                                          static_cast<size_t>(task.observation_size)},
+                                         static_cast<int>(length));
+      }
+      returns.resize(rewards.size());
+      DiscountedSums(rewards, options.discount, returns);
+      for (size_t t = 0; t < returns.size(); ++t) {
+        residuals += (returns[t] - values[t]) * (returns[t] - values[t]);
+      }
+    }
+    for (size_t t = 0; t < rewards.size(); ++t) {
+      rewards[t] += options.discount * values[t + 1] - values[t];
+    }
+    advantages.resize(rewards.size());
+    DiscountedSums(rewards, options.discount * options.gae_lambda, advantages);
+    for (int64_t t = 0; t < length; ++t) {
+      const double advantage = advantages[static_cast<size_t>(t)];
+      task.advantages[e * task.horizon + t] = static_cast<float>(advantage);
+      advantage_sum += advantage;
+      advantage_squares += advantage * advantage;
+    }
+  }
+
+  if (options.normalize && count > 0) {
+    const double mean = advantage_sum / count;
+    const double deviation = std::sqrt(std::max(0.0, advantage_squares / count - mean * mean));
+    for (int64_t i = 0; i < task.episodes * task.horizon; ++i) {
+      if (task.mask[i] == 0.0f) continue;
+      task.advantages[i] =
+          static_cast<float>((double{task.advantages[i]} - mean) / (deviation + 1e-8));
+    }
+  }
+  const double variance = count > 0 ? squares - sum * sum / count : 0;
+  return linear && variance > 0 ? 1 - residuals / variance : 0;
+}
+
+}  // namespace
+
+Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& options,
+                             WorkerPool& pool) {
+  const int64_t tasks = rollouts.num_tasks(), episodes = rollouts.episodes();
+  const int64_t horizon = rollouts.horizon(), observation_size = rollouts.observations.size(3);
+  Advantages out{.advantages = torch::zeros({tasks, episodes, horizon})};
+  float* advantages = out.advantages.mutable_data_ptr<float>();
+  const float* observations = rollouts.observations.const_data_ptr<float>();
+  const float* rewards = rollouts.rewards.const_data_ptr<float>();
+  const float* mask = rollouts.mask.const_data_ptr<float>();
+  const float* finals = rollouts.final_observations.const_data_ptr<float>();
+  const float* terminated = rollouts.terminated.const_data_ptr<float>();
+
+  std::vector<double> explained(static_cast<size_t>(tasks));
+  pool.Run(static_cast<int>(tasks), [&](int task, int) {
+    const int64_t steps = episodes * horizon;
+    explained[static_cast<size_t>(task)] = TaskAdvantages(
+        {.episodes = episodes,
+         .horizon = horizon,
+         .observation_size = observation_size,
+         .observations = observations + task * steps * observation_size,
+         .rewards = rewards + task * steps,
+         .mask = mask + task * steps,
+         .final_observations = finals + task * episodes * observation_size,
+         .terminated = terminated + task * episodes,
+         .advantages = advantages + task * steps},
+        options);
+  });
+  for (const double value : explained) out.explained_variance += value / static_cast<double>(tasks);
+  return out;
+}
+
+}  // namespace fewstep

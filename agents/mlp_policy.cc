@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <cmath>
+
+#include <Eigen/Core>
+
+#include "agents/policy.h"
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+enum class Activation { kTanh, kRelu };
+
+Activation ParseActivation(const std::string& name) {
+  return name == "relu" ? Activation::kRelu : Activation::kTanh;
+}
+
+// What both evaluations of the network share.
+struct MlpShape {
+  std::vector<int64_t> widths;  // input, hidden ..., output
+  Activation activation = Activation::kTanh;
+  bool bias = true;
+  bool gaussian = true;
+  float min_log_std = 0;
+};
+
+// The network on one observation, in single precision, from a row of parameters.
+class MlpActor final : public Actor {
+ public:
+  MlpActor(const MlpShape& shape, const ParameterLayout& layout) : shape_(shape) {
+    for (const ParameterSlice& slice : layout.slices()) offsets_.push_back(slice.offset);
+    for (const int64_t width : shape.widths) values_.emplace_back(Eigen::VectorXf::Zero(width));
+  }
+
+  void SetParameters(const float* row) override { row_ = row; }
+
+  void Act(const float* observation, Rng& rng, bool deterministic,
+           float* action) noexcept override {
+    std::copy_n(observation, values_[0].size(), values_[0].data());
+
+    // layers; a weight is stored [in, out], so column-major it is its own transpose
+    size_t slice = 0;
+    const size_t num_layers = values_.size() - 1;
+    for (size_t layer = 0; layer < num_layers; ++layer) {
+      Eigen::VectorXf& out = values_[layer + 1];
+      const Eigen::Map<const Eigen::MatrixXf> weight(Array(slice++), out.size(),
+                                                     values_[layer].size());
+      out.noalias() = weight * values_[layer];
+      if (shape_.bias) out += Eigen::Map<const Eigen::VectorXf>(Array(slice++), out.size());
+      if (layer + 1 == num_layers) continue;
+      if (shape_.activation == Activation::kTanh) {
+        out = out.array().tanh();
+      } else {
+        out = out.cwiseMax(0.0f);
+      }
+    }
+
+    const Eigen::VectorXf& output = values_.back();
+    if (shape_.gaussian) {
+      const float* log_std = Array(slice);
+      for (Eigen::Index i = 0; i < output.size(); ++i) {
+        const float noise =
+            deterministic
+                ? 0.0f
+                : static_cast<float>(rng.Normal()) * std::exp(std::max(log_std[i], shape_.min_log_std));
+        action[i] = output[i] + noise;
+      }
+    } else {
+      action[0] = static_cast<float>(Choose(output, rng, deterministic));
+    }
+  }
+
+ private:
+  const float* Array(size_t slice) const { return row_ + offsets_[slice]; }
+
+  // Inverse of the cumulative distribution, in double as in SampleActions.
+  static Eigen::Index Choose(const Eigen::VectorXf& logits, Rng& rng, bool deterministic) {
+    Eigen::Index best = 0;
+    const float top = logits.maxCoeff(&best);
+    if (deterministic) return best;
+    double total = 0;
+    for (Eigen::Index i = 0; i < logits.size(); ++i) total += std::exp(double{logits[i]} - top);
+    double remaining = rng.Uniform() * total;
+    for (Eigen::Index i = 0; i + 1 < logits.size(); ++i) {
+      remaining -= std::exp(double{logits[i]} - top);
+      if (remaining < 0) return i;
+    }
+    return logits.size() - 1;
+  }
+
+  MlpShape shape_;
+  std::vector<int64_t> offsets_;
+  std::vector<Eigen::VectorXf> values_;  // one a width
+  const float* row_ = nullptr;
+};
+
+class MlpPolicy final : public Policy {
+ public:
+  MlpPolicy(MlpShape shape, double initial_std) : shape_(std::move(shape)), initial_std_(initial_std) {
+    for (size_t layer = 0; layer + 1 < shape_.widths.size(); ++layer) {
+      layout_->Add(fmt::format("layer{}.weight", layer),
+                   {shape_.widths[layer], shape_.widths[layer + 1]});
+      if (shape_.bias) layout_->Add(fmt::format("layer{}.bias", layer), {1, shape_.widths[layer + 1]});
+    }
+    if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()});
+  }
+
+  Parameters InitialParameters(const Rng& rng) const override {
+    torch::Tensor flat = torch::zeros({1, layout_->size()});
+    float* row = flat.mutable_data_ptr<float>();
+    for (const ParameterSlice& slice : layout_->slices()) {
+      float* values = row + slice.offset;
+      if (slice.name.ends_with(".weight")) {
+        Rng stream = rng.Fork(slice.name);
+        const double limit = std::sqrt(6.0 / static_cast<double>(slice.shape[0] + slice.shape[1]));
+        std::generate_n(values, slice.size,
+                        [&] { return static_cast<float>(stream.Uniform(-limit, limit)); });
+      } else if (slice.name == "log_std") {
+        std::fill_n(values, slice.size, static_cast<float>(std::log(initial_std_)));
+      }
+    }
+    return {flat, layout_};
+  }
+
+  ActionDistribution Forward(const Parameters& parameters,
+                             const torch::Tensor& observations) const override {
+    torch::Tensor x = observations;  // [T, B, O]
+    size_t slice = 0;
+    const size_t num_layers = shape_.widths.size() - 1;
+    for (size_t layer = 0; layer < num_layers; ++layer) {
+      const torch::Tensor weight = parameters.View(slice++);  // [T, in, out]
+      x = shape_.bias ? torch::baddbmm(parameters.View(slice++), x, weight) : x.bmm(weight);
+      if (layer + 1 == num_layers) continue;
+      x = shape_.activation == Activation::kTanh ? x.tanh() : x.relu();
+    }
+    if (!shape_.gaussian) return ActionDistribution::Categorical(x);
+    return ActionDistribution::Gaussian(x, parameters.View(slice).clamp_min(shape_.min_log_std));
+  }
+
+  std::unique_ptr<Actor> MakeActor() const override {
+    return std::make_unique<MlpActor>(shape_, *layout_);
+  }
+
+ private:
+  MlpShape shape_;
+  double initial_std_;
+};
+
+}  // namespace
+
+void MlpOptions::Visit(FieldVisitor& v) {
+  v.Field("hidden", hidden,
+          {.help = "Width of each hidden layer of the policy.", .unit = "units", .min = 1, .max = 65536});
+  v.Field("activation", activation,
+          {.help = "Nonlinearity of the hidden layers.", .choices = {"tanh", "relu"}});
+  v.Field("bias", bias, {.help = "Whether layers add a bias; without one and without hidden layers "
+                                 "a one-hot observation gives a table."});
+  v.Field("initial_std", initial_std,
+          {.help = "Standard deviation of actions at the start, in units of the policy's output.",
+           .min = 1e-6, .max = 1e6});
+  v.Field("min_std", min_std,
+          {.help = "Lower bound of the standard deviation.", .min = 1e-12, .max = 1e6});
+}
+
+std::unique_ptr<Policy> MakeMlpPolicy(const FamilySpec& spec, const MlpOptions& options) {
+  MlpShape shape;
+  shape.widths.push_back(spec.observation_size);
+  shape.widths.insert(shape.widths.end(), options.hidden.begin(), options.hidden.end());
+  shape.widths.push_back(spec.action_size);
+  shape.activation = ParseActivation(options.activation);
+  shape.bias = options.bias;
+  shape.gaussian = spec.action_kind == ActionKind::kContinuous;
+  shape.min_log_std = static_cast<float>(std::log(options.min_std));
+  return std::make_unique<MlpPolicy>(std::move(shape), options.initial_std);
+}
+
+torch::Tensor SampleActions(const ActionDistribution& distribution, std::span<Rng> streams,
+                            bool deterministic) {
+  if (distribution.kind == ActionDistribution::Kind::kGaussian) {
+    const torch::Tensor& mean = distribution.mean;
+    if (deterministic) return mean;
+    torch::Tensor noise = torch::empty(mean.sizes(), torch::kFloat32);
+    const size_t size = static_cast<size_t>(mean.size(-1));
+    for (size_t i = 0; i < streams.size(); ++i) {
+      streams[i].FillNormal({noise.mutable_data_ptr<float>() + i * size, size});
+    }
+    return mean + noise.to(mean.device()) * distribution.log_std.exp();
+  }
+
+  const torch::Tensor log_probs = distribution.log_probs;
+  if (deterministic) return log_probs.argmax(-1, /*keepdim=*/true).to(torch::kFloat32);
+  const torch::Tensor cpu = log_probs.to(torch::kCPU, torch::kFloat64).contiguous();
+  const int64_t choices = cpu.size(-1);
+  torch::Tensor actions = torch::empty({cpu.size(0), cpu.size(1), 1}, torch::kFloat32);
+  float* out = actions.mutable_data_ptr<float>();
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const double* row = cpu.const_data_ptr<double>() + static_cast<int64_t>(i) * choices;
+    double remaining = streams[i].Uniform();
+    int64_t choice = 0;
+    while (choice + 1 < choices && (remaining -= std::exp(row[choice])) >= 0) ++choice;
+    out[i] = static_cast<float>(choice);
+  }
+  return actions.to(log_probs.device());
+}
+
+}  // namespace fewstep

@@ -1,0 +1,34 @@
+#include "agents/parameters.h"
+
+#include <functional>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace fewstep {
+
+size_t ParameterLayout::Add(std::string name, std::vector<int64_t> shape) {
+  const int64_t size =
+      std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+  slices_.push_back({std::move(name), std::move(shape), size_, size});
+  size_ += size;
+  return slices_.size() - 1;
+}
+
+torch::Tensor Parameters::View(size_t index) const {
+  const ParameterSlice& slice = layout->slices()[index];
+  std::vector<int64_t> shape = {flat.size(0)};
+  shape.insert(shape.end(), slice.shape.begin(), slice.shape.end());
+  return flat.narrow(1, slice.offset, slice.size).view(shape);
+}
+
+Parameters Parameters::Rows(int64_t begin, int64_t end) const {
+  return WithFlat(flat.narrow(0, begin, end - begin));
+}
+
+Parameters Parameters::Expand(int64_t num_tasks) const {
+  FEWSTEP_CHECK(flat.size(0) == 1, "expanding {} rows", flat.size(0));
+  return WithFlat(flat.expand({num_tasks, flat.size(1)}));
+}
+
+}  // namespace fewstep

@@ -1,0 +1,56 @@
+// Parameters with a task dimension. A network's parameters are one flat row; T tasks adapt T rows,
+// [T, P]. A layer on T tasks is one batched matrix product, each task's loss touches its own row
+// only, and one autograd call on the summed losses gives every task its own gradient. There are no
+// module clones, and a row is what a sampler worker reads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agents/torch.h"
+
+namespace fewstep {
+
+struct ParameterSlice {
+  std::string name;            // "hidden0.weight"
+  std::vector<int64_t> shape;  // without the task dimension
+  int64_t offset = 0;          // first column of the row
+  int64_t size = 0;
+};
+
+// Where each named array lies in a row. Immutable once a policy is built.
+class ParameterLayout {
+ public:
+  // Appends an array at the end of the row; returns its index.
+  size_t Add(std::string name, std::vector<int64_t> shape);
+
+  const std::vector<ParameterSlice>& slices() const { return slices_; }
+  int64_t size() const { return size_; }
+
+ private:
+  std::vector<ParameterSlice> slices_;
+  int64_t size_ = 0;
+};
+
+struct Parameters {
+  torch::Tensor flat;  // [T, P]
+  std::shared_ptr<const ParameterLayout> layout;
+
+  int64_t num_tasks() const { return flat.size(0); }
+
+  // Slice `index` of every row, [T, shape...]; a view that gradients flow through.
+  torch::Tensor View(size_t index) const;
+
+  // Rows [begin, end).
+  Parameters Rows(int64_t begin, int64_t end) const;
+
+  // One row repeated for `num_tasks` tasks without copying; its gradient is the sum over tasks.
+  Parameters Expand(int64_t num_tasks) const;
+
+  Parameters WithFlat(torch::Tensor new_flat) const { return {std::move(new_flat), layout}; }
+};
+
+}  // namespace fewstep

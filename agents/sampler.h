@@ -1,0 +1,79 @@
+// Collects episodes for many tasks at once, each acted by its own row of parameters.
+//
+// Two plans give the same episodes. kEpisodes: a worker runs whole episodes, evaluating the policy
+// itself between two physics steps and writing straight into the learner's tensors; there is no
+// barrier a step. kLockstep: all simulations advance together and the policy is one batched forward
+// pass, on a GPU if asked: for policies that a worker cannot evaluate or that are too large for it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agents/policy.h"
+#include "core/worker_pool.h"
+#include "envs/task_family.h"
+
+namespace fewstep {
+
+// Episodes of T tasks, E each, padded to the horizon H. On the CPU.
+struct Rollouts {
+  torch::Tensor observations;        // [T, E, H, O] float32
+  torch::Tensor actions;             // [T, E, H, A] float32 (A = 1 index when discrete)
+  torch::Tensor rewards;             // [T, E, H] float32, 0 past the end
+  torch::Tensor mask;                // [T, E, H] float32, 1 up to the episode's length
+  torch::Tensor final_observations;  // [T, E, O] float32
+  torch::Tensor terminated;          // [T, E] float32: 1 when it ended in a terminal state
+  torch::Tensor returns;             // [T, E] float64: undiscounted sum of rewards
+  torch::Tensor metric_means;        // [T, M] float64: means over the steps of a task's episodes
+  int64_t steps = 0;                 // control steps in all
+  int64_t diverged = 0;              // episodes that a non-finite simulation ended
+
+  int64_t num_tasks() const { return rewards.size(0); }
+  int64_t episodes() const { return rewards.size(1); }
+  int64_t horizon() const { return rewards.size(2); }
+};
+
+enum class SamplingPlan { kAuto, kEpisodes, kLockstep };
+SamplingPlan ParseSamplingPlan(const std::string& name);  // "auto", "episodes", "lockstep"
+
+struct CollectOptions {
+  int episodes = 1;            // a task
+  bool deterministic = false;  // act with the mode of the distribution
+};
+
+// The same (policy, parameters, tasks, options, rng) give the same bits at any number of threads.
+// One caller at a time. `family` and `pool` must outlive the sampler.
+class Sampler {
+ public:
+  // kAuto takes kEpisodes where the policy has an Actor and `device` is the CPU.
+  Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
+          torch::Device device = torch::kCPU);
+  ~Sampler();
+
+  const TaskFamily& family() const { return family_; }
+  torch::Device device() const { return device_; }
+
+  // `parameters` [T, P] with one row a task, or [1, P] for all. Episode e of task t draws everything
+  // from rng.Fork("env", t * E + e) and, for actions, rng.Fork("act", t * E + e).
+  Rollouts Collect(const Policy& policy, const Parameters& parameters,
+                   std::span<const Task> tasks, const CollectOptions& options, const Rng& rng);
+
+ private:
+  void CollectEpisodes(const Policy& policy, const torch::Tensor& rows,
+                       std::span<const Task> tasks, const CollectOptions& options, const Rng& rng,
+                       Rollouts& out);
+  void CollectLockstep(const Policy& policy, const Parameters& parameters,
+                       std::span<const Task> tasks, const CollectOptions& options, const Rng& rng,
+                       Rollouts& out);
+
+  const TaskFamily& family_;
+  WorkerPool& pool_;
+  SamplingPlan plan_;
+  torch::Device device_;
+  std::vector<std::unique_ptr<EpisodeRunner>> runners_;  // one a worker, made on first use
+  std::unique_ptr<VectorEnv> env_;                       // of the last lockstep size
+};
+
+}  // namespace fewstep

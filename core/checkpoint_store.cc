@@ -1,0 +1,127 @@
+#include "core/checkpoint_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/file_io.h"
+
+namespace fewstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "checkpoint-";
+constexpr std::string_view kSuffix = ".safetensors";
+
+std::string FileName(int64_t iteration) {
+  return fmt::format("{}{:06}{}", kPrefix, iteration, kSuffix);
+}
+
+// The iteration in a file name; nothing unless it is exactly the name that Save gives.
+std::optional<int64_t> IterationOf(const std::string& name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  int64_t iteration = 0;
+  const char* digits = name.data() + kPrefix.size();
+  if (std::from_chars(digits, name.data() + name.size(), iteration).ec != std::errc() ||
+      iteration < 0 || name != FileName(iteration)) {
+    return std::nullopt;
+  }
+  return iteration;
+}
+
+// Creates `directory` and what is missing above it, each durable in its parent.
+void CreateDirectories(const std::string& directory) {
+  std::error_code error;
+  if (fs::is_directory(directory, error)) return;
+  const std::string parent = internal::DirectoryOf(directory);
+  if (!fs::exists(parent, error)) CreateDirectories(parent);
+  fs::create_directory(directory, error);
+  if (error) internal::ThrowIoError(directory, "create the directory", error.value(), 0);
+  if (int code = internal::SyncDirectoryOf(directory)) {
+    internal::ThrowIoError(directory, "sync the directory above it", code, 0);
+  }
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(std::string directory, int keep)
+    : directory_(std::move(directory)), keep_(static_cast<size_t>(std::max(keep, 0))) {
+  if (keep < 2) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("keeping {} checkpoints leaves none when the newest is damaged", keep),
+                {.remedy = "Keep at least 2"});
+  }
+}
+
+std::string CheckpointStore::Save(int64_t iteration, const TensorFile& file) {
+  FEWSTEP_CHECK(iteration >= 0, "iteration {}", iteration);
+  CreateDirectories(directory_);
+  RemoveStaleTemporaries(directory_, kPrefix);
+  const std::string path = (fs::path(directory_) / FileName(iteration)).string();
+  good_.erase(iteration);
+  WriteFileAtomically(path, Serialize(file));
+  good_.insert(iteration);
+  Prune();
+  return path;
+}
+
+std::vector<CheckpointInfo> CheckpointStore::List() const {
+  std::vector<CheckpointInfo> generations;
+  std::error_code error;
+  for (fs::directory_iterator it(directory_, error), end; !error && it != end;
+       it.increment(error)) {
+    if (const auto iteration = IterationOf(it->path().filename().string())) {
+      generations.push_back({*iteration, it->path().string()});
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    internal::ThrowIoError(directory_, "list the directory", error.value(), 0);
+  }
+  std::sort(generations.begin(), generations.end(),
+            [](const auto& a, const auto& b) { return a.iteration > b.iteration; });
+  return generations;
+}
+
+LoadedCheckpoint CheckpointStore::LoadNewest() {
+  LoadedCheckpoint loaded;
+  for (const CheckpointInfo& generation : List()) {
+    try {
+      loaded.file = Load(generation.path);
+      loaded.iteration = generation.iteration;
+      good_.insert(generation.iteration);
+      return loaded;
+    } catch (const Error& error) {
+      good_.erase(generation.iteration);
+      loaded.warnings.emplace_back(error.what());
+    }
+  }
+  if (loaded.warnings.empty()) {
+    throw Error(ErrorKind::kData, "there is no checkpoint in this directory", {.file = directory_});
+  }
+  throw Error(ErrorKind::kData,
+              fmt::format("none of the {} checkpoints can be read:\n  {}", loaded.warnings.size(),
+                          fmt::join(loaded.warnings, "\n  ")),
+              {.file = directory_});
+}
+
+TensorFile CheckpointStore::Load(const std::string& path) { return LoadTensorFile(path); }
+
+void CheckpointStore::Prune() {
+  // what is older than the keep-th newest good generation goes
+  if (good_.size() < keep_) return;
+  const int64_t oldest = *std::prev(good_.end(), static_cast<std::ptrdiff_t>(keep_));
+  for (const CheckpointInfo& generation : List()) {
+    std::error_code ignored;
+    if (generation.iteration < oldest) fs::remove(generation.path, ignored);
+  }
+  good_.erase(good_.begin(), good_.lower_bound(oldest));
+}
+
+}  // namespace fewstep

@@ -1,0 +1,62 @@
+// The checkpoints of a run: a directory of generations, checkpoint-000123.safetensors, of which the
+// newest is the one to resume from and the others are there in case it is damaged.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/safetensors.h"
+
+namespace fewstep {
+
+struct CheckpointInfo {
+  int64_t iteration = 0;
+  std::string path;
+};
+
+struct LoadedCheckpoint {
+  int64_t iteration = 0;
+  TensorFile file;                    // file.path() says which one it is
+  std::vector<std::string> warnings;  // one a newer generation that could not be read, and why
+};
+
+// Not thread-safe. At most one process saves into a directory; any number may read.
+// Generations are ordered by iteration, not by time: a run that goes back to an older generation
+// moves the newer ones away first.
+class CheckpointStore {
+ public:
+  // Does nothing on the disk. `keep`: how many verified generations stay; Error(kUsage) below 2.
+  explicit CheckpointStore(std::string directory, int keep = 3);
+
+  // Writes the generation `iteration` >= 0, replacing one of the same number, and returns its path.
+  // Creates the directory when it is missing. When this returns, the file is on the disk and was
+  // read back. Only then are generations removed that are older than the `keep` newest ones known
+  // to be good: written or read without error by this object. Throws Error(kRuntime) when the file
+  // could not be written: the generations before it are untouched. A generation that cannot be
+  // removed stays, without an error.
+  std::string Save(int64_t iteration, const TensorFile& file);
+
+  // The generations there are, newest first. Empty when the directory does not exist. Files of
+  // other names are ignored. Throws Error(kRuntime) when the directory cannot be listed.
+  std::vector<CheckpointInfo> List() const;
+
+  // The newest generation that can be read; every newer one becomes a warning that names file,
+  // tensor and damage. Throws Error(kData) when there is none, saying what is wrong with each.
+  LoadedCheckpoint LoadNewest();
+
+  // One checkpoint, by path. Throws Error.
+  static TensorFile Load(const std::string& path);
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  void Prune();
+
+  std::string directory_;
+  size_t keep_;
+  std::set<int64_t> good_;  // iterations whose files this object wrote or read without error
+};
+
+}  // namespace fewstep

@@ -1,0 +1,355 @@
+#include "core/config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#define TOML_HEADER_ONLY 1
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+std::string FormatDouble(double value) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (std::isnan(value)) return "nan";
+  std::string text = fmt::format("{}", value);
+  // TOML tells floats from integers by the point or the exponent
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string QuoteToml(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      quoted += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::string RangeText(const FieldInfo& info) {
+  if (!info.choices.empty()) return fmt::format("{}", fmt::join(info.choices, " | "));
+  const bool low = std::isfinite(info.min), high = std::isfinite(info.max);
+  if (low && high) return fmt::format("{} to {}", info.min, info.max);
+  if (low) return fmt::format("at least {}", info.min);
+  if (high) return fmt::format("at most {}", info.max);
+  return "";
+}
+
+std::string TypeName(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::string: return "a string";
+    case toml::node_type::integer: return "an integer";
+    case toml::node_type::floating_point: return "a number";
+    case toml::node_type::boolean: return "a boolean";
+    case toml::node_type::array: return "an array";
+    case toml::node_type::table: return "a table";
+    default: return "a date or time";
+  }
+}
+
+// Reads fields out of one table and remembers which keys exist.
+class Reader final : public FieldVisitor {
+ public:
+  Reader(const toml::table* table, std::string table_name, std::string source)
+      : table_(table), table_name_(std::move(table_name)), source_(std::move(source)) {}
+
+  void Field(std::string_view key, bool& value, const FieldInfo&) override {
+    if (const toml::node* node = Find(key)) {
+      const auto read = node->value_exact<bool>();
+      if (!read) WrongType(key, *node, "true or false");
+      value = *read;
+    }
+  }
+
+  void Field(std::string_view key, int64_t& value, const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      value = Integer(key, *node);
+      CheckRange(key, *node, static_cast<double>(value), info);
+    }
+  }
+
+  void Field(std::string_view key, double& value, const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      if (const auto number = node->value_exact<double>()) {
+        value = *number;
+      } else if (const auto integer = node->value_exact<int64_t>()) {
+        value = static_cast<double>(*integer);
+      } else {
+        WrongType(key, *node, "a number");
+      }
+      if (std::isnan(value)) Fail(key, node, "is not a number");
+      CheckRange(key, *node, value, info);
+    }
+  }
+
+  void Field(std::string_view key, std::string& value, const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      const auto text = node->value_exact<std::string>();
+      if (!text) WrongType(key, *node, "a string");
+      if (!info.choices.empty() && std::ranges::find(info.choices, *text) == info.choices.end()) {
+        Fail(key, node,
+             fmt::format("'{}' is not one of {}{}", *text, fmt::join(info.choices, ", "),
+                         DidYouMean(*text, info.choices)));
+      }
+      value = *text;
+    }
+  }
+
+  void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      const toml::array* array = node->as_array();
+      if (array == nullptr) WrongType(key, *node, "an array of integers");
+      value.clear();
+      for (const toml::node& element : *array) {
+        value.push_back(Integer(key, element));
+        CheckRange(key, element, static_cast<double>(value.back()), info);
+      }
+    }
+  }
+
+  void RejectUnknown(const std::vector<std::string>& ignored) const {
+    if (table_ == nullptr) return;
+    for (const auto& [key, node] : *table_) {
+      const std::string name(key.str());
+      if (std::ranges::find(known_, name) != known_.end()) continue;
+      if (std::ranges::find(ignored, name) != ignored.end()) continue;
+      std::vector<std::string> candidates = known_;
+      candidates.insert(candidates.end(), ignored.begin(), ignored.end());
+      Fail(name, &node, fmt::format("unknown key{}", DidYouMean(name, candidates)));
+    }
+  }
+
+ private:
+  const toml::node* Find(std::string_view key) {
+    known_.emplace_back(key);
+    return table_ == nullptr ? nullptr : table_->get(key);
+  }
+
+  int64_t Integer(std::string_view key, const toml::node& node) const {
+    const auto integer = node.value_exact<int64_t>();
+    if (!integer) WrongType(key, node, "an integer");
+    return *integer;
+  }
+
+  void CheckRange(std::string_view key, const toml::node& node, double value,
+                  const FieldInfo& info) const {
+    if (value < info.min || value > info.max) {
+      Fail(key, &node, fmt::format("{} is out of range: {}", value, RangeText(info)));
+    }
+  }
+
+  [[noreturn]] void WrongType(std::string_view key, const toml::node& node,
+                              std::string_view wanted) const {
+    Fail(key, &node, fmt::format("expected {}, found {}", wanted, TypeName(node)));
+  }
+
+  [[noreturn]] void Fail(std::string_view key, const toml::node* node,
+                         const std::string& message) const {
+    ErrorContext context{.file = source_, .key = fmt::format("{}.{}", table_name_, key)};
+    if (node != nullptr) {
+      context.line = static_cast<int>(node->source().begin.line);
+      // a value given by --set knows its own source
+      if (node->source().path && !node->source().path->empty()) {
+        context.file = *node->source().path;
+      }
+    }
+    throw Error(ErrorKind::kUsage, message, context);
+  }
+
+  const toml::table* table_;
+  std::string table_name_;
+  std::string source_;
+  std::vector<std::string> known_;
+};
+
+class Writer final : public FieldVisitor {
+ public:
+  std::string text;
+  void Field(std::string_view key, bool& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, value);
+  }
+  void Field(std::string_view key, int64_t& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, value);
+  }
+  void Field(std::string_view key, double& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, FormatDouble(value));
+  }
+  void Field(std::string_view key, std::string& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, QuoteToml(value));
+  }
+  void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo&) override {
+    text += fmt::format("{} = [{}]\n", key, fmt::join(value, ", "));
+  }
+};
+
+class Describer final : public FieldVisitor {
+ public:
+  std::vector<FieldDescription> fields;
+  void Field(std::string_view key, bool& value, const FieldInfo& info) override {
+    Add(key, "boolean", fmt::format("{}", value), info);
+  }
+  void Field(std::string_view key, int64_t& value, const FieldInfo& info) override {
+    Add(key, "integer", fmt::format("{}", value), info);
+  }
+  void Field(std::string_view key, double& value, const FieldInfo& info) override {
+    Add(key, "number", FormatDouble(value), info);
+  }
+  void Field(std::string_view key, std::string& value, const FieldInfo& info) override {
+    Add(key, "string", QuoteToml(value), info);
+  }
+  void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override {
+    Add(key, "integers", fmt::format("[{}]", fmt::join(value, ", ")), info);
+  }
+
+ private:
+  void Add(std::string_view key, std::string type, std::string value, const FieldInfo& info) {
+    fields.push_back({std::string(key), std::move(type), std::move(value), info.unit,
+                      RangeText(info), info.help});
+  }
+};
+
+}  // namespace
+
+struct Config::Document {
+  std::string source;
+  toml::table root;
+};
+
+Config::Config() : document_(std::make_unique<Document>()) {}
+Config::~Config() = default;
+Config::Config(Config&&) noexcept = default;
+Config& Config::operator=(Config&&) noexcept = default;
+
+Config Config::ParseFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    throw Error(ErrorKind::kUsage, "cannot read the recipe",
+                {.file = path, .remedy = "Check the path; recipes are in experiments/recipes"});
+  }
+  return ParseText(text.str(), path);
+}
+
+Config Config::ParseText(std::string_view text, const std::string& name) {
+  Config config;
+  config.document_->source = name;
+  try {
+    config.document_->root = toml::parse(text, std::string_view(name));
+  } catch (const toml::parse_error& error) {
+    throw Error(ErrorKind::kUsage, error.description(),
+                {.file = name, .line = static_cast<int>(error.source().begin.line)});
+  }
+  return config;
+}
+
+void Config::Set(std::string_view assignment) {
+  const std::string source = fmt::format("--set {}", assignment);
+  const size_t equals = assignment.find('=');
+  const std::string_view path = assignment.substr(0, equals);
+  const size_t dot = path.find('.');
+  if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 ||
+      dot + 1 == path.size() || path.find('.', dot + 1) != std::string_view::npos) {
+    throw Error(ErrorKind::kUsage, "not of the form table.key=value",
+                {.file = source, .remedy = "For example --set run.seed=2"});
+  }
+  const std::string_view value = assignment.substr(equals + 1);
+  const std::string table(path.substr(0, dot)), key(path.substr(dot + 1));
+
+  // a bare word that is not TOML is a string, so that shells need no nested quotes
+  toml::table parsed;
+  try {
+    parsed = toml::parse(fmt::format("value = {}", value), std::string_view(source));
+  } catch (const toml::parse_error&) {
+    try {
+      parsed = toml::parse(fmt::format("value = {}", QuoteToml(value)), std::string_view(source));
+    } catch (const toml::parse_error& error) {
+      throw Error(ErrorKind::kUsage, error.description(), {.file = source});
+    }
+  }
+  if (parsed.size() != 1) throw Error(ErrorKind::kUsage, "more than one value", {.file = source});
+
+  toml::node* existing = document_->root.get(table);
+  if (existing == nullptr) {
+    document_->root.insert_or_assign(table, toml::table{});
+    existing = document_->root.get(table);
+  }
+  if (!existing->is_table()) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not a table", table), {.file = source});
+  }
+  existing->as_table()->insert_or_assign(key, std::move(*parsed.get("value")));
+}
+
+void Config::Read(std::string_view name, Options& options,
+                  const std::vector<std::string>& ignored) const {
+  const toml::node* node = document_->root.get(name);
+  if (node != nullptr && !node->is_table()) {
+    throw Error(ErrorKind::kUsage, "expected a table",
+                {.file = document_->source,
+                 .line = static_cast<int>(node->source().begin.line),
+                 .key = std::string(name)});
+  }
+  Reader reader(node == nullptr ? nullptr : node->as_table(), std::string(name),
+                document_->source);
+  options.Visit(reader);
+  reader.RejectUnknown(ignored);
+}
+
+std::string Config::String(std::string_view table, std::string_view key,
+                           std::string_view fallback) const {
+  const auto node = document_->root[table][key];
+  if (!node) return std::string(fallback);
+  const auto text = node.value_exact<std::string>();
+  if (!text) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("expected a string, found {}", TypeName(*node.node())),
+                {.file = document_->source,
+                 .line = static_cast<int>(node.node()->source().begin.line),
+                 .key = fmt::format("{}.{}", table, key)});
+  }
+  return *text;
+}
+
+bool Config::Has(std::string_view table, std::string_view key) const {
+  return static_cast<bool>(document_->root[table][key]);
+}
+
+void Config::CheckTables(const std::vector<std::string>& known) const {
+  for (const auto& [key, node] : document_->root) {
+    const std::string name(key.str());
+    if (std::ranges::find(known, name) == known.end()) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("unknown table [{}]{}", name, DidYouMean(name, known)),
+                  {.file = document_->source,
+                   .line = static_cast<int>(node.source().begin.line),
+                   .key = name,
+                   .remedy = fmt::format("Known tables: {}", fmt::join(known, ", "))});
+    }
+  }
+}
+
+std::string WriteToml(std::string_view table, Options& options) {
+  Writer writer;
+  options.Visit(writer);
+  return fmt::format("[{}]\n{}", table, writer.text);
+}
+
+std::vector<FieldDescription> DescribeFields(Options& options) {
+  Describer describer;
+  options.Visit(describer);
+  return std::move(describer.fields);
+}
+
+}  // namespace fewstep

@@ -1,0 +1,49 @@
+// Line plots as SVG, for reports: learning curves (lines with shaded bands over environment steps)
+// and adaptation curves (points with error bars over gradient steps). White background, colours
+// that the colour-blind can tell apart (Okabe and Ito), no scripts, no fonts to load; the same plot
+// gives the same bytes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fewstep {
+
+// One x with its value and the bounds of its interval. A point with a non-finite x or y is left out
+// and interrupts the line; non-finite bounds leave out the interval.
+struct PlotPoint {
+  double x = 0.0;
+  double y = 0.0;
+  double low = 0.0;
+  double high = 0.0;
+};
+
+enum class PlotStyle {
+  kBand,       // a line through the points, the intervals as a shaded band
+  kErrorBars,  // a marker and an error bar at each point, joined by a thin line
+};
+
+struct PlotSeries {
+  std::string name;               // UTF-8; empty: not in the legend
+  std::vector<PlotPoint> points;  // ascending x
+  PlotStyle style = PlotStyle::kBand;
+};
+
+struct Plot {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  std::vector<PlotSeries> series;
+  bool integer_x = false;  // ticks only at whole numbers
+  int width = 720;         // pixels, at least 320
+  int height = 440;        // pixels, at least 240
+};
+
+// A complete SVG document. Texts are escaped. A plot without a finite point shows "no data".
+std::string RenderSvg(const Plot& plot);
+
+// At most about `count` values 1, 2 or 5 times a power of ten apart that lie in [low, high];
+// whole numbers if `integer`. low < high, both finite.
+std::vector<double> NiceTicks(double low, double high, int count, bool integer = false);
+
+}  // namespace fewstep

@@ -1,0 +1,18 @@
+// LibTorch tensors in and out of the files of core/safetensors.h.
+#pragma once
+
+#include <string>
+
+#include "agents/torch.h"
+#include "core/safetensors.h"
+
+namespace fewstep {
+
+// Adds a copy of `tensor` (float32, float64 or int64, any device).
+void StoreTensor(TensorFile& file, const std::string& name, const torch::Tensor& tensor);
+
+// Replaces `tensor` by the stored values, on its own device. Throws Error(kData) unless the stored
+// tensor has the same type and shape.
+void LoadTensor(const TensorFile& file, const std::string& name, torch::Tensor& tensor);
+
+}  // namespace fewstep

@@ -1,0 +1,115 @@
+#include "core/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Sample : Options {
+  bool flag = false;
+  int64_t count = 3;
+  double rate = 0.1;
+  std::string mode = "first";
+  std::vector<int64_t> sizes = {64, 64};
+  void Visit(FieldVisitor& v) override {
+    v.Field("flag", flag, {.help = "A flag."});
+    v.Field("count", count, {.help = "A count.", .unit = "items", .min = 1, .max = 10});
+    v.Field("learning_rate", rate, {.help = "A rate.", .min = 0});
+    v.Field("mode", mode, {.help = "A mode.", .choices = {"first", "second"}});
+    v.Field("sizes", sizes, {.help = "Sizes.", .min = 1});
+  }
+};
+
+std::string MessageOf(std::string_view text, std::initializer_list<const char*> sets = {}) {
+  try {
+    Config config = Config::ParseText(text, "r.toml");
+    for (const char* set : sets) config.Set(set);
+    Sample sample;
+    config.Read("sample", sample);
+    config.CheckTables({"sample"});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Config, ReadsEveryTypeAndKeepsDefaults) {
+  const Config config = Config::ParseText(
+      "[sample]\nflag = true\nlearning_rate = 1\nsizes = [8, 4, 2]\n", "r.toml");
+  Sample sample;
+  config.Read("sample", sample);
+  EXPECT_TRUE(sample.flag);
+  EXPECT_EQ(sample.rate, 1.0);
+  EXPECT_EQ(sample.sizes, (std::vector<int64_t>{8, 4, 2}));
+  EXPECT_EQ(sample.count, 3);
+  EXPECT_EQ(sample.mode, "first");
+}
+
+TEST(Config, ErrorsNameFileLineKeyAndTheNearestKnownKey) {
+  EXPECT_THAT(MessageOf("[sample]\nflag = true\nlerning_rate = 1\n"),
+              AllOf(HasSubstr("r.toml:3"), HasSubstr("'sample.lerning_rate'"),
+                    HasSubstr("did you mean 'learning_rate'?")));
+  EXPECT_THAT(MessageOf("[sample]\n\n\ncount = 'x'\n"),
+              AllOf(HasSubstr("r.toml:4"), HasSubstr("expected an integer, found a string")));
+  EXPECT_THAT(MessageOf("[sample]\ncount = 2.5\n"), HasSubstr("found a number"));
+  EXPECT_THAT(MessageOf("[sample]\ncount = 11\n"),
+              AllOf(HasSubstr("11 is out of range"), HasSubstr("1 to 10")));
+  EXPECT_THAT(MessageOf("[sample]\nlearning_rate = nan\n"), HasSubstr("is not a number"));
+  EXPECT_THAT(MessageOf("[sample]\nflag = 1\n"), HasSubstr("expected true or false"));
+  EXPECT_THAT(MessageOf("[sample]\nmode = 'secnd'\n"), HasSubstr("did you mean 'second'?"));
+  EXPECT_THAT(MessageOf("[sample]\nsizes = [8, 0]\n"), HasSubstr("0 is out of range"));
+  EXPECT_THAT(MessageOf("[sampel]\n"),
+              AllOf(HasSubstr("unknown table [sampel]"), HasSubstr("did you mean 'sample'?")));
+  EXPECT_THAT(MessageOf("sample = 3\n"), HasSubstr("expected a table"));
+  EXPECT_THAT(MessageOf("[sample]\ncount = 1\ncount = 2\n"), HasSubstr("r.toml:3"));
+  EXPECT_THAT(MessageOf("[sample\n"), HasSubstr("r.toml:1"));
+}
+
+TEST(Config, SetOverridesAndReportsItself) {
+  Config config = Config::ParseText("[sample]\ncount = 2\n", "r.toml");
+  config.Set("sample.count=5");
+  config.Set("sample.mode=second");
+  config.Set("sample.sizes=[1, 2]");
+  Sample sample;
+  config.Read("sample", sample);
+  EXPECT_EQ(sample.count, 5);
+  EXPECT_EQ(sample.mode, "second");
+  EXPECT_EQ(sample.sizes, (std::vector<int64_t>{1, 2}));
+  EXPECT_THAT(MessageOf("", {"sample.count=99"}),
+              AllOf(HasSubstr("--set sample.count=99"), HasSubstr("out of range")));
+  EXPECT_THAT(MessageOf("", {"sample.cuont=1"}), HasSubstr("did you mean 'count'?"));
+  for (const char* bad : {"count=1", "sample.count", ".count=1", "sample.=1", "a.b.c=1", ""}) {
+    EXPECT_THAT(MessageOf("", {bad}), HasSubstr("table.key=value")) << bad;
+  }
+  EXPECT_THAT(MessageOf("", {"sample.count=1\nflag = true"}), HasSubstr("more than one value"));
+}
+
+TEST(Config, WrittenTomlReadsBackTheSame) {
+  Sample sample;
+  sample.rate = 0.1 + 0.2;
+  sample.flag = true;
+  sample.mode = "second";
+  const std::string text = WriteToml("sample", sample);
+  Sample read;
+  Config::ParseText(text, "w.toml").Read("sample", read);
+  EXPECT_EQ(read.rate, sample.rate);
+  EXPECT_EQ(WriteToml("sample", read), text);
+}
+
+TEST(Config, DescriptionsHaveEverything) {
+  Sample sample;
+  const auto fields = DescribeFields(sample);
+  ASSERT_EQ(fields.size(), 5u);
+  EXPECT_EQ(fields[1].unit, "items");
+  EXPECT_EQ(fields[1].range, "1 to 10");
+  EXPECT_EQ(fields[3].range, "first | second");
+}
+
+}  // namespace
+}  // namespace fewstep
