@@ -1,0 +1,182 @@
+#include "envs/lockstep_env.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+// Numbers an action takes: one index when discrete.
+size_t ActionWidth(const FamilySpec& spec) {
+  return spec.action_kind == ActionKind::kDiscrete ? 1 : static_cast<size_t>(spec.action_size);
+}
+
+}  // namespace
+
+bool AllFinite(std::span<const double> values) noexcept {
+  for (const double value : values) {
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
+LockstepEnv::LockstepEnv(const FamilySpec& spec, int num_envs) : spec_(spec) {
+  if (num_envs < 1) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} is not a number of simulations", num_envs));
+  }
+  const size_t envs = static_cast<size_t>(num_envs);
+  tasks_.resize(envs);
+  episodes_.resize(envs);
+  observations_.resize(envs * static_cast<size_t>(spec.observation_size));
+  metrics_.resize(envs * spec.metrics.size());
+  running_.reserve(envs);
+}
+
+std::span<double> LockstepEnv::observation(int env) {
+  const size_t size = static_cast<size_t>(spec_.observation_size);
+  return std::span(observations_).subspan(static_cast<size_t>(env) * size, size);
+}
+
+std::span<double> LockstepEnv::metrics(int env) {
+  const size_t size = spec_.metrics.size();
+  return std::span(metrics_).subspan(static_cast<size_t>(env) * size, size);
+}
+
+std::span<const double> LockstepEnv::action(int env) const {
+  const size_t size = ActionWidth(spec_);
+  return actions_.subspan(static_cast<size_t>(env) * size, size);
+}
+
+void LockstepEnv::CheckIndex(int env) const {
+  FEWSTEP_CHECK(env >= 0 && env < num_envs(), "simulation {} of {}", env, num_envs());
+  FEWSTEP_CHECK(tasks_[static_cast<size_t>(env)] != nullptr, "simulation {} has no task", env);
+}
+
+void LockstepEnv::SetTasks(std::span<const Task> tasks) {
+  FEWSTEP_CHECK(tasks.size() == tasks_.size(), "{} tasks for {} simulations", tasks.size(),
+                tasks_.size());
+  // all are prepared before any is kept, so that a bad one changes nothing; equal neighbours share
+  std::vector<std::shared_ptr<const PreparedTask>> prepared;
+  prepared.reserve(tasks.size());
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    prepared.push_back(i > 0 && tasks[i] == tasks[i - 1] ? prepared.back() : Prepare(tasks[i]));
+  }
+  tasks_ = std::move(prepared);
+  for (Episode& episode : episodes_) episode.started = false;
+  TasksChanged();
+}
+
+void LockstepEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) {
+  const size_t size = static_cast<size_t>(spec_.observation_size);
+  FEWSTEP_CHECK(observations.size() == ids.size() * size, "{} numbers for {} observations of {}",
+                observations.size(), ids.size(), size);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    CheckIndex(ids[i]);
+    FEWSTEP_CHECK(i == 0 || ids[i - 1] < ids[i], "ids must be sorted and unique");
+  }
+  if (ids.empty()) return;
+
+  // the stream of an episode depends on the simulation's index, not on who else is reset
+  for (const int env : ids) {
+    Episode& episode = episodes_[static_cast<size_t>(env)];
+    episode = Episode{.rng = rng.Fork("env", static_cast<uint64_t>(env)), .started = true};
+  }
+  ResetSimulations(ids);
+
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Episode& episode = episodes_[static_cast<size_t>(ids[i])];
+    episode.ended = episode.outcome.diverged;
+    const std::span<const double> row = observation(ids[i]);
+    std::transform(row.begin(), row.end(), &observations[i * size],
+                   [](double value) { return static_cast<float>(value); });
+  }
+}
+
+void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
+  const size_t envs = episodes_.size();
+  FEWSTEP_CHECK(actions.size() == envs * ActionWidth(spec_), "{} numbers for {} actions of {}",
+                actions.size(), envs, ActionWidth(spec_));
+  FEWSTEP_CHECK(out.observations64.size() == observations_.size() &&
+                    out.observations.size() == observations_.size() && out.rewards.size() == envs &&
+                    out.terminated.size() == envs && out.truncated.size() == envs &&
+                    out.diverged.size() == envs && out.metrics.size() == metrics_.size(),
+                "the batch was not made by MakeStepBatch");
+
+  // ended episodes stay where they are; an action that is not a number ends its episode
+  actions_ = actions;
+  running_.clear();
+  std::fill(metrics_.begin(), metrics_.end(), 0.0);
+  for (int env = 0; env < num_envs(); ++env) {
+    Episode& episode = episodes_[static_cast<size_t>(env)];
+    FEWSTEP_CHECK(episode.started, "simulation {} was not reset", env);
+    episode.outcome.reward = 0;
+    if (episode.ended) continue;
+    if (AllFinite(action(env))) {
+      running_.push_back(env);
+    } else {
+      episode.outcome.diverged = true;
+      episode.ended = true;
+    }
+  }
+
+  if (!running_.empty()) StepSimulations(running_);
+  actions_ = {};
+
+  // count the step and decide who goes on
+  for (const int env : running_) {
+    Episode& episode = episodes_[static_cast<size_t>(env)];
+    const StepOutcome& result = episode.outcome;
+    if (!result.diverged) ++episode.step;
+    episode.truncated = !result.diverged && !result.terminated && episode.step >= spec_.horizon;
+    episode.ended = result.diverged || result.terminated || episode.truncated;
+  }
+
+  // hand out
+  std::copy(observations_.begin(), observations_.end(), out.observations64.begin());
+  std::transform(observations_.begin(), observations_.end(), out.observations.begin(),
+                 [](double value) { return static_cast<float>(value); });
+  std::copy(metrics_.begin(), metrics_.end(), out.metrics.begin());
+  for (size_t env = 0; env < envs; ++env) {
+    const Episode& episode = episodes_[env];
+    out.rewards[env] = episode.outcome.reward;
+    out.terminated[env] = episode.outcome.terminated;
+    out.truncated[env] = episode.truncated;
+    out.diverged[env] = episode.outcome.diverged;
+  }
+}
+
+void LockstepEnv::GetState(int env, std::span<double> state) {
+  CheckIndex(env);
+  FEWSTEP_CHECK(state.size() == spec_.state.size(), "{} numbers for a state of {}", state.size(),
+                spec_.state.size());
+  ReadState(env, state);
+}
+
+void LockstepEnv::SetState(int env, std::span<const double> state) {
+  CheckIndex(env);
+  Episode& episode = episodes_[static_cast<size_t>(env)];
+  FEWSTEP_CHECK(episode.started, "simulation {} was not reset", env);
+  if (state.size() != spec_.state.size() || !AllFinite(state)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("a state of '{}' is {} finite numbers", spec_.name, spec_.state.size()),
+                {.remedy = fmt::format("They are {}", fmt::join(spec_.state, ", "))});
+  }
+  // an episode of its own, which keeps the stream that Reset gave
+  episode.step = 0;
+  episode.truncated = false;
+  episode.outcome = {};
+  WriteState(env, state);
+  episode.ended = episode.outcome.diverged;
+}
+
+void LockstepEnv::Observe(int env, std::span<double> row) {
+  CheckIndex(env);
+  const std::span<const double> present = observation(env);
+  FEWSTEP_CHECK(row.size() == present.size(), "{} numbers for an observation of {}", row.size(),
+                present.size());
+  std::copy(present.begin(), present.end(), row.begin());
+}
+
+}  // namespace fewstep

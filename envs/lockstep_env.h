@@ -1,0 +1,78 @@
+// What every VectorEnv shares: episode counters, flags, streams and the present observations. A
+// kind of simulation supplies the few virtual functions at the end.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "envs/task_family.h"
+
+namespace fewstep {
+
+// One control step of one simulation.
+struct StepOutcome {
+  double reward = 0;
+  bool terminated = false;
+  bool diverged = false;  // the simulation is as it was before the step
+};
+
+// True when every one of the numbers is finite.
+bool AllFinite(std::span<const double> values) noexcept;
+
+class LockstepEnv : public VectorEnv {
+ public:
+  int num_envs() const final { return static_cast<int>(episodes_.size()); }
+  const FamilySpec& spec() const final { return spec_; }
+
+  void SetTasks(std::span<const Task> tasks) final;
+  void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) final;
+  void Step(std::span<const double> actions, StepBatch& out) final;
+  void GetState(int env, std::span<double> state) final;
+  void SetState(int env, std::span<const double> state) final;
+  void Observe(int env, std::span<double> observation) final;
+
+ protected:
+  // Throws Error(kUsage) when num_envs is not positive.
+  LockstepEnv(const FamilySpec& spec, int num_envs);
+
+  // Simulation i, as its kind sees it. `observation` is its row of the present observations.
+  const PreparedTask& task(int env) const { return *tasks_[static_cast<size_t>(env)]; }
+  Rng& rng(int env) { return episodes_[static_cast<size_t>(env)].rng; }
+  std::span<double> observation(int env);
+  std::span<double> metrics(int env);
+  std::span<const double> action(int env) const;
+  StepOutcome& outcome(int env) { return episodes_[static_cast<size_t>(env)].outcome; }
+  void CheckIndex(int env) const;
+
+  // Each works on simulations `ids` (sorted, unique, not empty). ResetSimulations writes
+  // observations and may set outcome().diverged; StepSimulations writes outcomes and, unless the
+  // simulation diverged, observations and metrics; it allocates nothing.
+  virtual std::shared_ptr<const PreparedTask> Prepare(const Task& task) const = 0;
+  virtual void TasksChanged() = 0;
+  virtual void ResetSimulations(std::span<const int> ids) = 0;
+  virtual void StepSimulations(std::span<const int> ids) = 0;
+  virtual void ReadState(int env, std::span<double> state) = 0;
+  // Writes the observation; sets outcome().diverged when the state cannot be simulated.
+  virtual void WriteState(int env, std::span<const double> state) = 0;
+
+ private:
+  struct Episode {
+    Rng rng{0};
+    int step = 0;
+    bool started = false;  // reset since its task was set
+    bool ended = false;
+    bool truncated = false;
+    StepOutcome outcome{};
+  };
+
+  FamilySpec spec_;
+  std::vector<std::shared_ptr<const PreparedTask>> tasks_;
+  std::vector<Episode> episodes_;
+  std::vector<double> observations_;  // [B, O]
+  std::vector<double> metrics_;       // [B, M]
+  std::span<const double> actions_;   // [B, A], during Step
+  std::vector<int> running_;          // scratch of Step
+};
+
+}  // namespace fewstep

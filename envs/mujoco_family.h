@@ -1,0 +1,62 @@
+// Task families simulated by MuJoCo. An author writes a MujocoDefinition: texts, an MJCF model and
+// a few plain functions; sampling of tasks, whole-episode runners and lockstep simulation on
+// MuJoCo's own batch engine (mujoco/mjbatch.h) are supplied here.
+//
+// The functions run on any thread, one simulation at a time. They are noexcept and hold no object
+// with a destructor across a call into MuJoCo: an error raised there leaves them by longjmp.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <mujoco/mujoco.h>
+
+#include "envs/task_family.h"
+#include "envs/task_law.h"
+
+namespace fewstep {
+
+// What the functions of a definition see.
+struct Simulation {
+  static constexpr int kMemory = 16;
+
+  const mjModel* model;
+  mjData* data;
+  const double* task;   // the task's values, in the order of FamilySpec::parameters
+  const void* context;  // MujocoDefinition::context
+  double* memory;  // [kMemory] carried from before_step to reward and terminated of the same step
+};
+
+struct MujocoDefinition {
+  FamilySpec spec;  // state: names of qpos, then qvel, then act
+  TaskLaw law;
+  std::string mjcf;
+  int frame_skip = 1;               // mj_step calls a control step
+  bool forward_after_step = false;  // mj_forward after them: derived quantities at the new state
+  std::shared_ptr<const void> context;
+
+  // Once, on the compiled nominal model; `data` is scratch for mj_setConst. Optional.
+  void (*configure_model)(mjModel* model, mjData* data) noexcept = nullptr;
+  // Edits a copy of the nominal model for one task; mj_setConst follows. Null: tasks leave the
+  // model untouched and share the nominal one.
+  void (*apply_task)(mjModel* model, const double* task, const void* context) noexcept = nullptr;
+  // Changes qpos and qvel from the model's defaults; mj_forward follows.
+  void (*reset)(const Simulation&, Rng&) noexcept = nullptr;
+  // Writes ctrl from action_size finite numbers (one index when discrete).
+  void (*control)(const Simulation&, const double* action) noexcept = nullptr;
+  // Notes in memory what the reward needs of the state before the step. Optional.
+  void (*before_step)(const Simulation&) noexcept = nullptr;
+  // The reward of the step just taken; writes the metrics [M].
+  double (*reward)(const Simulation&, double* metrics) noexcept = nullptr;
+  // Optional: never terminal.
+  bool (*terminated)(const Simulation&) noexcept = nullptr;
+  // Writes the observation [O]. Derived quantities are as mj_step left them, that is of the state
+  // before the last substep, unless forward_after_step; after a reset they are current.
+  void (*observe)(const Simulation&, double* observation) noexcept = nullptr;
+};
+
+// Throws Error(kData) when the model does not compile, Error(kRuntime) on a wrong MuJoCo library.
+std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
+                                             const FamilyOptions& options);
+
+}  // namespace fewstep

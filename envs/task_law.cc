@@ -1,0 +1,111 @@
+#include "envs/task_law.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+void DrawIndependently(const FamilySpec& spec, Rng& rng, double* values) {
+  for (const ParameterSpec& parameter : spec.parameters) {
+    *values++ = parameter.choices.empty() ? rng.Uniform(parameter.low, parameter.high)
+                                          : parameter.choices[rng.Below(parameter.choices.size())];
+  }
+}
+
+// Throws unless `value` is one that a task may hold.
+void CheckValue(const FamilySpec& spec, const ParameterSpec& parameter, double value) {
+  const auto& choices = parameter.choices;
+  if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+    throw Error(
+        ErrorKind::kUsage, fmt::format("{} is not one of the tasks of '{}'", value, spec.name),
+        {.key = parameter.name, .remedy = fmt::format("One of {}", fmt::join(choices, ", "))});
+  }
+  // written so that a NaN fails
+  if (!(value >= parameter.low && value <= parameter.high)) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} is out of range for '{}'", value, spec.name),
+                {.key = parameter.name,
+                 .remedy = fmt::format("From {} to {}", parameter.low, parameter.high)});
+  }
+}
+
+}  // namespace
+
+std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split split, int n,
+                              const Rng& rng) {
+  FEWSTEP_CHECK(n >= 0, "n = {}", n);
+  if (split == Split::kOod && law.ood == nullptr) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' has no out-of-distribution tasks: none are published", spec.name),
+                {.remedy = "Use the split train or test"});
+  }
+  std::vector<Task> tasks;
+  tasks.reserve(static_cast<size_t>(n));
+
+  // finitely many tasks: testing goes through all of them in turn
+  if (spec.finite && split == Split::kTest) {
+    const std::vector<Task> all = EnumerateTasks(spec);
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) tasks.push_back(all[i % all.size()]);
+    return tasks;
+  }
+
+  const Rng split_rng = rng.Fork(ToString(split));
+  const DrawFunction draw = split == Split::kOod ? law.ood : law.draw;
+  for (int i = 0; i < n; ++i) {
+    Rng stream = split_rng.Fork("task", static_cast<uint64_t>(i));
+    Task task{spec.name, std::vector<double>(spec.parameters.size())};
+    if (draw != nullptr) {
+      draw(stream, task.values.data());
+    } else {
+      DrawIndependently(spec, stream, task.values.data());
+    }
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+std::vector<Task> EnumerateTasks(const FamilySpec& spec) {
+  FEWSTEP_CHECK(spec.finite, "{}", spec.name);
+  std::vector<Task> tasks{{spec.name, {}}};
+  // the last parameter first, so that the first one varies fastest
+  for (size_t p = spec.parameters.size(); p-- > 0;) {
+    std::vector<Task> longer;
+    for (const Task& task : tasks) {
+      for (const double choice : spec.parameters[p].choices) {
+        longer.push_back(task);
+        longer.back().values.insert(longer.back().values.begin(), choice);
+      }
+    }
+    tasks = std::move(longer);
+  }
+  return tasks;
+}
+
+void CheckTask(const FamilySpec& spec, const Task& task) {
+  if (task.family != spec.name) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("a task of '{}' was given to '{}'", task.family, spec.name));
+  }
+  if (task.values.size() != spec.parameters.size()) {
+    throw Error(ErrorKind::kUsage, fmt::format("a task of '{}' has {} values, not {}", spec.name,
+                                               spec.parameters.size(), task.values.size()));
+  }
+  for (size_t i = 0; i < task.values.size(); ++i) {
+    CheckValue(spec, spec.parameters[i], task.values[i]);
+  }
+}
+
+FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options) {
+  if (options.horizon < 0 || options.horizon > kMaxHorizon) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} is not a horizon", options.horizon),
+                {.key = "horizon",
+                 .remedy = fmt::format("From 1 to {} control steps, or 0 for the published {}",
+                                       kMaxHorizon, spec.horizon)});
+  }
+  if (options.horizon > 0) spec.horizon = static_cast<int>(options.horizon);
+  return spec;
+}
+
+}  // namespace fewstep
