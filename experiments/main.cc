@@ -1,1 +1,3 @@
-int main() {}
+#include "experiments/cli.h"
+
+int main(int argc, char** argv) { return fewstep::RunCommandLine(argc, argv); }

@@ -1,0 +1,117 @@
+#include "experiments/cli.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/build_info.h"
+
+namespace fewstep {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  fewstep list                                           what there is
+  fewstep describe half-cheetah-dir@promp                a family's exact definition
+  fewstep train experiments/recipes/quickstart.toml      meta-train; files go to runs/quickstart
+  fewstep resume runs/quickstart                         continue where it stopped
+  fewstep evaluate runs/quickstart                       adaptation curve on held-out tasks
+
+Exit codes: 0 success, 1 run-time failure, 2 bad usage or configuration, 3 bad data, 4 bad plug-in,
+130/143 interrupted with a checkpoint saved. `fewstep COMMAND --help` explains a command.)";
+
+// CLI11 says only that something was unexpected; name what is near.
+std::string UsageHint(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (argc > 1 && argv[1][0] != '-') {
+    for (const CLI::App* command : app.get_subcommands({})) {
+      if (command->get_name() != argv[1]) continue;
+      // an option of this command that was misspelt
+      std::vector<std::string> options;
+      for (const CLI::Option* option : command->get_options({})) {
+        options.push_back(option->get_name(false, true));
+        for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+      }
+      for (int i = 2; i < argc; ++i) {
+        const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+        if (word.starts_with("--") && std::ranges::find(options, word) == options.end()) {
+          return fmt::format("unknown option '{}'{}", word, DidYouMean(word, options));
+        }
+      }
+      return "";
+    }
+    return fmt::format("unknown command '{}'{}", argv[1], DidYouMean(argv[1], names));
+  }
+  return "";
+}
+
+int Report(std::string_view message, ErrorKind kind) {
+  std::fflush(stdout);
+  fmt::print(stderr, "fewstep: {}\n", message);
+  return static_cast<int>(kind);
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("fewstep meta-trains agents that adapt to a new MuJoCo task in a few steps.",
+               "fewstep");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("fewstep {} ({})", Version(), GitRevision()));
+  CommonOptions common;
+  common.command_line = fmt::format("{}", fmt::join(argv, argv + argc, " "));
+  int exit_code = 0;
+  AddTrainCommand(app, common, exit_code);
+  AddResumeCommand(app, common, exit_code);
+  AddEvaluateCommand(app, common, exit_code);
+  AddRolloutCommand(app, common, exit_code);
+  AddListCommand(app, common, exit_code);
+  AddDescribeCommand(app, common, exit_code);
+  AddDoctorCommand(app, common, exit_code);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const std::string hint = UsageHint(app, argc, argv);
+    return Report(fmt::format("{}\nRun fewstep {}--help for help.",
+                              hint.empty() ? error.what() : hint,
+                              argc > 1 && hint.starts_with("unknown option")
+                                  ? fmt::format("{} ", argv[1])
+                                  : ""),
+                  ErrorKind::kUsage);
+  } catch (const Error& error) {
+    return Report(error.what(), error.kind());
+  } catch (const std::bad_alloc&) {
+    return Report("out of memory. Use smaller batches (agent.meta_batch_size, agent.episodes)",
+                  ErrorKind::kRuntime);
+  } catch (const std::exception& error) {
+    return Report(error.what(), ErrorKind::kRuntime);
+  }
+  return exit_code;
+}
+
+RunConfig ReadRun(const std::string& path) {
+  const std::string recipe = path + "/run.toml";
+  if (!std::filesystem::exists(recipe)) {
+    throw Error(ErrorKind::kUsage, "not a run directory: it has no run.toml",
+                {.file = path, .remedy = "fewstep list shows the runs in ./runs"});
+  }
+  const FamilyRegistry families = BuiltinFamilies();
+  const AgentRegistry agents = BuiltinAgents();
+  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), families, agents);
+  // a run may have been moved
+  const std::filesystem::path absolute = std::filesystem::weakly_canonical(path);
+  config.run.directory = absolute.parent_path().string();
+  config.run.name = absolute.filename().string();
+  return config;
+}
+
+}  // namespace fewstep

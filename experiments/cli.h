@@ -1,0 +1,39 @@
+// The command line: `fewstep COMMAND ...`. Results go to stdout, progress and errors to stderr.
+// Exit codes: 0 success, 1 the machine refused, 2 bad usage or configuration, 3 bad data,
+// 4 bad plug-in, 130 and 143 interrupted by SIGINT or SIGTERM with a checkpoint saved.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/run_config.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fewstep {
+
+// The whole program but main().
+int RunCommandLine(int argc, char** argv);
+
+// Options that every command has.
+struct CommonOptions {
+  bool quiet = false;
+  bool json = false;
+  std::string command_line;
+};
+
+// Each adds one subcommand to `app`; parsing it sets `exit_code` by running it.
+void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+
+// The resolved recipe of the run in directory `path`. Throws Error(kUsage) when it is not a run.
+RunConfig ReadRun(const std::string& path);
+
+}  // namespace fewstep

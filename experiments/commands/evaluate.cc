@@ -1,0 +1,112 @@
+// fewstep evaluate
+#include <cstdio>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/cli.h"
+#include "experiments/seeds.h"
+#include "experiments/trainer.h"
+
+namespace fewstep {
+namespace {
+
+struct EvaluateArguments {
+  std::string run, checkpoint, split = "test", device;
+  int64_t tasks = -1, units = -1, episodes = -1, seed = -1, threads = 0;
+  bool deterministic = false;
+};
+
+int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  // a checkpoint file names its run
+  std::string run = arguments.run, checkpoint_path = arguments.checkpoint;
+  if (run.ends_with(".safetensors")) {
+    if (!checkpoint_path.empty()) {
+      throw Error(ErrorKind::kUsage, "two checkpoints were given", {.key = "--checkpoint"});
+    }
+    checkpoint_path = run;
+    run = std::filesystem::absolute(run).parent_path().parent_path().string();
+  }
+  RunConfig config = ReadRun(run);
+  config.run.threads = arguments.threads;
+  if (!arguments.device.empty()) config.run.device = arguments.device;
+
+  Workbench bench(config);
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  TensorFile checkpoint;
+  if (checkpoint_path.empty()) {
+    LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
+    for (const std::string& warning : newest.warnings) LogWarning(warning);
+    checkpoint = std::move(newest.file);
+  } else {
+    checkpoint = CheckpointStore::Load(checkpoint_path);
+  }
+  LoadAgent(checkpoint, bench, config);
+  const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
+
+  EvaluationOptions options = EvaluationOf(config);
+  options.split = ParseSplit(arguments.split);
+  options.deterministic = arguments.deterministic;
+  if (arguments.tasks >= 0) options.tasks = static_cast<int>(arguments.tasks);
+  if (arguments.units >= 0) options.units = static_cast<int>(arguments.units);
+  if (arguments.episodes >= 0) options.episodes = static_cast<int>(arguments.episodes);
+  if (arguments.seed >= 0) options.seed = static_cast<uint64_t>(arguments.seed);
+  LogInfo(fmt::format("Evaluating {} on {} {} tasks ...", checkpoint.path(), options.tasks,
+                      ToString(options.split)));
+  const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler, options);
+  const std::string base = directory.SaveEvaluation(
+      curve, iteration,
+      fmt::format("iteration-{:06}{}", iteration,
+                  options.split == Split::kTest ? "" : fmt::format("-{}", arguments.split)));
+  if (common.json) {
+    std::fputs(CurveJson(curve, iteration).c_str(), stdout);
+  } else {
+    PrintCurve(curve, iteration);
+    fmt::print("Saved as {}.{{json,md,svg}}\n", base);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto arguments = std::make_shared<EvaluateArguments>();
+  CLI::App* command = app.add_subcommand(
+      "evaluate", "Let a trained agent adapt to held-out tasks; print and save its curve.");
+  command->footer(
+      "The curve is the mean return after 0, 1, 2, ... units of adaptation (gradient steps for\n"
+      "gradient-based agents), with 95 % bootstrap intervals over tasks and the number of episodes\n"
+      "used for adapting. Saved in RUN/evaluations/ as JSON, Markdown and SVG.\n\n"
+      "Examples:\n"
+      "  fewstep evaluate runs/quickstart\n"
+      "  fewstep evaluate runs/quickstart --tasks 100 --units 5 --json\n"
+      "  fewstep evaluate runs/quickstart/checkpoints/checkpoint-000010.safetensors");
+  command->add_option("run", arguments->run, "Run directory, or one of its checkpoints")
+      ->required();
+  command->add_option("--checkpoint", arguments->checkpoint, "Another checkpoint of the run");
+  command->add_option("--split", arguments->split, "test, train or ood")->capture_default_str();
+  command->add_option("--tasks", arguments->tasks, "Number of tasks; default: the recipe's")
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--units", arguments->units, "Units of adaptation; default: the recipe's")
+      ->check(CLI::Range(0, 1000));
+  command->add_option("--episodes", arguments->episodes,
+                      "Episodes for each task and unit, 0 for the agent's own number")
+      ->check(CLI::Range(0, 1000000));
+  command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--threads", arguments->threads, "0 for one a processor")
+      ->check(CLI::Range(0, 4096));
+  command->add_option("--device", arguments->device, "cpu or cuda");
+  command->add_flag("--deterministic", arguments->deterministic,
+                    "Act with the mode of the policy instead of sampling");
+  command->add_flag("--quiet", common.quiet, "No progress");
+  command->add_flag("--json", common.json, "Print JSON");
+  command->callback(
+      [arguments, &common, &exit_code] { exit_code = RunEvaluate(*arguments, common); });
+}
+
+}  // namespace fewstep
