@@ -245,7 +245,10 @@ class Renderer {
     // upper edge forth, lower edge back, one closed path for every stretch without a gap
     std::string upper, lower, path;
     const auto close = [&] {
-      if (!upper.empty()) path += "M" + upper.substr(1) + lower + "Z";
+      if (!upper.empty()) {
+        upper.front() = 'M';
+        path += upper + lower + 'Z';
+      }
       upper.clear();
       lower.clear();
     };
