@@ -22,7 +22,7 @@ enum class ErrorKind {
 
 struct ErrorContext {
   std::string file{};    // path, empty when none
-  int line = 0;        // 1-based, 0 when unknown
+  int line = 0;          // 1-based, 0 when unknown
   std::string key{};     // configuration key or tensor name
   std::string remedy{};  // what to do, one sentence
 };

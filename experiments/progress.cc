@@ -163,19 +163,21 @@ std::string Progress::Line(int width, bool color) const {
   // what does not fit is left out from the end; a counter wider than the terminal is cut
   std::string line;
   int used = 0;
+  bool complete = true;
   for (const Piece& piece : pieces) {
     const std::string text = (used > 0 ? "  " : "") + piece.text;
     const int size = static_cast<int>(text.size());
-    if (used > 0 && size > width - used) break;
+    complete = size <= width - used;
+    if (!complete && used > 0) break;
     const std::string shown = text.substr(0, static_cast<size_t>(std::max(width, 0)));
     line +=
         color && !piece.style.empty() ? fmt::format("{}{}{}", piece.style, shown, kReset) : shown;
     used += size;
   }
 
-  // a bar fills what is left of the terminal
+  // when all of it fits, a bar fills what is left of the terminal
   constexpr int kMinimumBar = 10, kMaximumBar = 30, kFrame = 4;
-  if (width != kUnlimitedWidth && width - used >= kMinimumBar + kFrame) {
+  if (complete && width != kUnlimitedWidth && width - used >= kMinimumBar + kFrame) {
     line += "  " + Bar(std::min(share, 1.0), std::min(width - used - kFrame, kMaximumBar));
   }
   return line;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                      "#e69f00", "#56b4e9", "#4d4d4d"};
-constexpr double kCharacterWidth = 6.6;  // of the 12-pixel text, estimated: SVG cannot measure
+constexpr double kCharacterWidth = 7.2;  // of the 12-pixel text, estimated: SVG cannot measure
 constexpr double kLegendRow = 20.0, kLegendKey = 24.0, kLegendGap = 22.0;
 constexpr double kTickSpacingX = 80.0, kTickSpacingY = 50.0;
 constexpr double kDodge = 7.0;  // pixels between error bars of different series at the same x
@@ -24,7 +24,6 @@ struct Range {
 
   bool empty() const { return low > high; }
   void Include(double value) {
-    if (!std::isfinite(value)) return;
     low = std::min(low, value);
     high = std::max(high, value);
   }
@@ -37,9 +36,11 @@ struct Range {
   }
 };
 
-bool IsDrawn(const PlotPoint& point) { return std::isfinite(point.x) && std::isfinite(point.y); }
+// False for NaN, too; the limit keeps differences of two values finite.
+bool IsUsable(double value) { return std::abs(value) < 1e300; }
+bool IsDrawn(const PlotPoint& point) { return IsUsable(point.x) && IsUsable(point.y); }
 bool HasInterval(const PlotPoint& point) {
-  return IsDrawn(point) && std::isfinite(point.low) && std::isfinite(point.high);
+  return IsDrawn(point) && IsUsable(point.low) && IsUsable(point.high);
 }
 
 // Pixels to a hundredth, without trailing zeros.
@@ -244,7 +245,10 @@ class Renderer {
     // upper edge forth, lower edge back, one closed path for every stretch without a gap
     std::string upper, lower, path;
     const auto close = [&] {
-      if (!upper.empty()) path += "M" + upper.substr(1) + lower + "Z";
+      if (!upper.empty()) {
+        upper.front() = 'M';
+        path += upper + lower + 'Z';
+      }
       upper.clear();
       lower.clear();
     };
@@ -366,9 +370,10 @@ std::vector<double> NiceTicks(double low, double high, int count, bool integer) 
 
   // multiples of the step, computed from whole numbers so that no error adds up
   const double slack = 1e-9 * (high - low) / step;
+  const double first = std::ceil(low / step - slack), last = std::floor(high / step + slack);
   std::vector<double> ticks;
-  for (double i = std::ceil(low / step - slack); i <= high / step + slack; i += 1.0) {
-    ticks.push_back(i == 0.0 ? 0.0 : i * step);
+  for (int i = 0; i <= last - first; ++i) {
+    ticks.push_back((first + i) * step + 0.0);  // + 0.0 turns -0 into 0
   }
   return ticks;
 }

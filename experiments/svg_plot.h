@@ -9,8 +9,8 @@
 
 namespace fewstep {
 
-// One x with its value and the bounds of its interval. A point with a non-finite x or y is left out
-// and interrupts the line; non-finite bounds leave out the interval.
+// One x with its value and the bounds of its interval. A point whose x or y is not finite (or
+// beyond 1e300) is left out and interrupts the line; such bounds leave out the interval.
 struct PlotPoint {
   double x = 0.0;
   double y = 0.0;

@@ -1,0 +1,152 @@
+// fewstep doctor
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <mujoco/mujoco.h>
+#include <nlohmann/json.hpp>
+#include <torch/version.h>
+
+#include "agents/device.h"
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "experiments/build_info.h"
+#include "experiments/cli.h"
+#include "experiments/table.h"
+
+namespace fewstep {
+namespace {
+
+struct Check {
+  std::string name;
+  bool passed = false;
+  bool required = true;
+  std::string found, remedy;
+};
+
+Check CheckMujoco() {
+  Check check{.name = "MuJoCo", .found = MujocoVersion()};
+  check.passed = mj_version() == mjVERSION_HEADER && mj_version() >= 4000001;
+  if (mj_version() == 4000000) {
+    check.remedy = "4.0.0 computes wrong accelerations; install 4.0.1 with scripts/setup";
+  } else if (!check.passed) {
+    check.remedy = fmt::format("built with {}; rebuild, or install that version with scripts/setup",
+                               mjVERSION_HEADER);
+  }
+  return check;
+}
+
+Check CheckLibTorch() {
+  // a computation proves that the libraries load and agree
+  Check check{.name = "LibTorch", .found = LibTorchVersion()};
+  const torch::Tensor product = torch::ones({3, 4}).mm(torch::ones({4, 2}));
+  check.passed = product.sum().item<float>() == 24.0f;
+  check.remedy = check.passed ? "" : "install it again with scripts/setup";
+  return check;
+}
+
+Check CheckGpu() {
+  const bool available = CudaAvailable();
+  return {.name = "GPU",
+          .passed = available,
+          .required = false,
+          .found = available ? "usable with --device cuda" : "none usable; --device cpu works",
+          .remedy = available ? "" : "for a GPU: scripts/setup --cuda, and a driver for CUDA 13"};
+}
+
+Check CheckThreads() {
+  const int usable = ResolveThreads(0);
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return {.name = "threads",
+          .passed = true,
+          .found = usable == online
+                       ? fmt::format("{} processors", usable)
+                       : fmt::format("{} of {} processors may be used here", usable, online),
+          .remedy = ""};
+}
+
+// Writes, syncs and reads back a file where runs would go.
+Check CheckDisk(const std::string& directory) {
+  Check check{.name = "disk"};
+  constexpr double kGigabyte = 1e9, kWanted = 1.0;
+  std::error_code error;
+  const bool existed = std::filesystem::exists(directory);
+  std::filesystem::create_directories(directory, error);
+  struct statvfs status {};
+  if (error || statvfs(directory.c_str(), &status) != 0) {
+    check.found = fmt::format("{} cannot be made", directory);
+    check.remedy = "choose another folder with --set run.directory=PATH";
+    return check;
+  }
+  const double free = static_cast<double>(status.f_bavail) * static_cast<double>(status.f_frsize);
+  check.found = fmt::format("{:.1f} GB free in {}", free / kGigabyte, directory);
+  try {
+    const std::string probe = directory + "/.doctor";
+    WriteFileAtomically(probe, std::string(1 << 16, 'x'));
+    std::filesystem::remove(probe);
+    check.passed = free > kWanted * kGigabyte;
+    if (!check.passed) check.remedy = fmt::format("make room: runs want {} GB", kWanted);
+  } catch (const Error& problem) {
+    check.found += fmt::format("; {}", problem.what());
+    check.remedy = "choose another folder with --set run.directory=PATH";
+  }
+  if (!existed) std::filesystem::remove(directory, error);
+  return check;
+}
+
+Check CheckMemory() {
+  const int64_t megabytes = MemoryMegabytes();
+  const bool enough = megabytes >= 2000;
+  return {.name = "memory",
+          .passed = enough,
+          .required = false,
+          .found = fmt::format("{} MB", megabytes),
+          .remedy = enough ? "" : "use smaller batches: agent.meta_batch_size, agent.episodes"};
+}
+
+int RunDoctor(const std::string& directory, const CommonOptions& common) {
+  const std::vector<Check> checks = {CheckMujoco(),  CheckLibTorch(), CheckGpu(),
+                                     CheckThreads(), CheckMemory(),   CheckDisk(directory)};
+  Table table({{"check"}, {"result"}, {"found"}, {"remedy"}});
+  nlohmann::ordered_json json;
+  bool healthy = true;
+  for (const Check& check : checks) {
+    const std::string result = check.passed ? "ok" : check.required ? "FAILED" : "no";
+    healthy = healthy && (check.passed || !check.required);
+    table.AddRow({check.name, result, check.found, check.remedy});
+    json["checks"].push_back({{"name", check.name},
+                              {"passed", check.passed},
+                              {"required", check.required},
+                              {"found", check.found},
+                              {"remedy", check.remedy}});
+  }
+  json["healthy"] = healthy;
+  for (const auto& [name, value] : BuildFacts()) json["facts"][name] = value;
+  if (common.json) {
+    std::fputs((json.dump(2) + "\n").c_str(), stdout);
+  } else {
+    for (const auto& [name, value] : BuildFacts()) fmt::print("{:<11} {}\n", name, value);
+    fmt::print("\n{}", table.Text());
+  }
+  return healthy ? 0 : static_cast<int>(ErrorKind::kRuntime);
+}
+
+}  // namespace
+
+void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto directory = std::make_shared<std::string>("runs");
+  CLI::App* command =
+      app.add_subcommand("doctor", "Check what a run needs and print the remedy for what is wrong.");
+  command->footer("Exit code 0 when everything required is there, 1 otherwise.");
+  command->add_option("--directory", *directory, "Folder that will hold run folders")
+      ->capture_default_str();
+  command->add_flag("--json", common.json, "Print JSON");
+  command->callback(
+      [directory, &common, &exit_code] { exit_code = RunDoctor(*directory, common); });
+}
+
+}  // namespace fewstep
