@@ -41,8 +41,8 @@ Error::Error(ErrorKind kind, std::string_view message, ErrorContext context)
     : std::runtime_error(Compose(message, context)), kind_(kind), context_(std::move(context)) {}
 
 std::string Nearest(std::string_view name, const std::vector<std::string>& known) {
-  // a name of three letters is not "near" everything: allow a third of its length, at most three
-  const size_t limit = std::min<size_t>(3, std::max<size_t>(1, name.size() / 3));
+  // two slips (a swap of letters counts as two), three in long names, one in very short ones
+  const size_t limit = name.size() <= 3 ? 1 : name.size() < 9 ? 2 : 3;
   std::string best;
   size_t best_distance = limit + 1;
   for (const std::string& candidate : known) {
