@@ -21,9 +21,14 @@ find_program(FEWSTEP_MOLD mold)
 function(fewstep_settings target)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}")
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual)
+  # Options structs are filled by designated initializers; the fields not named keep their defaults.
+  target_compile_options(${target} PRIVATE -Wno-missing-field-initializers)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # gcc 12 mistakes its own AVX-512 headers for uninitialised reads
-    target_compile_options(${target} PRIVATE -fpch-preprocess -Wno-maybe-uninitialized)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+    # GCC 12 takes its own AVX-512 intrinsics for uninitialized reads (GCC bug 105593).
+    if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-uninitialized)
+    endif()
   endif()
   # Results must not depend on how the compiler contracts a*b+c in different translation units.
   target_compile_options(${target} PRIVATE -ffp-contract=off)

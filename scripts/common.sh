@@ -2,8 +2,12 @@
 # What the scripts share. Source it first: it moves to the repository root.
 
 set -euo pipefail
+deps_dir=${FEWSTEP_DEPS_DIR:+$(realpath -m "$FEWSTEP_DEPS_DIR")}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-deps_dir="${FEWSTEP_DEPS_DIR:-$PWD/.deps}"
+deps_dir=${deps_dir:-$PWD/.deps}
+
+# ccache needs a folder it may write to
+if [[ ! -w ${HOME:-/nonexistent} ]]; then export CCACHE_DIR="${CCACHE_DIR:-$PWD/build/ccache}"; fi
 
 say() { printf '== %s\n' "$*"; }
 
