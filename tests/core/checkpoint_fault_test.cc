@@ -231,11 +231,15 @@ TEST(CheckpointFaultRandom, NothingCompleteIsLostIn200Kills) {
       }
     }
     close(channel[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(rng.Below(20000)));
+    // every other child may finish a save before its time runs out
+    const int64_t before = last;
+    int64_t iteration = 0;
+    if (round % 2 == 0 && read(channel[0], &iteration, sizeof(iteration)) == sizeof(iteration)) {
+      last = iteration;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(rng.Below(15000)));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
-    int64_t iteration = 0;
-    const int64_t before = last;
     while (read(channel[0], &iteration, sizeof(iteration)) == sizeof(iteration)) last = iteration;
     close(channel[0]);
     progressed += last > before ? 1 : 0;
@@ -249,7 +253,7 @@ TEST(CheckpointFaultRandom, NothingCompleteIsLostIn200Kills) {
     ASSERT_TRUE(loaded.file == Generation(loaded.iteration));
     last = loaded.iteration;
   }
-  EXPECT_GT(progressed, 50) << "the kills came before anything was saved";
+  EXPECT_GE(progressed, 100) << "the kills came before anything was saved";
 }
 
 }  // namespace

@@ -39,10 +39,11 @@ TEST(CheckpointStore, KeepsTheNewestGenerations) {
   CheckpointStore store(scratch.File("runs/a/checkpoints/"), 3);
   EXPECT_TRUE(store.List().empty());
   EXPECT_FALSE(std::filesystem::exists(scratch.File("runs")));
+  size_t saved = 0;
   for (const int64_t iteration : {0, 10, 20, 30, 999999, 1000000, 25000000}) {
     const std::string path = store.Save(iteration, SampleFile(static_cast<uint64_t>(iteration)));
     EXPECT_TRUE(CheckpointStore::Load(path) == SampleFile(static_cast<uint64_t>(iteration)));
-    if (iteration == 20) EXPECT_EQ(Iterations(store), (Generations{20, 10, 0}));
+    EXPECT_EQ(Iterations(store).size(), std::min<size_t>(++saved, 3));
   }
   EXPECT_EQ(Iterations(store), (Generations{25000000, 1000000, 999999}));
   EXPECT_EQ(ScratchDirectory::NamesIn(store.directory()).size(), 3u);
