@@ -80,6 +80,7 @@ bool Concerns(Fault::Kind kind, const user_regs_struct& regs) {
       return true;
     case Fault::Kind::kTear:
     case Fault::Kind::kShortWrite:
+    case Fault::Kind::kCorrupt:
       return IsWrite(static_cast<long>(regs.orig_rax));
     case Fault::Kind::kError:
       return IsFileCall(regs);
@@ -106,6 +107,12 @@ bool Concerns(Fault::Kind kind, const user_regs_struct& regs) {
   std::strncpy(report->message, message.c_str(), sizeof(report->message) - 1);
   report->end = end;
   _exit(0);
+}
+
+// Inverts a bit of the word in the child's memory at the beginning of what it writes.
+void InvertBit(pid_t child, unsigned long long address) {
+  const long word = ptrace(PTRACE_PEEKDATA, child, address, nullptr);
+  ptrace(PTRACE_POKEDATA, child, address, word ^ 0x100);
 }
 
 // Follows the child from stop to stop; every system call stops it at entry and at exit.
@@ -142,6 +149,7 @@ void Follow(pid_t child, const Fault& fault, TracedResult& result) {
         regs.rax = static_cast<unsigned long long>(-static_cast<long long>(fault.error));
         ptrace(PTRACE_SETREGS, child, nullptr, &regs);
       }
+      if (tampered && fault.kind == Fault::Kind::kCorrupt) InvertBit(child, regs.rsi);
       kill_now = tampered && fault.kind == Fault::Kind::kTear;
       tampered = false;
     } else if (static_cast<long>(regs.orig_rax) == kMarker) {
@@ -159,6 +167,10 @@ void Follow(pid_t child, const Fault& fault, TracedResult& result) {
         }
         if (hit && (fault.kind == Fault::Kind::kTear || fault.kind == Fault::Kind::kShortWrite)) {
           regs.rdx = std::max<unsigned long long>(regs.rdx / 2, 1);
+          tampered = true;
+        }
+        if (hit && fault.kind == Fault::Kind::kCorrupt) {
+          InvertBit(child, regs.rsi);
           tampered = true;
         }
         if (tampered) ptrace(PTRACE_SETREGS, child, nullptr, &regs);

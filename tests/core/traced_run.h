@@ -15,6 +15,7 @@ struct Fault {
     kTear,        // the k-th write takes only half of its bytes, then SIGKILL
     kError,       // the k-th file call is not made and answers `error`
     kShortWrite,  // the k-th write takes only half of its bytes
+    kCorrupt,     // the k-th write stores one wrong bit, as a bad disk or cable does
   };
   Kind kind = Kind::kNone;
   int at = 0;               // k, from 1
