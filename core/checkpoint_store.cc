@@ -40,13 +40,28 @@ std::optional<int64_t> IterationOf(const std::string& name) {
 void CreateDirectories(const std::string& directory) {
   std::error_code error;
   if (fs::is_directory(directory, error)) return;
+  // upwards only past what is known to be missing: "/" and "." are their own parents
   const std::string parent = internal::DirectoryOf(directory);
-  if (!fs::exists(parent, error)) CreateDirectories(parent);
+  if (!fs::exists(parent, error) && !error && parent != directory) CreateDirectories(parent);
   fs::create_directory(directory, error);
   if (error) internal::ThrowIoError(directory, "create the directory", error.value(), 0);
   if (int code = internal::SyncDirectoryOf(directory)) {
     internal::ThrowIoError(directory, "sync the directory above it", code, 0);
   }
+}
+
+// Newest first. With `error` set, the list may be incomplete.
+std::vector<CheckpointInfo> ListGenerations(const std::string& directory, std::error_code& error) {
+  std::vector<CheckpointInfo> generations;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (const auto iteration = IterationOf(it->path().filename().string())) {
+      generations.push_back({*iteration, it->path().string()});
+    }
+  }
+  std::sort(generations.begin(), generations.end(),
+            [](const auto& a, const auto& b) { return a.iteration > b.iteration; });
+  return generations;
 }
 
 }  // namespace
@@ -73,19 +88,11 @@ std::string CheckpointStore::Save(int64_t iteration, const TensorFile& file) {
 }
 
 std::vector<CheckpointInfo> CheckpointStore::List() const {
-  std::vector<CheckpointInfo> generations;
   std::error_code error;
-  for (fs::directory_iterator it(directory_, error), end; !error && it != end;
-       it.increment(error)) {
-    if (const auto iteration = IterationOf(it->path().filename().string())) {
-      generations.push_back({*iteration, it->path().string()});
-    }
-  }
+  std::vector<CheckpointInfo> generations = ListGenerations(directory_, error);
   if (error && error != std::errc::no_such_file_or_directory) {
     internal::ThrowIoError(directory_, "list the directory", error.value(), 0);
   }
-  std::sort(generations.begin(), generations.end(),
-            [](const auto& a, const auto& b) { return a.iteration > b.iteration; });
   return generations;
 }
 
@@ -117,8 +124,8 @@ void CheckpointStore::Prune() {
   // what is older than the keep-th newest good generation goes
   if (good_.size() < keep_) return;
   const int64_t oldest = *std::prev(good_.end(), static_cast<std::ptrdiff_t>(keep_));
-  for (const CheckpointInfo& generation : List()) {
-    std::error_code ignored;
+  std::error_code ignored;
+  for (const CheckpointInfo& generation : ListGenerations(directory_, ignored)) {
     if (generation.iteration < oldest) fs::remove(generation.path, ignored);
   }
   good_.erase(good_.begin(), good_.lower_bound(oldest));

@@ -1,0 +1,182 @@
+#include "core/checkpoint_store.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "tests/core/safetensors_samples.h"
+#include "tests/core/scratch_directory.h"
+
+namespace fewstep {
+namespace {
+
+std::string PathOf(const std::string& directory, int64_t iteration) {
+  return fmt::format("{}/checkpoint-{:06}.safetensors", directory, iteration);
+}
+
+std::vector<int64_t> Iterations(const CheckpointStore& store) {
+  std::vector<int64_t> iterations;
+  for (const CheckpointInfo& generation : store.List()) iterations.push_back(generation.iteration);
+  return iterations;
+}
+
+// Flips one bit, `from_end` bytes before the end of the file.
+void Damage(const std::string& path, size_t from_end) {
+  std::string bytes = ReadFile(path);
+  bytes[bytes.size() - from_end] ^= 4;
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+using Generations = std::vector<int64_t>;
+
+TEST(CheckpointStore, KeepsTheNewestGenerations) {
+  const ScratchDirectory scratch;
+  CheckpointStore store(scratch.File("runs/a/checkpoints/"), 3);
+  EXPECT_TRUE(store.List().empty());
+  EXPECT_FALSE(std::filesystem::exists(scratch.File("runs")));
+  size_t saved = 0;
+  for (const int64_t iteration : {0, 10, 20, 30, 999999, 1000000, 25000000}) {
+    const std::string path = store.Save(iteration, SampleFile(static_cast<uint64_t>(iteration)));
+    EXPECT_TRUE(CheckpointStore::Load(path) == SampleFile(static_cast<uint64_t>(iteration)));
+    EXPECT_EQ(Iterations(store).size(), std::min<size_t>(++saved, 3));
+  }
+  EXPECT_EQ(Iterations(store), (Generations{25000000, 1000000, 999999}));
+  EXPECT_EQ(ScratchDirectory::NamesIn(store.directory()).size(), 3u);
+  const LoadedCheckpoint loaded = store.LoadNewest();
+  EXPECT_EQ(loaded.iteration, 25000000);
+  EXPECT_TRUE(loaded.file == SampleFile(25000000));
+  EXPECT_EQ(loaded.file.path(), store.List()[0].path);
+  EXPECT_TRUE(loaded.warnings.empty());
+}
+
+TEST(CheckpointStore, FewerThanTwoGenerationsAreRefused) {
+  for (const int keep : {1, 0, -1}) {
+    EXPECT_THROW(CheckpointStore("anywhere", keep), Error);
+  }
+}
+
+TEST(CheckpointStore, ADamagedNewestIsReportedAndTheOneBeforeItUsed) {
+  const ScratchDirectory scratch;
+  CheckpointStore store(scratch.path(), 4);
+  for (int64_t i = 0; i < 4; ++i) store.Save(i, SampleFile(static_cast<uint64_t>(i)));
+  Damage(PathOf(scratch.path(), 3), 1);                          // in "config", laid out last
+  std::filesystem::resize_file(PathOf(scratch.path(), 2), 100);  // cut in the header
+  const LoadedCheckpoint loaded = store.LoadNewest();
+  EXPECT_EQ(loaded.iteration, 1);
+  EXPECT_TRUE(loaded.file == SampleFile(1));
+  ASSERT_EQ(loaded.warnings.size(), 2u);
+  EXPECT_EQ(
+      loaded.warnings[0],
+      PathOf(scratch.path(), 3) + ": 'config': the tensor is damaged: its checksum does not match");
+  EXPECT_EQ(loaded.warnings[1].find(PathOf(scratch.path(), 2) + ": the header's length"), 0u);
+}
+
+TEST(CheckpointStore, NoneReadableSaysWhyForEach) {
+  const ScratchDirectory scratch;
+  CheckpointStore store(scratch.path(), 2);
+  store.Save(1, SampleFile(1));
+  store.Save(2, SampleFile(2));
+  Damage(PathOf(scratch.path(), 1), 1);
+  std::ofstream(PathOf(scratch.path(), 2), std::ios::trunc).flush();
+  try {
+    store.LoadNewest();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    const std::string message = error.what();
+    EXPECT_NE(message.find("none of the 2 checkpoints"), std::string::npos);
+    EXPECT_NE(message.find(PathOf(scratch.path(), 1) + ": 'config'"), std::string::npos);
+    EXPECT_NE(message.find(PathOf(scratch.path(), 2) + ": the file has 0 bytes"),
+              std::string::npos);
+  }
+}
+
+TEST(CheckpointStore, AnEmptyOrMissingDirectoryHasNoCheckpoint) {
+  const ScratchDirectory scratch;
+  EXPECT_THROW(CheckpointStore(scratch.path()).LoadNewest(), Error);
+  EXPECT_THROW(CheckpointStore(scratch.File("missing")).LoadNewest(), Error);
+}
+
+TEST(CheckpointStore, DamagedOrUnknownGenerationsDoNotCountAsKept) {
+  const ScratchDirectory scratch;
+  {
+    CheckpointStore store(scratch.path(), 10);
+    for (int64_t i = 0; i < 6; ++i) store.Save(i, SampleFile(static_cast<uint64_t>(i)));
+  }
+  // the newest two are damaged: a resumed run goes on from 3 and writes 4 again
+  Damage(PathOf(scratch.path(), 5), 1);
+  Damage(PathOf(scratch.path(), 4), 1);
+  CheckpointStore store(scratch.path(), 2);
+  EXPECT_EQ(store.LoadNewest().iteration, 3);
+  store.Save(4, SampleFile(4));
+  EXPECT_EQ(Iterations(store), (Generations{5, 4, 3}));
+  EXPECT_EQ(store.LoadNewest().iteration, 4);
+
+  // an object that has verified nothing yet removes nothing until it wrote two good ones
+  CheckpointStore fresh(scratch.path(), 2);
+  fresh.Save(6, SampleFile(6));
+  EXPECT_EQ(Iterations(fresh), (Generations{6, 5, 4, 3}));
+  fresh.Save(7, SampleFile(7));
+  EXPECT_EQ(Iterations(fresh), (Generations{7, 6}));
+}
+
+TEST(CheckpointStore, AGenerationIsReplacedBySavingItAgain) {
+  const ScratchDirectory scratch;
+  CheckpointStore store(scratch.path(), 2);
+  store.Save(5, SampleFile(1));
+  store.Save(5, SampleFile(2));
+  EXPECT_EQ(Iterations(store), (Generations{5}));
+  EXPECT_TRUE(store.LoadNewest().file == SampleFile(2));
+}
+
+TEST(CheckpointStore, OtherFilesAreLeftAlone) {
+  const ScratchDirectory scratch;
+  const std::vector<std::string> names = {"best.safetensors",
+                                          "checkpoint-1.safetensors",
+                                          "checkpoint-0000001.safetensors",
+                                          "checkpoint--00001.safetensors",
+                                          "checkpoint-000001.safetensors.bak",
+                                          "checkpoint-99999999999999999999.safetensors"};
+  for (const std::string& name : names) std::ofstream(scratch.File(name)) << "x";
+  CheckpointStore store(scratch.path(), 2);
+  for (int64_t i = 2; i < 6; ++i) store.Save(i, SampleFile(1));
+  EXPECT_EQ(Iterations(store), (Generations{5, 4}));
+  for (const std::string& name : names) EXPECT_TRUE(std::filesystem::exists(scratch.File(name)));
+}
+
+TEST(CheckpointStore, SavingSweepsUpAfterAKilledRun) {
+  const ScratchDirectory scratch;
+  const pid_t dead = fork();
+  if (dead == 0) _exit(0);
+  waitpid(dead, nullptr, 0);
+  std::ofstream(scratch.File(fmt::format(".checkpoint-000001.safetensors.tmp.{}", dead))) << "x";
+  CheckpointStore store(scratch.path(), 2);
+  store.Save(2, SampleFile(2));
+  EXPECT_EQ(scratch.Names(), std::vector<std::string>{"checkpoint-000002.safetensors"});
+}
+
+TEST(CheckpointStore, ContentThatCannotBeWrittenLeavesTheOldGeneration) {
+  const ScratchDirectory scratch;
+  CheckpointStore store(scratch.path(), 2);
+  store.Save(1, SampleFile(1));
+  TensorFile bad;
+  bad.SetMetadata("note", "\xff");
+  EXPECT_THROW(store.Save(1, bad), Error);
+  EXPECT_TRUE(store.LoadNewest().file == SampleFile(1));
+}
+
+TEST(CheckpointStore, AFileInPlaceOfTheDirectoryIsAnError) {
+  const ScratchDirectory scratch;
+  std::ofstream(scratch.File("checkpoints")) << "x";
+  CheckpointStore store(scratch.File("checkpoints"), 2);
+  EXPECT_THROW(store.Save(1, SampleFile(1)), Error);
+  EXPECT_THROW(store.List(), Error);
+}
+
+}  // namespace
+}  // namespace fewstep
