@@ -109,8 +109,9 @@ class MujocoVectorEnv final : public LockstepEnv {
     const std::span<double> present = self.observation(env);
     const std::span<double> next(
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
-    StepOutcome result = Advance(self.definition(), self.simulation(model, data, env, memory),
-                                 self.action(env).data(), next, self.metrics(env).data());
+    StepOutcome result =
+        Advance(self.definition(), self.simulation(model, data, env, memory),
+                self.action(env).data(), Entry::kAnew, next, self.metrics(env).data());
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {
