@@ -20,7 +20,10 @@ class MujocoVectorEnv final : public LockstepEnv {
   PhysicsView physics(int env) override {
     CheckIndex(env);
     if (!view_data_) view_data_ = MakeData(core_->nominal());
+
+    // the batch keeps states only; what is drawn follows from them
     mjb_getData(batch_.get(), env, view_data_.get());
+    mj_forward(static_cast<const MujocoTask&>(task(env)).model(), view_data_.get());
 
     // a task that edits the model is drawn with its own
     if (!core_->definition().apply_task) return {core_->display(), view_data_.get()};
