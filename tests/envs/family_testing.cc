@@ -1,8 +1,11 @@
 #include "tests/envs/family_testing.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
+
+#include "envs/world_family.h"
 
 namespace fewstep {
 
@@ -45,6 +48,25 @@ void Observe(const Simulation& s, double* observation) noexcept {
   observation[2] = s.data->xipos[5];  // height of the pole's centre
 }
 
+class Bandit final : public World {
+ public:
+  void Begin(std::span<const double> task) override { std::copy_n(task.begin(), 3, pays_); }
+  void Reset(Rng&, double* observation) noexcept override { *observation = previous_ = 0; }
+  WorldStep Step(const double* action, Rng& rng, double* observation, double*) noexcept override {
+    previous_ = rng.Uniform() < pays_[static_cast<size_t>(*action)] ? 1 : 0;
+    *observation = previous_;
+    return {.reward = previous_};
+  }
+  void GetState(double* state) const noexcept override { *state = previous_; }
+  void SetState(const double* state, double* observation) noexcept override {
+    *observation = previous_ = *state;
+  }
+
+ private:
+  double pays_[3] = {};
+  double previous_ = 0;
+};
+
 }  // namespace
 
 MujocoDefinition PendulumDefinition() {
@@ -82,6 +104,27 @@ MujocoDefinition PendulumDefinition() {
 
 std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options) {
   return MakeMujocoFamily(PendulumDefinition(), options);
+}
+
+std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options) {
+  WorldDefinition definition;
+  definition.make_world = []() -> std::unique_ptr<World> { return std::make_unique<Bandit>(); };
+  FamilySpec& spec = definition.spec;
+  spec.name = "bandit@test";
+  spec.summary = "Three arms pay at random.";
+  spec.source = spec.model = spec.reset = spec.reward = spec.termination = spec.action = "test";
+  spec.splits = "separate draws";
+  spec.observation = {"previous reward"};
+  spec.observation_size = 1;
+  spec.action_size = 3;
+  spec.action_kind = ActionKind::kDiscrete;
+  spec.horizon = 50;
+  for (const char* name : {"first", "second", "third"}) {
+    spec.parameters.push_back(
+        {.name = name, .unit = "", .low = 0, .high = 1, .choices = {}, .law = "U(0, 1)"});
+  }
+  spec.state = {"previous reward"};
+  return MakeWorldFamily(std::move(definition), options);
 }
 
 int ActionWidth(const FamilySpec& spec) {

@@ -31,6 +31,9 @@ class NoWarningsTest : public ::testing::Test {
 MujocoDefinition PendulumDefinition();
 std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options);
 
+// Three arms that pay 1 with the probabilities of the task: discrete choices and random rewards.
+std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options);
+
 // Numbers an action takes.
 int ActionWidth(const FamilySpec& spec);
 

@@ -177,7 +177,12 @@ TEST(HalfCheetahDivergence, EndsOneEpisodeAlone) {
       state[9] = 1e12;  // beyond what MuJoCo takes for a number
       env->SetState(2, state);
     }
-    return Continue(*env, actions);
+    Trajectory trajectory = Continue(*env, actions);
+    // the last state before the bad step is kept
+    std::vector<double> state(18);
+    env->GetState(2, state);
+    for (const double value : state) EXPECT_TRUE(std::isfinite(value));
+    return trajectory;
   };
   const Trajectory sound = run(false), broken = run(true);
   EXPECT_GT(MujocoWarningCount(), 0);
@@ -232,6 +237,59 @@ TEST(HalfCheetahDivergence, CutsTheRecord) {
     EXPECT_EQ(actions[t] == -7, t >= length);
   }
   for (const float value : last) EXPECT_TRUE(std::isfinite(value));
+}
+
+// The definition breaks in the worker: the state before the bad step comes back.
+TEST(HalfCheetahDivergence, KeepsTheLastSoundState) {
+  MujocoDefinition definition = PendulumDefinition();
+  definition.terminated = nullptr;
+  definition.control = [](const Simulation& s, const double* action) noexcept {
+    s.data->ctrl[0] = action[0];
+    if (s.data->time > 0.1) s.data->qfrc_applied[0] = 1e300;
+  };
+  const auto family = MakeMujocoFamily(definition, {});
+  const auto env = family->MakeVectorEnv(1, 1);
+  env->SetTasks(family->Sample(Split::kTrain, 1, Rng(13)));
+  Roll(*env, Rng(14), {});
+  StepBatch batch = env->MakeStepBatch();
+  std::vector<double> before(2), after(2), row(3);
+  while (!batch.diverged[0]) {
+    env->GetState(0, before);
+    row = batch.observations64;
+    env->Step(std::vector<double>{0.5}, batch);
+  }
+  env->GetState(0, after);
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(batch.observations64, row);
+  EXPECT_EQ(batch.rewards[0], 0);
+  EXPECT_EQ(batch.metrics[0], 0);
+}
+
+// An error that MuJoCo raises in a worker is the end of that episode, not of the program.
+TEST(HalfCheetahDivergence, TrapsErrorsOfMujoco) {
+  MujocoDefinition definition = PendulumDefinition();
+  definition.terminated = nullptr;
+  definition.control = [](const Simulation& s, const double* action) noexcept {
+    s.data->ctrl[0] = action[0];
+    if (s.data->time > 0.1) mj_stackAllocNum(s.data, size_t{1} << 40);
+  };
+  const auto family = MakeMujocoFamily(definition, {});
+  const auto task = family->Sample(Split::kTrain, 1, Rng(15));
+  std::vector<float> observations(40 * 3), actions(40), rewards(40);
+  const auto act = [](void*, const float*, int, float* action) noexcept { *action = 0; };
+  const auto runner = family->MakeEpisodeRunner();
+  const auto prepared = family->Prepare(task[0]);
+  for (int run = 0; run < 2; ++run) {
+    const EpisodeResult result =
+        runner->Run(*prepared, Rng(16), act, nullptr,
+                    {observations.data(), actions.data(), rewards.data(), nullptr, nullptr});
+    EXPECT_TRUE(result.diverged);
+    EXPECT_EQ(result.length, 6);
+  }
+  const auto env = family->MakeVectorEnv(1, 1);
+  env->SetTasks(task);
+  Trajectory t = Roll(*env, Rng(17), std::vector<double>(10, 0.0));
+  for (size_t step = 0; step < 10; ++step) EXPECT_EQ(t.flags[step * 3 + 2], step >= 6) << step;
 }
 
 TEST_F(HalfCheetah, SamplingModelsHoldNoTexturesAndSimulateTheSame) {
