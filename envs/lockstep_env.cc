@@ -81,7 +81,8 @@ void LockstepEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<floa
   // the stream of an episode depends on the simulation's index, not on who else is reset
   for (const int env : ids) {
     Episode& episode = episodes_[static_cast<size_t>(env)];
-    episode = Episode{.rng = rng.Fork("env", static_cast<uint64_t>(env)), .started = true};
+    const Rng stream = rng.Fork("env", static_cast<uint64_t>(env));
+    episode = Episode{.stream = stream, .rng = stream, .started = true};
   }
   ResetSimulations(ids);
 
@@ -163,7 +164,8 @@ void LockstepEnv::SetState(int env, std::span<const double> state) {
                 fmt::format("a state of '{}' is {} finite numbers", spec_.name, spec_.state.size()),
                 {.remedy = fmt::format("They are {}", fmt::join(spec_.state, ", "))});
   }
-  // an episode of its own, which keeps the stream that Reset gave
+  // an episode of its own, with a stream that does not depend on what was drawn before
+  episode.rng = episode.stream.Fork("state");
   episode.step = 0;
   episode.truncated = false;
   episode.outcome = {};

@@ -58,7 +58,8 @@ class LockstepEnv : public VectorEnv {
 
  private:
   struct Episode {
-    Rng rng{0};
+    Rng stream{0};  // of the latest reset
+    Rng rng{0};     // the same, as far as it was drawn
     int step = 0;
     bool started = false;  // reset since its task was set
     bool ended = false;

@@ -31,8 +31,10 @@ struct MujocoDefinition {
   FamilySpec spec;  // state: names of qpos, then qvel, then act
   TaskLaw law;
   std::string mjcf;
-  int frame_skip = 1;               // mj_step calls a control step
-  bool forward_after_step = false;  // mj_forward after them: derived quantities at the new state
+  int frame_skip = 1;  // mj_step calls a control step
+  // Position and velocity quantities (xpos, subtree_com, cvel, sensors of them) are brought up to
+  // date after a step. Whole episodes continue from them with mj_step2, so this costs them nothing.
+  bool refresh_after_step = false;
   std::shared_ptr<const void> context;
 
   // Once, on the compiled nominal model; `data` is scratch for mj_setConst. Optional.
@@ -42,7 +44,8 @@ struct MujocoDefinition {
   void (*apply_task)(mjModel* model, const double* task, const void* context) noexcept = nullptr;
   // Changes qpos and qvel from the model's defaults; mj_forward follows.
   void (*reset)(const Simulation&, Rng&) noexcept = nullptr;
-  // Writes ctrl from action_size finite numbers (one index when discrete).
+  // Writes ctrl, and at most the applied forces, from action_size finite numbers (one index when
+  // discrete).
   void (*control)(const Simulation&, const double* action) noexcept = nullptr;
   // Notes in memory what the reward needs of the state before the step. Optional.
   void (*before_step)(const Simulation&) noexcept = nullptr;
@@ -51,7 +54,7 @@ struct MujocoDefinition {
   // Optional: never terminal.
   bool (*terminated)(const Simulation&) noexcept = nullptr;
   // Writes the observation [O]. Derived quantities are as mj_step left them, that is of the state
-  // before the last substep, unless forward_after_step; after a reset they are current.
+  // before the last substep, unless refresh_after_step; after a reset they are current.
   void (*observe)(const Simulation&, double* observation) noexcept = nullptr;
 };
 

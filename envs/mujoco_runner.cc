@@ -92,8 +92,8 @@ class MujocoRunner final : public EpisodeRunner {
       // advance; a bad step is not recorded
       StepOutcome outcome{.diverged = true};
       if (AllFinite(self.action_)) {
-        outcome = Advance(definition, simulation, self.action_.data(), self.observation_,
-                          self.metrics_.data());
+        outcome = Advance(definition, simulation, self.action_.data(), Entry::kContinued,
+                          self.observation_, self.metrics_.data());
       }
       if (outcome.diverged) {
         result.diverged = true;

@@ -89,14 +89,24 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
 }
 
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
-                    const double* action, std::span<double> observation, double* metrics) noexcept {
+                    const double* action, Entry entry, std::span<double> observation,
+                    double* metrics) noexcept {
+  const mjModel* model = simulation.model;
+  mjData* data = simulation.data;
   if (definition.before_step) definition.before_step(simulation);
   definition.control(simulation, action);
-  for (int substep = 0; substep < definition.frame_skip; ++substep) {
-    mj_step(simulation.model, simulation.data);
+
+  // mj_step is mj_step1, which reads positions and velocities, then mj_step2; Runge-Kutta mixes
+  // them
+  int substep = 0;
+  if (entry == Entry::kContinued && definition.refresh_after_step &&
+      model->opt.integrator != mjINT_RK4) {
+    mj_step2(model, data);
+    ++substep;
   }
-  if (definition.forward_after_step) mj_forward(simulation.model, simulation.data);
-  if (!IsSound(simulation.model, simulation.data)) return {.diverged = true};
+  for (; substep < definition.frame_skip; ++substep) mj_step(model, data);
+  if (definition.refresh_after_step) mj_step1(model, data);
+  if (!IsSound(model, data)) return {.diverged = true};
 
   StepOutcome outcome;
   outcome.reward = definition.reward(simulation, metrics);

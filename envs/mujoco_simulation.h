@@ -57,10 +57,15 @@ void StartEpisode(const MujocoDefinition& definition, const Simulation& simulati
 void StartAt(const MujocoDefinition& definition, const Simulation& simulation, const double* state,
              double* observation) noexcept;
 
-// One control step. When the outcome is diverged, the simulation is left as it broke, and
-// observation and metrics hold nothing of use.
+// Where a control step begins: with quantities of another state, or with those that
+// refresh_after_step or StartEpisode computed in the same mjData at the present one.
+enum class Entry { kAnew, kContinued };
+
+// One control step; both entries give the same bits. When the outcome is diverged, the simulation
+// is left as it broke, and observation and metrics hold nothing of use.
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
-                    const double* action, std::span<double> observation, double* metrics) noexcept;
+                    const double* action, Entry entry, std::span<double> observation,
+                    double* metrics) noexcept;
 
 // False when the state is not finite or MuJoCo found a bad number in it since the last reset.
 bool IsSound(const mjModel* model, const mjData* data) noexcept;

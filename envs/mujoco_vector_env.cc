@@ -20,7 +20,10 @@ class MujocoVectorEnv final : public LockstepEnv {
   PhysicsView physics(int env) override {
     CheckIndex(env);
     if (!view_data_) view_data_ = MakeData(core_->nominal());
+
+    // the batch keeps states only; what is drawn follows from them
     mjb_getData(batch_.get(), env, view_data_.get());
+    mj_forward(static_cast<const MujocoTask&>(task(env)).model(), view_data_.get());
 
     // a task that edits the model is drawn with its own
     if (!core_->definition().apply_task) return {core_->display(), view_data_.get()};
@@ -109,8 +112,9 @@ class MujocoVectorEnv final : public LockstepEnv {
     const std::span<double> present = self.observation(env);
     const std::span<double> next(
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
-    StepOutcome result = Advance(self.definition(), self.simulation(model, data, env, memory),
-                                 self.action(env).data(), next, self.metrics(env).data());
+    StepOutcome result =
+        Advance(self.definition(), self.simulation(model, data, env, memory),
+                self.action(env).data(), Entry::kAnew, next, self.metrics(env).data());
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {

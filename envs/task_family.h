@@ -155,7 +155,8 @@ class VectorEnv {
   virtual void Step(std::span<const double> actions, StepBatch& out) = 0;
 
   // State of one simulation, in the order of FamilySpec::state. SetState starts an episode there
-  // (after Reset) and refreshes its observation.
+  // (after Reset) and refreshes its observation; what follows depends on the state, the actions and,
+  // where the dynamics are random, the stream of the latest Reset.
   virtual void GetState(int env, std::span<double> state) = 0;
   virtual void SetState(int env, std::span<const double> state) = 0;
   // The present observation of one simulation, unrounded: [O].

@@ -35,7 +35,7 @@ void Observe(const Simulation& s, double* observation) noexcept {
 
 std::unique_ptr<TaskFamily> MakeHalfCheetahVelRllab(const FamilyOptions& options) {
   MujocoDefinition definition = Base(/*frame_skip=*/1);
-  definition.forward_after_step = true;
+  definition.refresh_after_step = true;
   definition.reset = Reset;
   definition.control = Control<1>;
   definition.reward = Reward;

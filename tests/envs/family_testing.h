@@ -1,0 +1,59 @@
+// What the tests of task families share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "envs/mujoco_family.h"
+#include "envs/mujoco_model.h"
+#include "envs/task_family.h"
+
+namespace fewstep {
+
+// Calls of operator new since the start of the program, of every thread.
+extern std::atomic<int64_t> allocation_count;
+
+// A fixture in which any MuJoCo warning fails the test.
+class NoWarningsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { warnings_ = MujocoWarningCount(); }
+  void TearDown() override { EXPECT_EQ(MujocoWarningCount(), warnings_) << LastMujocoWarning(); }
+
+ private:
+  int64_t warnings_ = 0;
+};
+
+// A pole on a hinge whose tasks change its length and mass, with noise in its reset and a terminal
+// state: what the built-in families do not use of MujocoDefinition.
+MujocoDefinition PendulumDefinition();
+std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options);
+
+// Three arms that pay 1 with the probabilities of the task: discrete choices and random rewards.
+std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options);
+
+// Numbers an action takes.
+int ActionWidth(const FamilySpec& spec);
+
+// Random actions [steps, B, A], a little beyond the range in which they are not clipped; exactly
+// representable as float, so that runners and environments get the same numbers.
+std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_envs, uint64_t seed);
+
+// Everything that B simulations gave over some steps, in order.
+struct Trajectory {
+  std::vector<float> first;          // [B, O] of the reset
+  std::vector<double> observations;  // [T, B, O]
+  std::vector<double> rewards;       // [T, B]
+  std::vector<double> metrics;       // [T, B, M]
+  std::vector<uint8_t> flags;        // [T, B, 3] terminated, truncated, diverged
+  bool operator==(const Trajectory&) const = default;
+};
+
+// Resets every simulation and steps through `actions` [T, B, A].
+Trajectory Roll(VectorEnv& env, const Rng& rng, const std::vector<double>& actions);
+// The same without the reset.
+Trajectory Continue(VectorEnv& env, const std::vector<double>& actions);
+
+}  // namespace fewstep
