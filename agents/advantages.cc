@@ -11,8 +11,8 @@ namespace fewstep {
 
 // The normal equations, accumulated step by step: F is small, so the steps need not be kept.
 struct LinearBaseline::Normal {
-  Eigen::MatrixXd gram;         // [F, F]
-  Eigen::VectorXd moments;      // [F]
+  Eigen::MatrixXd gram;          // [F, F]
+  Eigen::VectorXd moments;       // [F]
   Eigen::VectorXd coefficients;  // [F]
   mutable Eigen::VectorXd features;
 
@@ -65,10 +65,12 @@ void DiscountedSums(std::span<const double> values, double discount, std::span<d
 }
 
 void AdvantageOptions::Visit(FieldVisitor& v) {
-  v.Field("discount", discount, {.help = "Discount of rewards a control step.", .min = 0, .max = 1});
+  v.Field("discount", discount,
+          {.help = "Discount of rewards a control step.", .min = 0, .max = 1});
   v.Field("gae_lambda", gae_lambda,
           {.help = "Lambda of generalised advantage estimation; 1 gives returns minus baseline.",
-           .min = 0, .max = 1});
+           .min = 0,
+           .max = 1});
   v.Field("baseline", baseline,
           {.help = "Value baseline, fitted anew to each task's episodes.",
            .choices = {"linear", "none"}});
@@ -133,7 +135,8 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     values.assign(static_cast<size_t>(length) + 1, 0.0);
     if (linear) {
       for (int64_t t = 0; t < length; ++t) {
-        values[static_cast<size_t>(t)] = baseline.Predict(task.Observation(e, t), static_cast<int>(t));
+        values[static_cast<size_t>(t)] =
+            baseline.Predict(task.Observation(e, t), static_cast<int>(t));
       }
       if (options.bootstrap_at_horizon && task.terminated[e] == 0.0f) {
         values.back() = baseline.Predict({task.final_observations + e * task.observation_size,
@@ -189,17 +192,17 @@ Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& o
   std::vector<double> explained(static_cast<size_t>(tasks));
   pool.Run(static_cast<int>(tasks), [&](int task, int) {
     const int64_t steps = episodes * horizon;
-    explained[static_cast<size_t>(task)] = TaskAdvantages(
-        {.episodes = episodes,
-         .horizon = horizon,
-         .observation_size = observation_size,
-         .observations = observations + task * steps * observation_size,
-         .rewards = rewards + task * steps,
-         .mask = mask + task * steps,
-         .final_observations = finals + task * episodes * observation_size,
-         .terminated = terminated + task * episodes,
-         .advantages = advantages + task * steps},
-        options);
+    explained[static_cast<size_t>(task)] =
+        TaskAdvantages({.episodes = episodes,
+                        .horizon = horizon,
+                        .observation_size = observation_size,
+                        .observations = observations + task * steps * observation_size,
+                        .rewards = rewards + task * steps,
+                        .mask = mask + task * steps,
+                        .final_observations = finals + task * episodes * observation_size,
+                        .terminated = terminated + task * episodes,
+                        .advantages = advantages + task * steps},
+                       options);
   });
   for (const double value : explained) out.explained_variance += value / static_cast<double>(tasks);
   return out;

@@ -20,8 +20,8 @@ struct AdvantageOptions : Options {
 };
 
 struct Advantages {
-  torch::Tensor advantages;          // [T, E, H] float32, 0 past the end of an episode
-  double explained_variance = 0;     // of discounted returns by the baseline, mean over tasks
+  torch::Tensor advantages;       // [T, E, H] float32, 0 past the end of an episode
+  double explained_variance = 0;  // of discounted returns by the baseline, mean over tasks
 };
 
 // Generalised advantage estimation (Schulman et al. 2016, eq. 16) with a baseline fitted to each
@@ -46,7 +46,8 @@ class LinearBaseline {
   LinearBaseline& operator=(const LinearBaseline&) = delete;
 
   void Append(std::span<const float> observation, int step, double target);
-  // Least squares on what was appended; the ridge is multiplied by ten until the solution is finite.
+  // Least squares on what was appended; the ridge is multiplied by ten until the solution is
+  // finite.
   void Fit(double ridge);
   double Predict(std::span<const float> observation, int step) const;
 

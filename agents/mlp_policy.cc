@@ -59,10 +59,9 @@ class MlpActor final : public Actor {
     if (shape_.gaussian) {
       const float* log_std = Array(slice);
       for (Eigen::Index i = 0; i < output.size(); ++i) {
-        const float noise =
-            deterministic
-                ? 0.0f
-                : static_cast<float>(rng.Normal()) * std::exp(std::max(log_std[i], shape_.min_log_std));
+        const float noise = deterministic ? 0.0f
+                                          : static_cast<float>(rng.Normal()) *
+                                                std::exp(std::max(log_std[i], shape_.min_log_std));
         action[i] = output[i] + noise;
       }
     } else {
@@ -96,11 +95,13 @@ class MlpActor final : public Actor {
 
 class MlpPolicy final : public Policy {
  public:
-  MlpPolicy(MlpShape shape, double initial_std) : shape_(std::move(shape)), initial_std_(initial_std) {
+  MlpPolicy(MlpShape shape, double initial_std)
+      : shape_(std::move(shape)), initial_std_(initial_std) {
     for (size_t layer = 0; layer + 1 < shape_.widths.size(); ++layer) {
       layout_->Add(fmt::format("layer{}.weight", layer),
                    {shape_.widths[layer], shape_.widths[layer + 1]});
-      if (shape_.bias) layout_->Add(fmt::format("layer{}.bias", layer), {1, shape_.widths[layer + 1]});
+      if (shape_.bias)
+        layout_->Add(fmt::format("layer{}.bias", layer), {1, shape_.widths[layer + 1]});
     }
     if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()});
   }
@@ -150,14 +151,19 @@ class MlpPolicy final : public Policy {
 
 void MlpOptions::Visit(FieldVisitor& v) {
   v.Field("hidden", hidden,
-          {.help = "Width of each hidden layer of the policy.", .unit = "units", .min = 1, .max = 65536});
+          {.help = "Width of each hidden layer of the policy.",
+           .unit = "units",
+           .min = 1,
+           .max = 65536});
   v.Field("activation", activation,
           {.help = "Nonlinearity of the hidden layers.", .choices = {"tanh", "relu"}});
-  v.Field("bias", bias, {.help = "Whether layers add a bias; without one and without hidden layers "
-                                 "a one-hot observation gives a table."});
+  v.Field("bias", bias,
+          {.help = "Whether layers add a bias; without one and without hidden layers "
+                   "a one-hot observation gives a table."});
   v.Field("initial_std", initial_std,
           {.help = "Standard deviation of actions at the start, in units of the policy's output.",
-           .min = 1e-6, .max = 1e6});
+           .min = 1e-6,
+           .max = 1e6});
   v.Field("min_std", min_std,
           {.help = "Lower bound of the standard deviation.", .min = 1e-12, .max = 1e6});
 }

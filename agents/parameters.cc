@@ -8,8 +8,7 @@
 namespace fewstep {
 
 size_t ParameterLayout::Add(std::string name, std::vector<int64_t> shape) {
-  const int64_t size =
-      std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+  const int64_t size = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
   slices_.push_back({std::move(name), std::move(shape), size_, size});
   size_ += size;
   return slices_.size() - 1;

@@ -59,9 +59,10 @@ struct MlpOptions : Options {
   void Visit(FieldVisitor& visitor) override;
 };
 
-// A multilayer perceptron whose output is the mean of a Gaussian, with a log standard deviation that
-// is a parameter of its own (adapted like the others), or the logits of a categorical distribution.
-// Weights start as Glorot and Bengio's uniform ("Xavier"), biases at 0, as in ProMP's code.
+// A multilayer perceptron whose output is the mean of a Gaussian, with a log standard deviation
+// that is a parameter of its own (adapted like the others), or the logits of a categorical
+// distribution. Weights start as Glorot and Bengio's uniform ("Xavier"), biases at 0, as in ProMP's
+// code.
 std::unique_ptr<Policy> MakeMlpPolicy(const FamilySpec& spec, const MlpOptions& options);
 
 }  // namespace fewstep

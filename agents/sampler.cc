@@ -40,8 +40,8 @@ void Summarise(const std::vector<EpisodeResult>& results, const std::vector<doub
       const EpisodeResult& result = results[static_cast<size_t>(item)];
       std::fill_n(mask + item * horizon, result.length, 1.0f);
       terminated[item] = result.terminated ? 1.0f : 0.0f;
-      returns[item] = std::accumulate(rewards + item * horizon,
-                                      rewards + item * horizon + result.length, 0.0);
+      returns[item] =
+          std::accumulate(rewards + item * horizon, rewards + item * horizon + result.length, 0.0);
       for (int64_t m = 0; m < num_metrics; ++m) {
         means[task * num_metrics + m] += metric_sums[static_cast<size_t>(item * num_metrics + m)];
       }
@@ -96,8 +96,8 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
     const bool on_worker = device_.is_cpu() && policy.MakeActor() != nullptr;
     plan = on_worker ? SamplingPlan::kEpisodes : SamplingPlan::kLockstep;
   }
-  const Parameters all = parameters.WithFlat(
-      parameters.flat.detach().expand({num_tasks, parameters.flat.size(1)}));
+  const Parameters all =
+      parameters.WithFlat(parameters.flat.detach().expand({num_tasks, parameters.flat.size(1)}));
   if (plan == SamplingPlan::kEpisodes) {
     CollectEpisodes(policy, all.flat.to(torch::kCPU, torch::kFloat32).contiguous(), tasks, options,
                     rng, out);
@@ -145,13 +145,13 @@ void Sampler::CollectEpisodes(const Policy& policy, const torch::Tensor& rows,
     const auto stream = static_cast<uint64_t>(item);
     actors[w]->SetParameters(parameters + static_cast<int64_t>(task) * row_size);
     ActContext context{*actors[w], rng.Fork("act", stream), options.deterministic};
-    results[static_cast<size_t>(item)] = runners_[w]->Run(
-        *prepared[task], rng.Fork("env", stream), &ActInWorker, &context,
-        {.observations = observations + item * horizon * observation_size,
-         .actions = actions + item * horizon * action_size,
-         .rewards = rewards + item * horizon,
-         .final_observation = finals + item * observation_size,
-         .metric_sums = metric_sums.data() + item * num_metrics});
+    results[static_cast<size_t>(item)] =
+        runners_[w]->Run(*prepared[task], rng.Fork("env", stream), &ActInWorker, &context,
+                         {.observations = observations + item * horizon * observation_size,
+                          .actions = actions + item * horizon * action_size,
+                          .rewards = rewards + item * horizon,
+                          .final_observation = finals + item * observation_size,
+                          .metric_sums = metric_sums.data() + item * num_metrics});
   });
   Summarise(results, metric_sums, out);
 }

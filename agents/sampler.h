@@ -56,15 +56,14 @@ class Sampler {
   torch::Device device() const { return device_; }
   double seconds() const { return seconds_; }  // spent in Collect so far, wall clock
 
-  // `parameters` [T, P] with one row a task, or [1, P] for all. Episode e of task t draws everything
-  // from rng.Fork("env", t * E + e) and, for actions, rng.Fork("act", t * E + e).
-  Rollouts Collect(const Policy& policy, const Parameters& parameters,
-                   std::span<const Task> tasks, const CollectOptions& options, const Rng& rng);
+  // `parameters` [T, P] with one row a task, or [1, P] for all. Episode e of task t draws
+  // everything from rng.Fork("env", t * E + e) and, for actions, rng.Fork("act", t * E + e).
+  Rollouts Collect(const Policy& policy, const Parameters& parameters, std::span<const Task> tasks,
+                   const CollectOptions& options, const Rng& rng);
 
  private:
-  void CollectEpisodes(const Policy& policy, const torch::Tensor& rows,
-                       std::span<const Task> tasks, const CollectOptions& options, const Rng& rng,
-                       Rollouts& out);
+  void CollectEpisodes(const Policy& policy, const torch::Tensor& rows, std::span<const Task> tasks,
+                       const CollectOptions& options, const Rng& rng, Rollouts& out);
   void CollectLockstep(const Policy& policy, const Parameters& parameters,
                        std::span<const Task> tasks, const CollectOptions& options, const Rng& rng,
                        Rollouts& out);

@@ -50,13 +50,20 @@ std::string RangeText(const FieldInfo& info) {
 
 std::string TypeName(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number";
-    case toml::node_type::boolean: return "a boolean";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::table: return "a table";
-    default: return "a date or time";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number";
+    case toml::node_type::boolean:
+      return "a boolean";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::table:
+      return "a table";
+    default:
+      return "a date or time";
   }
 }
 
@@ -301,8 +308,7 @@ void Config::Read(std::string_view name, Options& options,
                  .line = static_cast<int>(node->source().begin.line),
                  .key = std::string(name)});
   }
-  Reader reader(node == nullptr ? nullptr : node->as_table(), std::string(name),
-                document_->source);
+  Reader reader(node == nullptr ? nullptr : node->as_table(), std::string(name), document_->source);
   options.Visit(reader);
   reader.RejectUnknown(ignored);
 }

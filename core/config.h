@@ -4,7 +4,8 @@
 //   struct InnerOptions {
 //     int64_t steps = 1;
 //     void Visit(FieldVisitor& v) {
-//       v.Field("steps", steps, {.help = "Gradient steps.", .unit = "steps", .min = 0, .max = 100});
+//       v.Field("steps", steps, {.help = "Gradient steps.", .unit = "steps", .min = 0, .max =
+//       100});
 //     }
 //   };
 #pragma once
@@ -62,7 +63,8 @@ class Config {
   // Reads table `name` ([name] in the file) into `options`; fields without a key keep their value.
   // Throws Error(kUsage) for an unknown key (with the nearest known one), a wrong type or a value
   // out of range, naming file, line and key. `ignored` keys of the table belong to someone else.
-  void Read(std::string_view name, Options& options, const std::vector<std::string>& ignored = {}) const;
+  void Read(std::string_view name, Options& options,
+            const std::vector<std::string>& ignored = {}) const;
 
   // The string at [table] key, or `fallback`. Throws Error(kUsage) when it is not a string.
   std::string String(std::string_view table, std::string_view key, std::string_view fallback) const;

@@ -41,7 +41,8 @@ class Error : public std::runtime_error {
   ErrorContext context_;
 };
 
-// The member of `known` within edit distance 3 of `name` that is nearest to it; "" when none is near.
+// The member of `known` within edit distance 3 of `name` that is nearest to it; "" when none is
+// near.
 std::string Nearest(std::string_view name, const std::vector<std::string>& known);
 
 // "; did you mean 'x'?" or "".
@@ -54,9 +55,10 @@ namespace internal {
 }  // namespace fewstep
 
 // Aborts when an invariant of ours is broken. The message is a fmt format string.
-#define FEWSTEP_CHECK(condition, ...)                                                           \
-  do {                                                                                          \
-    if (!(condition)) [[unlikely]] {                                                            \
-      ::fewstep::internal::CheckFailed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)); \
-    }                                                                                           \
+#define FEWSTEP_CHECK(condition, ...)                                  \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]] {                                   \
+      ::fewstep::internal::CheckFailed(__FILE__, __LINE__, #condition, \
+                                       ::fmt::format(__VA_ARGS__));    \
+    }                                                                  \
   } while (false)

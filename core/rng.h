@@ -24,20 +24,20 @@ class Rng {
 
   uint32_t NextU32();
   uint64_t NextU64();
-  double Uniform();                        // [0, 1), 53 bits
+  double Uniform();                         // [0, 1), 53 bits
   double Uniform(double low, double high);  // [low, high)
-  double Normal();                         // mean 0, variance 1 (Box and Muller)
-  uint64_t Below(uint64_t n);              // uniform on {0, ..., n - 1}, n > 0; unbiased
-  void FillNormal(std::span<float> out);   // standard normal
-  void Shuffle(std::span<int> values);     // Fisher-Yates
+  double Normal();                          // mean 0, variance 1 (Box and Muller)
+  uint64_t Below(uint64_t n);               // uniform on {0, ..., n - 1}, n > 0; unbiased
+  void FillNormal(std::span<float> out);    // standard normal
+  void Shuffle(std::span<int> values);      // Fisher-Yates
 
   uint64_t key() const { return key_; }
 
  private:
   uint64_t key_;
-  uint64_t block_ = 0;                // next counter value
-  std::array<uint32_t, 4> words_{};   // the current block
-  int used_ = 4;                      // words of it already given out
+  uint64_t block_ = 0;               // next counter value
+  std::array<uint32_t, 4> words_{};  // the current block
+  int used_ = 4;                     // words of it already given out
   double spare_normal_ = 0.0;
   bool has_spare_ = false;
 };

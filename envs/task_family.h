@@ -42,26 +42,26 @@ struct ParameterSpec {
 
 // The published definition of a family. Everything here but `summary` enters the hash.
 struct FamilySpec {
-  std::string name;         // "half-cheetah-vel@promp": what, and whose definition
-  std::string summary;      // one sentence
-  std::string source;       // publication and code that define it
-  std::string model;        // physics: model, time step, frame skip, integrator
-  std::string reset;        // initial-state law
-  std::string reward;       // the formula
-  std::string termination;  // when an episode ends before the horizon
-  std::string action;       // how the policy's output becomes the control
+  std::string name;                      // "half-cheetah-vel@promp": what, and whose definition
+  std::string summary;                   // one sentence
+  std::string source;                    // publication and code that define it
+  std::string model;                     // physics: model, time step, frame skip, integrator
+  std::string reset;                     // initial-state law
+  std::string reward;                    // the formula
+  std::string termination;               // when an episode ends before the horizon
+  std::string action;                    // how the policy's output becomes the control
   std::vector<std::string> observation;  // layout, one line a block
-  std::string splits;       // what train, test and ood hold
+  std::string splits;                    // what train, test and ood hold
   int observation_size = 0;
-  int action_size = 0;      // numbers a step (continuous) or number of choices (discrete)
+  int action_size = 0;  // numbers a step (continuous) or number of choices (discrete)
   ActionKind action_kind = ActionKind::kContinuous;
   double action_low = -1, action_high = 1;  // range in which the policy's output is not clipped
-  int horizon = 0;          // control steps after which an episode is truncated
-  double control_dt = 0;    // seconds a control step; 0 without physics
-  bool finite = false;      // finitely many tasks: trained on and evaluated on the same ones
+  int horizon = 0;                          // control steps after which an episode is truncated
+  double control_dt = 0;                    // seconds a control step; 0 without physics
+  bool finite = false;  // finitely many tasks: trained on and evaluated on the same ones
   std::vector<ParameterSpec> parameters;
-  std::vector<std::string> metrics;         // names of the extra values of a step
-  std::vector<std::string> state;           // names of the numbers of a settable state
+  std::vector<std::string> metrics;  // names of the extra values of a step
+  std::vector<std::string> state;    // names of the numbers of a settable state
 };
 
 // 16 hexadecimal digits over every field of the definition but `summary`, and `model_text` (the
@@ -70,8 +70,8 @@ std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text);
 
 // "velocity=1.25" with 17 significant digits where needed.
 std::string ToString(const FamilySpec& spec, const Task& task);
-// From "velocity=1.25" items. Throws Error(kUsage) on an unknown, missing or repeated parameter or a
-// value outside its range.
+// From "velocity=1.25" items. Throws Error(kUsage) on an unknown, missing or repeated parameter or
+// a value outside its range.
 Task ParseTask(const FamilySpec& spec, std::span<const std::string> assignments);
 
 // A task made ready to simulate: validated, and for MuJoCo families the task's own mjModel.
@@ -88,7 +88,8 @@ class PreparedTask {
 
 // Chooses actions inside EpisodeRunner::Run. `step` counts from 0 in the episode. `action` has
 // action_size numbers, or one (the index of the choice) for discrete actions.
-using ActFunction = void (*)(void* context, const float* observation, int step, float* action) noexcept;
+using ActFunction = void (*)(void* context, const float* observation, int step,
+                             float* action) noexcept;
 
 // Where an episode is written. Rows past the episode's length are left as they are.
 struct EpisodeBuffers {
@@ -100,7 +101,7 @@ struct EpisodeBuffers {
 };
 
 struct EpisodeResult {
-  int length = 0;          // control steps taken, at most the horizon
+  int length = 0;           // control steps taken, at most the horizon
   bool terminated = false;  // ended in a terminal state; false at the horizon
   bool diverged = false;    // the simulation became non-finite; the bad step is not recorded
 };
@@ -118,13 +119,13 @@ class EpisodeRunner {
 // What one lockstep Step gives, for B simulations. Sized by VectorEnv::MakeStepBatch; Step then
 // allocates nothing.
 struct StepBatch {
-  std::vector<float> observations;      // [B, O] after the step
-  std::vector<double> observations64;   // [B, O] the same, before rounding
-  std::vector<double> rewards;          // [B]
-  std::vector<uint8_t> terminated;      // [B] reached a terminal state
-  std::vector<uint8_t> truncated;       // [B] reached the horizon
-  std::vector<uint8_t> diverged;        // [B] became non-finite: reward 0, observation unchanged
-  std::vector<double> metrics;          // [B, M]
+  std::vector<float> observations;     // [B, O] after the step
+  std::vector<double> observations64;  // [B, O] the same, before rounding
+  std::vector<double> rewards;         // [B]
+  std::vector<uint8_t> terminated;     // [B] reached a terminal state
+  std::vector<uint8_t> truncated;      // [B] reached the horizon
+  std::vector<uint8_t> diverged;       // [B] became non-finite: reward 0, observation unchanged
+  std::vector<double> metrics;         // [B, M]
 };
 
 // A simulation's physics, for viewer and recorder; null without physics. Valid until the next call
@@ -146,8 +147,8 @@ class VectorEnv {
   // simulation must be reset afterwards.
   virtual void SetTasks(std::span<const Task> tasks) = 0;
 
-  // Starts a new episode in simulations `ids` (sorted, unique); simulation i draws all randomness of
-  // the episode from rng.Fork("env", i). Writes ids.size() rows of observations.
+  // Starts a new episode in simulations `ids` (sorted, unique); simulation i draws all randomness
+  // of the episode from rng.Fork("env", i). Writes ids.size() rows of observations.
   virtual void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) = 0;
 
   // Advances every simulation by one control step; actions are [B, A] (A = 1 when discrete). A
@@ -155,8 +156,8 @@ class VectorEnv {
   virtual void Step(std::span<const double> actions, StepBatch& out) = 0;
 
   // State of one simulation, in the order of FamilySpec::state. SetState starts an episode there
-  // (after Reset) and refreshes its observation; what follows depends on the state, the actions and,
-  // where the dynamics are random, the stream of the latest Reset.
+  // (after Reset) and refreshes its observation; what follows depends on the state, the actions
+  // and, where the dynamics are random, the stream of the latest Reset.
   virtual void GetState(int env, std::span<double> state) = 0;
   virtual void SetState(int env, std::span<const double> state) = 0;
   // The present observation of one simulation, unrounded: [O].

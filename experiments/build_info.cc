@@ -1,8 +1,7 @@
 #include "experiments/build_info.h"
 
-#include <unistd.h>
-
 #include <fstream>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <mujoco/mujoco.h>

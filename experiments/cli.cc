@@ -81,12 +81,11 @@ int RunCommandLine(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     const std::string hint = UsageHint(app, argc, argv);
-    return Report(fmt::format("{}\nRun fewstep {}--help for help.",
-                              hint.empty() ? error.what() : hint,
-                              argc > 1 && hint.starts_with("unknown option")
-                                  ? fmt::format("{} ", argv[1])
-                                  : ""),
-                  ErrorKind::kUsage);
+    return Report(
+        fmt::format(
+            "{}\nRun fewstep {}--help for help.", hint.empty() ? error.what() : hint,
+            argc > 1 && hint.starts_with("unknown option") ? fmt::format("{} ", argv[1]) : ""),
+        ErrorKind::kUsage);
   } catch (const Error& error) {
     return Report(error.what(), error.kind());
   } catch (const std::bad_alloc&) {

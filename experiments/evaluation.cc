@@ -21,8 +21,7 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
                         .finite = spec.finite,
                         .options = options,
                         .tasks = family.Sample(options.split, options.tasks, rng.Fork("tasks"))};
-  curve.options.episodes =
-      options.episodes > 0 ? options.episodes : adaptive->episodes_per_unit();
+  curve.options.episodes = options.episodes > 0 ? options.episodes : adaptive->episodes_per_unit();
 
   int64_t used = 0;
   for (int unit = 0; unit <= options.units; ++unit) {
@@ -34,8 +33,8 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     const torch::Tensor means = rollouts.returns.mean(1).contiguous();
     const double* values = means.const_data_ptr<double>();
     curve.returns.emplace_back(values, values + options.tasks);
-    curve.mean.push_back(BootstrapMean(curve.returns.back(),
-                                       rng.Fork("bootstrap", static_cast<uint64_t>(unit))));
+    curve.mean.push_back(
+        BootstrapMean(curve.returns.back(), rng.Fork("bootstrap", static_cast<uint64_t>(unit))));
     Metrics metrics;
     for (size_t m = 0; m < spec.metrics.size(); ++m) {
       metrics.Add(spec.metrics[m],
@@ -65,10 +64,9 @@ std::string CurveTable(const AdaptationCurve& curve, bool markdown) {
   Table table(columns);
   for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
     const Interval& mean = curve.mean[unit];
-    std::vector<std::string> row = {
-        fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
-        fmt::format("{:.1f} to {:.1f}", mean.low, mean.high),
-        fmt::format("{}", curve.adaptation_episodes[unit])};
+    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
+                                    fmt::format("{:.1f} to {:.1f}", mean.low, mean.high),
+                                    fmt::format("{}", curve.adaptation_episodes[unit])};
     for (const auto& [name, value] : curve.metrics[unit].entries()) {
       row.push_back(fmt::format("{:.3f}", value));
     }

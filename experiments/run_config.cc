@@ -18,28 +18,37 @@ void RunOptions::Visit(FieldVisitor& v) {
   v.Field("threads", threads,
           {.help = "Threads for sampling and learning, 0 for one a processor; does not change "
                    "results.",
-           .unit = "threads", .min = 0, .max = 4096});
-  v.Field("device", device,
-          {.help = "Where the learner computes.", .choices = {"cpu", "cuda"}});
+           .unit = "threads",
+           .min = 0,
+           .max = 4096});
+  v.Field("device", device, {.help = "Where the learner computes.", .choices = {"cpu", "cuda"}});
   v.Field("sampling_plan", sampling_plan,
           {.help = "How episodes are collected: whole episodes inside workers, or all simulations "
                    "in lockstep with one batched policy evaluation.",
            .choices = {"auto", "episodes", "lockstep"}});
-  v.Field("checkpoint_interval", checkpoint_interval,
-          {.help = "Iterations between checkpoints.", .unit = "iterations", .min = 1, .max = kMany});
+  v.Field(
+      "checkpoint_interval", checkpoint_interval,
+      {.help = "Iterations between checkpoints.", .unit = "iterations", .min = 1, .max = kMany});
   v.Field("keep_checkpoints", keep_checkpoints,
           {.help = "Newest checkpoints that stay.", .min = 2, .max = kMany});
   v.Field("evaluation_interval", evaluation_interval,
           {.help = "Iterations between evaluations on held-out tasks, 0 for only after the last.",
-           .unit = "iterations", .min = 0, .max = kMany});
+           .unit = "iterations",
+           .min = 0,
+           .max = kMany});
   v.Field("evaluation_tasks", evaluation_tasks,
           {.help = "Held-out tasks of an evaluation.", .unit = "tasks", .min = 2, .max = 1e6});
-  v.Field("evaluation_units", evaluation_units,
-          {.help = "Units of adaptation of an evaluation (gradient steps for gradient-based agents).",
-           .unit = "units", .min = 0, .max = 1000});
+  v.Field(
+      "evaluation_units", evaluation_units,
+      {.help = "Units of adaptation of an evaluation (gradient steps for gradient-based agents).",
+       .unit = "units",
+       .min = 0,
+       .max = 1000});
   v.Field("evaluation_episodes", evaluation_episodes,
           {.help = "Episodes for each task and unit, 0 for as many as in training.",
-           .unit = "episodes", .min = 0, .max = 1e6});
+           .unit = "episodes",
+           .min = 0,
+           .max = 1e6});
 }
 
 namespace {

@@ -33,8 +33,7 @@ void RunDirectory::Create(const std::string& recipe, const std::string& build_js
   WriteFileAtomically(recipe_path(), recipe);
 }
 
-void RunDirectory::OpenLogs(const std::vector<std::string>& columns,
-                            const TensorFile* checkpoint) {
+void RunDirectory::OpenLogs(const std::vector<std::string>& columns, const TensorFile* checkpoint) {
   std::optional<int64_t> resumed_step;
   if (checkpoint != nullptr) {
     resumed_step = checkpoint->Scalar<int64_t>("run.iteration") + 1;
@@ -79,8 +78,8 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
                                          const std::string& name) {
   MakeFolder(path_ + "/evaluations");
   const std::string base = path_ + "/evaluations/" + name;
-  const std::string title = fmt::format("{}, {} ({} tasks)", curve.family, curve.agent,
-                                        curve.options.tasks);
+  const std::string title =
+      fmt::format("{}, {} ({} tasks)", curve.family, curve.agent, curve.options.tasks);
   WriteFileAtomically(base + ".json", CurveJson(curve, iteration));
   WriteFileAtomically(base + ".md", fmt::format("# {}\n\n{}", title, CurveTable(curve, true)));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));

@@ -58,9 +58,8 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     columns.push_back({fmt::format("seed {}", result.seed), Align::kRight});
   }
   Table table(columns);
-  PlotSeries series{.name = fmt::format("{} seeds", seeds),
-                    .points = {},
-                    .style = PlotStyle::kErrorBars};
+  PlotSeries series{
+      .name = fmt::format("{} seeds", seeds), .points = {}, .style = PlotStyle::kErrorBars};
   nlohmann::ordered_json document;
   document["family"] = first.family;
   document["family_hash"] = first.family_hash;
@@ -78,8 +77,8 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
         {.values = scores, .seeds = seeds, .tasks = tasks}, Rng(unit).Fork("seeds"));
     std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", iqm.point),
                                     fmt::format("{:.1f} to {:.1f}", iqm.low, iqm.high)};
-    nlohmann::ordered_json point = {{"units", unit}, {"iqm", iqm.point}, {"low", iqm.low},
-                                    {"high", iqm.high}};
+    nlohmann::ordered_json point = {
+        {"units", unit}, {"iqm", iqm.point}, {"low", iqm.low}, {"high", iqm.high}};
     for (const SeedResult& result : results) {
       row.push_back(fmt::format("{:.1f}", result.curve.mean[unit].point));
       point[fmt::format("seed_{}", result.seed)] = result.curve.mean[unit].point;

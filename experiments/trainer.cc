@@ -108,8 +108,8 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
 
     // held-out tasks
     if (run.evaluation_interval > 0 && iteration % run.evaluation_interval == 0) {
-      AddEvaluation(
-          Evaluate(*bench.agent, config.agent_name, bench.sampler, EvaluationOf(config)), metrics);
+      AddEvaluation(Evaluate(*bench.agent, config.agent_name, bench.sampler, EvaluationOf(config)),
+                    metrics);
     }
 
     // files

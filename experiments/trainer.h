@@ -15,8 +15,8 @@ struct TrainOptions {
 };
 
 struct TrainResult {
-  int64_t iteration = 0;      // iterations done
-  int signal = 0;             // the signal that interrupted it, 0 when it finished
+  int64_t iteration = 0;       // iterations done
+  int signal = 0;              // the signal that interrupted it, 0 when it finished
   AdaptationCurve evaluation;  // of the last iteration; empty when interrupted
   std::string evaluation_path;
 };

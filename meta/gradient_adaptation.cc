@@ -7,10 +7,14 @@ namespace fewstep {
 void GradientAdaptationOptions::Visit(FieldVisitor& v) {
   v.Field("episodes", episodes,
           {.help = "Episodes sampled for each task before every inner step and after the last.",
-           .unit = "episodes", .min = 1, .max = 100000});
+           .unit = "episodes",
+           .min = 1,
+           .max = 100000});
   v.Field("inner_steps", inner_steps,
           {.help = "Gradient steps of the inner loop; 0 trains one policy on all tasks.",
-           .unit = "steps", .min = 0, .max = 100});
+           .unit = "steps",
+           .min = 0,
+           .max = 100});
   v.Field("inner_learning_rate", inner_learning_rate,
           {.help = "Step size alpha of the inner loop.", .min = 0, .max = 1e6});
   v.Field("inner_order", inner_order,
@@ -25,7 +29,8 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
            .choices = {"steps", "episodes"}});
   v.Field("evaluation_rate_factor", evaluation_rate_factor,
           {.help = "Factor on the inner learning rate after the first step of an evaluation.",
-           .min = 0, .max = 1e6});
+           .min = 0,
+           .max = 1e6});
   advantage.Visit(v);
 }
 
@@ -51,9 +56,9 @@ AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Param
                       .explained_variance = advantages.explained_variance};
   pool_.Run(static_cast<int>(shards.size()), [&](int item, int) {
     const Shard& shard = shards[static_cast<size_t>(item)];
-    data.batches[static_cast<size_t>(item)] = MakePolicyBatch(
-        policy_, rows.Rows(shard.begin, shard.end), rollouts, advantages.advantages,
-        options_.reduction(), shard.begin, shard.end, device_);
+    data.batches[static_cast<size_t>(item)] =
+        MakePolicyBatch(policy_, rows.Rows(shard.begin, shard.end), rollouts, advantages.advantages,
+                        options_.reduction(), shard.begin, shard.end, device_);
   });
   return data;
 }
@@ -97,8 +102,8 @@ class DeployedGradientAdaptation final : public AdaptiveAgent {
 
   void Adapt(const Rollouts& support) override {
     const GradientAdaptationOptions& options = adaptation_.options();
-    const double rate = options.inner_learning_rate *
-                        (steps_ == 0 ? 1.0 : options.evaluation_rate_factor);
+    const double rate =
+        options.inner_learning_rate * (steps_ == 0 ? 1.0 : options.evaluation_rate_factor);
     rows_ = adaptation_.Step(rows_, adaptation_.Prepare(support, rows_, shards_), shards_, rate);
     ++steps_;
   }

@@ -16,9 +16,12 @@ void MamlPpoOptions::Visit(FieldVisitor& v) {
   v.Field("outer_learning_rate", outer_learning_rate,
           {.help = "Learning rate of Adam in the outer loop.", .min = 0, .max = 10});
   v.Field("outer_epochs", outer_epochs,
-          {.help = "Outer gradient steps on the data of one iteration.", .unit = "steps", .min = 1,
+          {.help = "Outer gradient steps on the data of one iteration.",
+           .unit = "steps",
+           .min = 1,
            .max = 1000});
-  v.Field("clip", clip, {.help = "PPO's clipping range of the probability ratio.", .min = 0, .max = 1e6});
+  v.Field("clip", clip,
+          {.help = "PPO's clipping range of the probability ratio.", .min = 0, .max = 1e6});
   v.Field("kl_penalty", kl_penalty,
           {.help = "Penalty on the divergence from the policies that sampled; adaptive halves or "
                    "doubles its coefficient to keep the divergence near kl_target.",
@@ -27,10 +30,12 @@ void MamlPpoOptions::Visit(FieldVisitor& v) {
           {.help = "Coefficient eta of the KL penalty (its first value when adaptive).", .min = 0});
   v.Field("kl_target", kl_target,
           {.help = "Divergence aimed at by the adaptive penalty.", .unit = "nats", .min = 1e-12});
-  v.Field("shards", shards,
-          {.help = "Shards of tasks the gradient is summed over; more shards use more threads. Part "
-                   "of the recipe: it sets the order of summation.",
-           .min = 1, .max = 100000});
+  v.Field(
+      "shards", shards,
+      {.help = "Shards of tasks the gradient is summed over; more shards use more threads. Part "
+               "of the recipe: it sets the order of summation.",
+       .min = 1,
+       .max = 100000});
 }
 
 namespace {
@@ -183,8 +188,7 @@ class MamlPpo final : public MetaAgent {
     const PolicyBatch& batch = batch_of(inner_steps);
     const ActionDistribution distribution = policy_->Forward(adapted, batch.observations);
     const torch::Tensor log_probs = distribution.LogProb(batch.actions);
-    const torch::Tensor objective =
-        ClippedObjective(log_probs, batch, options_.clip).sum() / tasks;
+    const torch::Tensor objective = ClippedObjective(log_probs, batch, options_.clip).sum() / tasks;
     {
       const torch::NoGradGuard no_grad;
       const torch::Tensor ratio = (log_probs - batch.old_log_probs).exp();
@@ -219,8 +223,7 @@ class MamlPpo final : public MetaAgent {
 
 }  // namespace
 
-std::unique_ptr<MetaAgent> MakeMamlPpo(const MamlPpoOptions& options,
-                                       const AgentContext& context) {
+std::unique_ptr<MetaAgent> MakeMamlPpo(const MamlPpoOptions& options, const AgentContext& context) {
   return std::make_unique<MamlPpo>(options, context);
 }
 

@@ -35,13 +35,12 @@ class MetaAgent {
  public:
   virtual ~MetaAgent() = default;
 
-  virtual int meta_batch_size() const = 0;  // tasks of an iteration
+  virtual int meta_batch_size() const = 0;          // tasks of an iteration
   virtual int64_t steps_per_iteration() const = 0;  // at most, in environment control steps
 
   // One iteration of meta-training. Everything random comes from `rng`. Throws Error(kRuntime) when
   // the update is not finite; the agent is then as before the call.
-  virtual Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler,
-                                 const Rng& rng) = 0;
+  virtual Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) = 0;
 
   // A copy that adapts to `num_tasks` tasks, independent of further training. The agent must
   // outlive it.
@@ -62,8 +61,8 @@ struct AgentContext {
 };
 
 struct AgentEntry {
-  std::string summary;                                // one sentence
-  std::unique_ptr<Options> (*make_options)();         // with its defaults
+  std::string summary;                         // one sentence
+  std::unique_ptr<Options> (*make_options)();  // with its defaults
   std::unique_ptr<MetaAgent> (*make)(const Options&, const AgentContext&);
 };
 using AgentRegistry = Registry<AgentEntry>;

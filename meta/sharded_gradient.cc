@@ -17,8 +17,7 @@ std::vector<Shard> MakeShards(int64_t num_tasks, int64_t num_shards) {
 }
 
 ShardedGradient ComputeShardedGradient(const Parameters& theta, const std::vector<Shard>& shards,
-                                       size_t num_values, WorkerPool& pool,
-                                       const ShardLoss& loss) {
+                                       size_t num_values, WorkerPool& pool, const ShardLoss& loss) {
   std::vector<torch::Tensor> gradients(shards.size());
   std::vector<std::vector<double>> values(shards.size(), std::vector<double>(num_values));
   pool.Run(static_cast<int>(shards.size()), [&](int item, int) {

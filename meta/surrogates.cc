@@ -12,8 +12,7 @@ torch::Tensor StepWeights(const torch::Tensor& mask, Reduction reduction) {  // 
 
 PolicyBatch MakePolicyBatch(const Policy& policy, const Parameters& parameters,
                             const Rollouts& rollouts, const torch::Tensor& advantages,
-                            Reduction reduction, int64_t begin, int64_t end,
-                            torch::Device device) {
+                            Reduction reduction, int64_t begin, int64_t end, torch::Device device) {
   const torch::NoGradGuard no_grad;
   const int64_t tasks = end - begin, steps = rollouts.episodes() * rollouts.horizon();
   const auto flatten = [&](const torch::Tensor& values) {  // [T, E, H, ...] -> [T, B, ...]
@@ -64,8 +63,8 @@ torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_p
 torch::Tensor ClippedObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
                                double clip) {
   const torch::Tensor ratio = (log_probs - batch.old_log_probs).exp();
-  const torch::Tensor objective = torch::min(
-      ratio * batch.advantages, ratio.clamp(1 - clip, 1 + clip) * batch.advantages);
+  const torch::Tensor objective =
+      torch::min(ratio * batch.advantages, ratio.clamp(1 - clip, 1 + clip) * batch.advantages);
   return (batch.weights * objective).sum(1);
 }
 

@@ -24,13 +24,13 @@ enum class Reduction {
 // Steps of T tasks, B = E * H of them each, flattened episode by episode, with what was true when
 // they were sampled.
 struct PolicyBatch {
-  torch::Tensor observations;        // [T, B, O]
-  torch::Tensor actions;             // [T, B, A]
-  torch::Tensor advantages;          // [T, B]
-  torch::Tensor weights;             // [T, B] of each step in averages; 0 past an episode's end
-  torch::Tensor old_log_probs;       // [T, B] under the sampling policy
+  torch::Tensor observations;   // [T, B, O]
+  torch::Tensor actions;        // [T, B, A]
+  torch::Tensor advantages;     // [T, B]
+  torch::Tensor weights;        // [T, B] of each step in averages; 0 past an episode's end
+  torch::Tensor old_log_probs;  // [T, B] under the sampling policy
   ActionDistribution old_distribution;
-  int64_t horizon = 0;               // H: steps of one episode are consecutive
+  int64_t horizon = 0;  // H: steps of one episode are consecutive
 
   int64_t num_tasks() const { return observations.size(0); }
 };

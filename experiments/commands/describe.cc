@@ -146,9 +146,8 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--horizon", *horizon, "The family with another horizon")
       ->check(CLI::Range(0, 1000000));
   command->add_flag("--json", common.json, "Print JSON");
-  command->callback([name, horizon, &common, &exit_code] {
-    exit_code = RunDescribe(*name, *horizon, common);
-  });
+  command->callback(
+      [name, horizon, &common, &exit_code] { exit_code = RunDescribe(*name, *horizon, common); });
 }
 
 }  // namespace fewstep

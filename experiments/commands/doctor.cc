@@ -1,9 +1,8 @@
 // fewstep doctor
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -139,8 +138,8 @@ int RunDoctor(const std::string& directory, const CommonOptions& common) {
 
 void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto directory = std::make_shared<std::string>("runs");
-  CLI::App* command =
-      app.add_subcommand("doctor", "Check what a run needs and print the remedy for what is wrong.");
+  CLI::App* command = app.add_subcommand(
+      "doctor", "Check what a run needs and print the remedy for what is wrong.");
   command->footer("Exit code 0 when everything required is there, 1 otherwise.");
   command->add_option("--directory", *directory, "Folder that will hold run folders")
       ->capture_default_str();

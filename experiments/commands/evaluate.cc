@@ -79,7 +79,8 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "evaluate", "Let a trained agent adapt to held-out tasks; print and save its curve.");
   command->footer(
       "The curve is the mean return after 0, 1, 2, ... units of adaptation (gradient steps for\n"
-      "gradient-based agents), with 95 % bootstrap intervals over tasks and the number of episodes\n"
+      "gradient-based agents), with 95 % bootstrap intervals over tasks and the number of "
+      "episodes\n"
       "used for adapting. Saved in RUN/evaluations/ as JSON, Markdown and SVG.\n\n"
       "Examples:\n"
       "  fewstep evaluate runs/quickstart\n"
@@ -93,8 +94,9 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->check(CLI::Range(1, 1000000));
   command->add_option("--units", arguments->units, "Units of adaptation; default: the recipe's")
       ->check(CLI::Range(0, 1000));
-  command->add_option("--episodes", arguments->episodes,
-                      "Episodes for each task and unit, 0 for the agent's own number")
+  command
+      ->add_option("--episodes", arguments->episodes,
+                   "Episodes for each task and unit, 0 for the agent's own number")
       ->check(CLI::Range(0, 1000000));
   command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
       ->check(CLI::NonNegativeNumber);

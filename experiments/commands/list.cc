@@ -32,7 +32,8 @@ Section Families() {
     for (const ParameterSpec& parameter : family->spec().parameters) {
       laws.push_back(fmt::format("{} ~ {}", parameter.name, parameter.law));
     }
-    section.rows.push_back({name, family->spec().summary, fmt::format("{}", fmt::join(laws, ", "))});
+    section.rows.push_back(
+        {name, family->spec().summary, fmt::format("{}", fmt::join(laws, ", "))});
   }
   return section;
 }
@@ -48,8 +49,7 @@ Section Agents() {
 
 // Folders of `directory` that hold a run, with their newest checkpoint.
 Section Runs(const std::string& directory) {
-  Section section{
-      "runs", {{"path"}, {"agent"}, {"family"}, {"checkpoint", Align::kRight}}, {}};
+  Section section{"runs", {{"path"}, {"agent"}, {"family"}, {"checkpoint", Align::kRight}}, {}};
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     if (!std::filesystem::exists(entry.path() / "run.toml")) continue;
@@ -59,9 +59,9 @@ Section Runs(const std::string& directory) {
       const auto checkpoints = CheckpointStore(path + "/checkpoints").List();
       section.rows.push_back(
           {path, config.agent_name, config.family_name,
-           checkpoints.empty() ? "none"
-                               : fmt::format("{} of {}", checkpoints.front().iteration,
-                                             config.run.iterations)});
+           checkpoints.empty()
+               ? "none"
+               : fmt::format("{} of {}", checkpoints.front().iteration, config.run.iterations)});
     } catch (const Error& problem) {
       section.rows.push_back({path, fmt::format("unreadable: {}", problem.what()), "", ""});
     }
@@ -105,9 +105,8 @@ void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--directory", *directory, "Folder that holds run folders")
       ->capture_default_str();
   command->add_flag("--json", common.json, "Print JSON");
-  command->callback([what, directory, &common, &exit_code] {
-    exit_code = RunList(*what, *directory, common);
-  });
+  command->callback(
+      [what, directory, &common, &exit_code] { exit_code = RunList(*what, *directory, common); });
 }
 
 }  // namespace fewstep

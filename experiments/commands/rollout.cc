@@ -1,6 +1,6 @@
 // fewstep rollout
-#include <cstdio>
 #include <cmath>
+#include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -42,10 +42,10 @@ int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
     throw Error(ErrorKind::kData, "there are no actions in it", {.file = arguments.actions});
   }
   if (actions.size() > static_cast<size_t>(spec.horizon)) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("{} actions, but an episode has {} steps", actions.size(), spec.horizon),
-                {.file = arguments.actions,
-                 .remedy = fmt::format("Add --horizon {}", actions.size())});
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("{} actions, but an episode has {} steps", actions.size(), spec.horizon),
+        {.file = arguments.actions, .remedy = fmt::format("Add --horizon {}", actions.size())});
   }
   for (size_t row = 0; spec.action_kind == ActionKind::kDiscrete && row < actions.size(); ++row) {
     const double choice = actions[row][0];
@@ -97,12 +97,15 @@ int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
   if (!arguments.out.empty()) WriteFileAtomically(arguments.out, csv);
 
   if (common.json) {
-    const nlohmann::ordered_json json = {
-        {"family", spec.name},       {"family_hash", family->hash()},
-        {"task", ToString(spec, task)}, {"steps", step},
-        {"return", total},           {"terminated", batch.terminated[0] != 0},
-        {"truncated", batch.truncated[0] != 0}, {"diverged", batch.diverged[0] != 0},
-        {"out", arguments.out}};
+    const nlohmann::ordered_json json = {{"family", spec.name},
+                                         {"family_hash", family->hash()},
+                                         {"task", ToString(spec, task)},
+                                         {"steps", step},
+                                         {"return", total},
+                                         {"terminated", batch.terminated[0] != 0},
+                                         {"truncated", batch.truncated[0] != 0},
+                                         {"diverged", batch.diverged[0] != 0},
+                                         {"out", arguments.out}};
     std::fputs((json.dump(2) + "\n").c_str(), stdout);
   } else if (arguments.out.empty()) {
     std::fputs(csv.c_str(), stdout);
@@ -122,14 +125,17 @@ void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "rollout", "Replay given actions and write what the family answers, with 17 digits.");
   command->footer(
       "For comparing a family with another implementation. ACTIONS has one row a control step, in\n"
-      "the units of the policy's output (see `fewstep describe FAMILY`); INITIAL_STATE has one row\n"
-      "with the numbers that `describe` lists under state. Without --out the CSV goes to stdout.\n\n"
+      "the units of the policy's output (see `fewstep describe FAMILY`); INITIAL_STATE has one "
+      "row\n"
+      "with the numbers that `describe` lists under state. Without --out the CSV goes to "
+      "stdout.\n\n"
       "Example:\n"
       "  fewstep rollout half-cheetah-dir@promp --task direction=1 --actions actions.csv \\\n"
       "      --initial-state state.csv --seed 0 --out trajectory.csv");
   command->add_option("family", arguments->family, "Family, as listed by fewstep list")->required();
   command->add_option("--task", arguments->task, "A task parameter; may be repeated")
-      ->type_name("NAME=VALUE")->allow_extra_args(false);
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--actions", arguments->actions, "CSV, one row a control step")->required();
   command->add_option("--initial-state", arguments->initial_state, "CSV with one row");
   command->add_option("--seed", arguments->seed, "Of the reset and the dynamics")

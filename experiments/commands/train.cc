@@ -1,9 +1,8 @@
 // fewstep train, fewstep resume
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -34,8 +33,10 @@ Existing AskAboutExisting(const std::string& path) {
   if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
     throw Error(ErrorKind::kUsage, "the run exists already", {.file = path, .remedy = advice});
   }
-  fmt::print(stderr, "{} exists already. [r]esume it, [s]tart anew (it is kept under another name), "
-                     "or [q]uit? ", path);
+  fmt::print(stderr,
+             "{} exists already. [r]esume it, [s]tart anew (it is kept under another name), "
+             "or [q]uit? ",
+             path);
   std::string answer;
   std::getline(std::cin, answer);
   if (answer.starts_with("r")) return Existing::kResume;
@@ -158,7 +159,8 @@ void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->footer(
       "Writes runs/NAME/ with the resolved recipe, facts about build and machine, metrics (JSON\n"
       "lines, CSV, TensorBoard), checkpoints and the adaptation curve. Ctrl-C saves a checkpoint;\n"
-      "fewstep resume continues. `fewstep describe run` lists the keys of [run], `fewstep describe\n"
+      "fewstep resume continues. `fewstep describe run` lists the keys of [run], `fewstep "
+      "describe\n"
       "maml-ppo` those of an agent.\n\n"
       "Examples:\n"
       "  fewstep train experiments/recipes/quickstart.toml\n"
@@ -166,13 +168,15 @@ void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep train recipe.toml --seeds 1..3");
   command->add_option("recipe", arguments->recipe, "Recipe (TOML)")->required();
   command->add_option("--set", arguments->sets, "Override: table.key=value; may be repeated")
-      ->type_name("KEY=VALUE")->allow_extra_args(false);
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--seeds", arguments->seeds,
                       "Train once for each seed, as 1..3 or 1,2,5, and report all together");
   command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device");
   auto* resume = command->add_flag("--resume", arguments->resume, "Continue the run if it exists");
-  command->add_flag("--restart", arguments->restart,
-                    "Start anew if the run exists; the earlier one is kept as NAME.1, NAME.2, ...")
+  command
+      ->add_flag("--restart", arguments->restart,
+                 "Start anew if the run exists; the earlier one is kept as NAME.1, NAME.2, ...")
       ->excludes(resume);
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print the final evaluation as JSON");
@@ -189,10 +193,12 @@ void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep resume runs/quickstart\n"
       "  fewstep resume runs/quickstart --set run.iterations=500     train longer");
   command->add_option("run", arguments->run, "Run directory")->required();
-  command->add_option("--set", arguments->sets,
-                      "Override of run.iterations, run.threads, run.checkpoint_interval, "
-                      "run.keep_checkpoints or run.device")
-      ->type_name("KEY=VALUE")->allow_extra_args(false);
+  command
+      ->add_option("--set", arguments->sets,
+                   "Override of run.iterations, run.threads, run.checkpoint_interval, "
+                   "run.keep_checkpoints or run.device")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device");
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print the final evaluation as JSON");

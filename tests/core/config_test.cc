@@ -40,8 +40,8 @@ std::string MessageOf(std::string_view text, std::initializer_list<const char*> 
 }
 
 TEST(Config, ReadsEveryTypeAndKeepsDefaults) {
-  const Config config = Config::ParseText(
-      "[sample]\nflag = true\nlearning_rate = 1\nsizes = [8, 4, 2]\n", "r.toml");
+  const Config config =
+      Config::ParseText("[sample]\nflag = true\nlearning_rate = 1\nsizes = [8, 4, 2]\n", "r.toml");
   Sample sample;
   config.Read("sample", sample);
   EXPECT_TRUE(sample.flag);
