@@ -1,4 +1,4 @@
-// The C++ side of safetensors_exchange.py.
+// The C++ side of safetensors_peer.py.
 //   write PATH         writes a known file
 //   copy FROM TO       reads FROM on trust and writes it again
 //   verify PATH        reads PATH with checksums required

@@ -1,6 +1,6 @@
 """Compares the half-cheetah with gymnasium's, taken from its wheel.
 
-Usage: compare_with_gymnasium.py COMPARE_PROGRAM WORK_DIRECTORY
+Usage: half_cheetah_peer.py PROGRAM WORK_DIRECTORY
 Exit status: that of the program; 77 (skipped) when the wheel cannot be had.
 """
 

@@ -1,8 +1,8 @@
 """Exchanges files with the Python package safetensors, both ways, bit for bit.
 
-usage: safetensors_exchange.py HELPER WORK
+usage: safetensors_peer.py HELPER WORK
 
-HELPER is the program built from exchange/safetensors_exchange_main.cc, WORK a directory under the
+HELPER is the program built from safetensors_peer.cc, WORK a directory under the
 build tree, into which the package is installed once. Exit status 77: skipped, there is no network.
 """
 
