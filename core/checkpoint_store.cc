@@ -53,8 +53,7 @@ void CreateDirectories(const std::string& directory) {
 // Newest first. With `error` set, the list may be incomplete.
 std::vector<CheckpointInfo> ListGenerations(const std::string& directory, std::error_code& error) {
   std::vector<CheckpointInfo> generations;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     if (const auto iteration = IterationOf(it->path().filename().string())) {
       generations.push_back({*iteration, it->path().string()});
     }
