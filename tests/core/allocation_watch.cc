@@ -9,9 +9,12 @@ thread_local bool watching = false;
 thread_local size_t largest_request = 0;
 }  // namespace
 
-void* operator new(size_t size) {
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
   if (watching) largest_request = std::max(largest_request, size);
-  if (void* memory = std::malloc(std::max<size_t>(size, 1))) return memory;
+  return std::malloc(std::max<size_t>(size, 1));
+}
+void* operator new(size_t size) {
+  if (void* memory = operator new(size, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }

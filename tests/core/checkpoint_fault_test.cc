@@ -20,7 +20,7 @@ namespace fewstep {
 namespace {
 
 constexpr int kKeep = 2;
-constexpr int64_t kFloats = 20000;  // 80 kB: a write that can be torn
+constexpr int64_t kFloats = 2000;  // 8 kB: a write that can be torn
 
 TensorFile Generation(int64_t iteration) {
   return SampleFile(static_cast<uint64_t>(iteration), kFloats);
@@ -109,7 +109,7 @@ TEST_P(CheckpointFault, KilledBeforeEverySystemCall) {
     save.ExpectNextSaveWorks();
     if (HasFailure()) return;
   }
-  EXPECT_EQ(kills, whole.result().calls);
+  EXPECT_GE(kills, whole.result().mutations);
   EXPECT_GT(saved, 0);      // some kills came after the rename,
   EXPECT_LT(saved, kills);  // some before it
   RecordProperty("kill points", kills);
