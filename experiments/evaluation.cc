@@ -53,6 +53,13 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
   return curve;
 }
 
+std::string TasksNote(const AdaptationCurve& curve) {
+  return fmt::format("{} {} tasks, {} episodes for each and every {}{}", curve.options.tasks,
+                     ToString(curve.options.split), curve.options.episodes, curve.unit,
+                     curve.finite ? "; the family has finitely many tasks: these were trained on"
+                                  : "");
+}
+
 std::string CurveTable(const AdaptationCurve& curve, bool markdown) {
   std::vector<TableColumn> columns = {{fmt::format("{}s", curve.unit), Align::kRight},
                                       {"mean return", Align::kRight},

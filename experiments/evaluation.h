@@ -40,6 +40,10 @@ struct AdaptationCurve {
 AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
                          const EvaluationOptions& options);
 
+// "Tasks: ...": how many, of which split, and whether they were trained on. Belongs beside every
+// figure that is shown.
+std::string TasksNote(const AdaptationCurve& curve);
+
 // What is shown and saved.
 std::string CurveTable(const AdaptationCurve& curve, bool markdown);
 std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
