@@ -54,10 +54,10 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
 }
 
 std::string TasksNote(const AdaptationCurve& curve) {
-  return fmt::format("{} {} tasks, {} episodes for each and every {}{}", curve.options.tasks,
-                     ToString(curve.options.split), curve.options.episodes, curve.unit,
-                     curve.finite ? "; the family has finitely many tasks: these were trained on"
-                                  : "");
+  return fmt::format(
+      "{} {} tasks, {} episodes for each and every {}{}", curve.options.tasks,
+      ToString(curve.options.split), curve.options.episodes, curve.unit,
+      curve.finite ? "; the family has finitely many tasks: these were trained on" : "");
 }
 
 std::string CurveTable(const AdaptationCurve& curve, bool markdown) {

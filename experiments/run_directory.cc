@@ -78,10 +78,11 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
                                          const std::string& name) {
   MakeFolder(path_ + "/evaluations");
   const std::string base = path_ + "/evaluations/" + name;
-  const std::string title =
-      fmt::format("{}, {} ({} tasks)", curve.family, curve.agent, curve.options.tasks);
+  const std::string title = fmt::format("{}, {}{}", curve.family, curve.agent,
+                                        curve.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", CurveJson(curve, iteration));
-  WriteFileAtomically(base + ".md", fmt::format("# {}\n\n{}", title, CurveTable(curve, true)));
+  WriteFileAtomically(base + ".md", fmt::format("# {}\n\nIteration {}. {}.\n\n{}", title, iteration,
+                                                TasksNote(curve), CurveTable(curve, true)));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));
   return base;
 }

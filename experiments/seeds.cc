@@ -89,9 +89,11 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   }
   for (const SeedResult& result : results) document["runs"].push_back(result.path);
 
-  const std::string title = fmt::format("{}, {}, {} seeds", first.family, first.agent, seeds);
+  const std::string title = fmt::format("{}, {}, {} seeds{}", first.family, first.agent, seeds,
+                                        first.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", document.dump(2) + "\n");
-  WriteFileAtomically(base + ".md", fmt::format("# {}\n\n{}", title, table.Markdown()));
+  WriteFileAtomically(base + ".md",
+                      fmt::format("# {}\n\n{}.\n\n{}", title, TasksNote(first), table.Markdown()));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
                                  .x_label = fmt::format("{}s of adaptation", first.unit),
@@ -101,17 +103,14 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   if (json) {
     std::fputs((document.dump(2) + "\n").c_str(), stdout);
   } else {
-    fmt::print("{}\n{}Saved as {}.{{json,md,svg}}\n", title, table.Text(), base);
+    fmt::print("{}\n{}\n{}Saved as {}.{{json,md,svg}}\n", title, TasksNote(first), table.Text(),
+               base);
   }
 }
 
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
-  fmt::print("{} on {} ({}), iteration {}: {} {} tasks, {} episodes a task and {}\n", curve.agent,
-             curve.family, curve.family_hash, iteration, curve.options.tasks,
-             ToString(curve.options.split), curve.options.episodes, curve.unit);
-  if (curve.finite) {
-    fmt::print("This family has finitely many tasks: they are the ones it was trained on.\n");
-  }
+  fmt::print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
+             iteration, TasksNote(curve));
   std::fputs(CurveTable(curve, false).c_str(), stdout);
   if (curve.diverged > 0) {
     fmt::print("{} episodes ended because the simulation diverged.\n", curve.diverged);

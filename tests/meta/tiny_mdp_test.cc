@@ -144,8 +144,8 @@ std::vector<double> MetaGradient(Surrogate surrogate, GradientOrder order, int s
   // the outer objective is differentiated once, so any surrogate gives its gradient
   const PolicyBatch outer = Enumerate(*policy, adapted, constant);
   const torch::Tensor objective = SurrogateObjective(
-      Surrogate::kLikelihoodRatio, policy->Forward(adapted, outer.observations).LogProb(outer.actions),
-      outer);
+      Surrogate::kLikelihoodRatio,
+      policy->Forward(adapted, outer.observations).LogProb(outer.actions), outer);
   const torch::Tensor gradient = torch::autograd::grad({objective.sum()}, {theta.flat})[0];
   return {gradient.data_ptr<double>(), gradient.data_ptr<double>() + 4};
 }
