@@ -97,7 +97,8 @@ class MamlPpo final : public MetaAgent {
             return OuterLoss(theta, shard, num_tasks, data, values);
           });
       flat = adam.Step(flat, outer.gradient);
-      if (!flat.isfinite().all().item<bool>()) {
+      // the moment too: where a square overflows, Adam would stand still from now on
+      if (!flat.isfinite().all().item<bool>() || !adam.second().isfinite().all().item<bool>()) {
         throw Error(ErrorKind::kRuntime, "the meta-gradient is not finite",
                     {.remedy = "Lower agent.outer_learning_rate or agent.inner_learning_rate; the "
                                "last checkpoint is intact"});

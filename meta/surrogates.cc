@@ -8,6 +8,12 @@ torch::Tensor StepWeights(const torch::Tensor& mask, Reduction reduction) {  // 
   return mask / mask.sum({1, 2}, /*keepdim=*/true).clamp_min(1);
 }
 
+// log pi / pi_old, [T, B]; 0 past an episode's end, where a ratio that overflows would enter the
+// weighted sums as 0 * infinity.
+torch::Tensor LogRatio(const torch::Tensor& log_probs, const PolicyBatch& batch) {
+  return (log_probs - batch.old_log_probs) * (batch.weights != 0);
+}
+
 }  // namespace
 
 PolicyBatch MakePolicyBatch(const Policy& policy, const Parameters& parameters,
@@ -44,16 +50,14 @@ torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_p
     case Surrogate::kLogLikelihood:
       return (log_probs * weighted).sum(1);
     case Surrogate::kLikelihoodRatio:
-      return ((log_probs - batch.old_log_probs).exp() * weighted).sum(1);
+      return (LogRatio(log_probs, batch).exp() * weighted).sum(1);
     case Surrogate::kDice:
       break;
   }
   // cumulative ratios within each episode, R_{-1} = 1
   const int64_t tasks = batch.num_tasks();
-  const torch::Tensor cumulative = (log_probs - batch.old_log_probs)
-                                       .view({tasks, -1, batch.horizon})
-                                       .cumsum(2)
-                                       .exp();  // [T, E, H]
+  const torch::Tensor cumulative =
+      LogRatio(log_probs, batch).view({tasks, -1, batch.horizon}).cumsum(2).exp();  // [T, E, H]
   const torch::Tensor before = torch::cat(
       {torch::ones_like(cumulative.narrow(2, 0, 1)), cumulative.narrow(2, 0, batch.horizon - 1)},
       2);
@@ -62,7 +66,7 @@ torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_p
 
 torch::Tensor ClippedObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
                                double clip) {
-  const torch::Tensor ratio = (log_probs - batch.old_log_probs).exp();
+  const torch::Tensor ratio = LogRatio(log_probs, batch).exp();
   const torch::Tensor objective =
       torch::min(ratio * batch.advantages, ratio.clamp(1 - clip, 1 + clip) * batch.advantages);
   return (batch.weights * objective).sum(1);

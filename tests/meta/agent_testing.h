@@ -1,0 +1,74 @@
+// An agent with all that it needs to train, built through the registry as the program does.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "meta/meta_agent.h"
+#include "tests/agents/learning_testing.h"
+
+namespace fewstep {
+
+// Options of a registered agent from the lines of its [agent] table.
+inline std::unique_ptr<Options> AgentOptions(const std::string& name, const std::string& settings) {
+  auto options = BuiltinAgents().Get(name).make_options();
+  Config::ParseText("[agent]\n" + settings, "test").Read("agent", *options);
+  return options;
+}
+
+class AgentBench {
+ public:
+  AgentBench(const std::string& name, const std::string& settings, int threads = 1,
+             uint64_t init_seed = 1, int64_t horizon = 12)
+      : family_(MakeFamily("point-nav@maml", horizon)),
+        pool_(MakePool(threads)),
+        sampler_(*family_, *pool_, SamplingPlan::kAuto),
+        agent_(BuiltinAgents().Get(name).make(
+            *AgentOptions(name, settings),
+            {.family = *family_, .pool = *pool_, .init = Rng(init_seed)})) {}
+
+  // Iteration number `iteration`, everything random in it drawn from its own stream.
+  Metrics Train(uint64_t iteration) {
+    return agent_->TrainIteration(Tasks(iteration), sampler_, StreamOf(iteration));
+  }
+
+  static Rng StreamOf(uint64_t iteration) { return Rng(1).Fork("iteration", iteration); }
+  std::vector<Task> Tasks(uint64_t iteration) const {
+    return family_->Sample(Split::kTrain, agent_->meta_batch_size(), StreamOf(iteration));
+  }
+
+  TensorFile Saved() const {
+    TensorFile file;
+    agent_->Save(file);
+    return file;
+  }
+
+  // One unit of adaptation to `tasks`.
+  void Adapt(AdaptiveAgent& deployed, const std::vector<Task>& tasks, const Rng& rng) {
+    deployed.Adapt(sampler_.Collect(deployed.policy(), deployed.parameters(), tasks,
+                                    {.episodes = deployed.episodes_per_unit()}, rng));
+  }
+
+  const TaskFamily& family() const { return *family_; }
+  WorkerPool& pool() { return *pool_; }
+  Sampler& sampler() { return sampler_; }
+  MetaAgent& agent() { return *agent_; }
+
+ private:
+  std::unique_ptr<TaskFamily> family_;
+  std::unique_ptr<WorkerPool> pool_;
+  Sampler sampler_;
+  std::unique_ptr<MetaAgent> agent_;
+};
+
+// A saved tensor of float32 or float64.
+inline torch::Tensor SavedTensor(const TensorFile& file, const std::string& name) {
+  const TensorEntry& entry = file.At(name);
+  torch::Tensor out =
+      torch::zeros(entry.shape, entry.dtype == DType::kF64 ? torch::kFloat64 : torch::kFloat32);
+  std::memcpy(out.mutable_data_ptr(), entry.bytes.data(), entry.bytes.size());
+  return out;
+}
+
+}  // namespace fewstep
