@@ -8,6 +8,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "experiments/learning_curve.h"
 #include "experiments/svg_plot.h"
 #include "experiments/table.h"
 
@@ -87,13 +88,16 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     series.points.push_back({static_cast<double>(unit), iqm.point, iqm.low, iqm.high});
     document["curve"].push_back(std::move(point));
   }
-  for (const SeedResult& result : results) document["runs"].push_back(result.path);
+  std::vector<std::string> paths;
+  for (const SeedResult& result : results) paths.push_back(result.path);
+  document["runs"] = paths;
 
   const std::string title = fmt::format("{}, {}, {} seeds{}", first.family, first.agent, seeds,
                                         first.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", document.dump(2) + "\n");
   WriteFileAtomically(base + ".md",
                       fmt::format("# {}\n\n{}.\n\n{}", title, TasksNote(first), table.Markdown()));
+  WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
                                  .x_label = fmt::format("{}s of adaptation", first.unit),

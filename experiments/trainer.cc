@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "agents/device.h"
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/build_info.h"
+#include "experiments/learning_curve.h"
 #include "experiments/progress.h"
 #include "experiments/signals.h"
 
@@ -151,6 +153,13 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
       Evaluate(*bench.agent, config.agent_name, bench.sampler, EvaluationOf(config));
   result.evaluation_path = directory.SaveEvaluation(
       result.evaluation, result.iteration, fmt::format("iteration-{:06}", result.iteration));
+  if (result.iteration > 0) {
+    WriteFileAtomically(
+        directory.path() + "/evaluations/learning.svg",
+        LearningCurveSvg({directory.path()},
+                         fmt::format("{}, {}{}", config.family_name, config.agent_name,
+                                     result.evaluation.finite ? " (tasks of training)" : "")));
+  }
   return result;
 }
 
