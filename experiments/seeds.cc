@@ -1,5 +1,6 @@
 #include "experiments/seeds.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -8,6 +9,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "experiments/output.h"
 #include "experiments/svg_plot.h"
 #include "experiments/table.h"
 
@@ -41,6 +43,10 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     seeds.push_back(ParseSeed(std::string_view(text).substr(begin, end - begin), text));
+    if (std::ranges::count(seeds, seeds.back()) > 1) {
+      throw Error(ErrorKind::kUsage, fmt::format("seed {} is given twice", seeds.back()),
+                  {.key = "--seeds"});
+    }
     begin = end + 1;
   }
   return seeds;
@@ -90,7 +96,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   for (const SeedResult& result : results) document["runs"].push_back(result.path);
 
   const std::string title = fmt::format("{}, {}, {} seeds", first.family, first.agent, seeds);
-  WriteFileAtomically(base + ".json", document.dump(2) + "\n");
+  WriteFileAtomically(base + ".json", ToText(document));
   WriteFileAtomically(base + ".md", fmt::format("# {}\n\n{}", title, table.Markdown()));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
@@ -99,22 +105,22 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
                                  .series = {std::move(series)},
                                  .integer_x = true}));
   if (json) {
-    std::fputs((document.dump(2) + "\n").c_str(), stdout);
+    Print(ToText(document));
   } else {
-    fmt::print("{}\n{}Saved as {}.{{json,md,svg}}\n", title, table.Text(), base);
+    Print("{}\n{}Saved as {}.{{json,md,svg}}\n", title, table.Text(), base);
   }
 }
 
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
-  fmt::print("{} on {} ({}), iteration {}: {} {} tasks, {} episodes a task and {}\n", curve.agent,
-             curve.family, curve.family_hash, iteration, curve.options.tasks,
-             ToString(curve.options.split), curve.options.episodes, curve.unit);
+  Print("{} on {} ({}), iteration {}: {} {} tasks, {} episodes a task and {}\n", curve.agent,
+        curve.family, curve.family_hash, iteration, curve.options.tasks,
+        ToString(curve.options.split), curve.options.episodes, curve.unit);
   if (curve.finite) {
-    fmt::print("This family has finitely many tasks: they are the ones it was trained on.\n");
+    Print("This family has finitely many tasks: they are the ones it was trained on.\n");
   }
-  std::fputs(CurveTable(curve, false).c_str(), stdout);
+  Print(CurveTable(curve, false));
   if (curve.diverged > 0) {
-    fmt::print("{} episodes ended because the simulation diverged.\n", curve.diverged);
+    Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
   }
 }
 
