@@ -22,6 +22,10 @@ bool CudaAvailable() {
 
 torch::Device ParseDevice(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
+  if (name != "cuda") {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not one of cpu, cuda", name),
+                {.key = "run.device"});
+  }
   if (!CudaAvailable()) {
     throw Error(ErrorKind::kRuntime, "no usable GPU was found",
                 {.key = "run.device",

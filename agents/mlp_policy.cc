@@ -5,6 +5,7 @@
 
 #include "agents/policy.h"
 #include "core/error.h"
+#include "core/memory.h"
 
 namespace fewstep {
 namespace {
@@ -104,6 +105,8 @@ class MlpPolicy final : public Policy {
         layout_->Add(fmt::format("layer{}.bias", layer), {1, shape_.widths[layer + 1]});
     }
     if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()});
+    RequireMemory(sizeof(float) * static_cast<double>(layout_->size()), "one row of parameters",
+                  "agent.hidden");
   }
 
   Parameters InitialParameters(const Rng& rng) const override {

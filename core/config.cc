@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <set>
-#include <sstream>
 
 #define TOML_HEADER_ONLY 1
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
-#include "core/error.h"
-
 namespace fewstep {
 namespace {
+
+constexpr size_t kMaxRecipeBytes = size_t{4} << 20;
 
 std::string FormatDouble(double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
@@ -67,6 +65,19 @@ std::string TypeName(const toml::node& node) {
   }
 }
 
+// Where a key stands. A value given by --set knows its own source, which is one line.
+ErrorContext ContextOf(const toml::node* node, const std::string& document, std::string key) {
+  ErrorContext context{.file = document, .key = std::move(key)};
+  if (node == nullptr) return context;
+  const toml::source_region& source = node->source();
+  if (source.path && !source.path->empty() && *source.path != document) {
+    context.file = *source.path;
+  } else {
+    context.line = static_cast<int>(source.begin.line);
+  }
+  return context;
+}
+
 // Reads fields out of one table and remembers which keys exist.
 class Reader final : public FieldVisitor {
  public:
@@ -97,7 +108,7 @@ class Reader final : public FieldVisitor {
       } else {
         WrongType(key, *node, "a number");
       }
-      if (std::isnan(value)) Fail(key, node, "is not a number");
+      if (!std::isfinite(value)) Fail(key, node, fmt::format("{} is not a finite number", value));
       CheckRange(key, *node, value, info);
     }
   }
@@ -165,15 +176,8 @@ class Reader final : public FieldVisitor {
 
   [[noreturn]] void Fail(std::string_view key, const toml::node* node,
                          const std::string& message) const {
-    ErrorContext context{.file = source_, .key = fmt::format("{}.{}", table_name_, key)};
-    if (node != nullptr) {
-      context.line = static_cast<int>(node->source().begin.line);
-      // a value given by --set knows its own source
-      if (node->source().path && !node->source().path->empty()) {
-        context.file = *node->source().path;
-      }
-    }
-    throw Error(ErrorKind::kUsage, message, context);
+    throw Error(ErrorKind::kUsage, message,
+                ContextOf(node, source_, fmt::format("{}.{}", table_name_, key)));
   }
 
   const toml::table* table_;
@@ -223,8 +227,9 @@ class Describer final : public FieldVisitor {
 
  private:
   void Add(std::string_view key, std::string type, std::string value, const FieldInfo& info) {
-    fields.push_back({std::string(key), std::move(type), std::move(value), info.unit,
-                      RangeText(info), info.help});
+    const bool number = type != "boolean" && type != "string";
+    fields.push_back({std::string(key), std::move(type), std::move(value),
+                      info.unit.empty() && number ? "1" : info.unit, RangeText(info), info.help});
   }
 };
 
@@ -241,16 +246,24 @@ Config::Config(Config&&) noexcept = default;
 Config& Config::operator=(Config&&) noexcept = default;
 
 Config Config::ParseFile(const std::string& path) {
+  // a stream, not a file of known size: recipes may come through a pipe
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
+  std::string text(kMaxRecipeBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) {
     throw Error(ErrorKind::kUsage, "cannot read the recipe",
                 {.file = path, .remedy = "Check the path; recipes are in experiments/recipes"});
   }
-  return ParseText(text.str(), path);
+  text.resize(static_cast<size_t>(file.gcount()));
+  return ParseText(text, path);
 }
 
 Config Config::ParseText(std::string_view text, const std::string& name) {
+  if (text.size() > kMaxRecipeBytes) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("this is no recipe: it has more than {} bytes", kMaxRecipeBytes),
+                {.file = name});
+  }
   Config config;
   config.document_->source = name;
   try {
@@ -313,23 +326,40 @@ void Config::Read(std::string_view name, Options& options,
   reader.RejectUnknown(ignored);
 }
 
-std::string Config::String(std::string_view table, std::string_view key,
-                           std::string_view fallback) const {
-  const auto node = document_->root[table][key];
-  if (!node) return std::string(fallback);
-  const auto text = node.value_exact<std::string>();
+std::string Config::Choice(std::string_view table, std::string_view key,
+                           const std::vector<std::string>& known) const {
+  const toml::node* node = document_->root[table][key].node();
+  if (node == nullptr) {
+    // misspelt?
+    std::vector<std::string> present;
+    if (const toml::table* keys = document_->root[table].as_table()) {
+      for (const auto& [other, value] : *keys) present.emplace_back(other.str());
+    }
+    if (const std::string near = Nearest(key, present); !near.empty()) {
+      throw Error(ErrorKind::kUsage, fmt::format("unknown key; did you mean '{}'?", key),
+                  Where(table, near));
+    }
+    ErrorContext context = Where(table, key);
+    context.remedy = fmt::format("Known: {}", fmt::join(known, ", "));
+    throw Error(ErrorKind::kUsage, "a recipe needs this key", context);
+  }
+  const auto text = node->value_exact<std::string>();
   if (!text) {
+    throw Error(ErrorKind::kUsage, fmt::format("expected a string, found {}", TypeName(*node)),
+                Where(table, key));
+  }
+  if (std::ranges::find(known, *text) == known.end()) {
+    ErrorContext context = Where(table, key);
+    context.remedy = fmt::format("Known: {}", fmt::join(known, ", "));
     throw Error(ErrorKind::kUsage,
-                fmt::format("expected a string, found {}", TypeName(*node.node())),
-                {.file = document_->source,
-                 .line = static_cast<int>(node.node()->source().begin.line),
-                 .key = fmt::format("{}.{}", table, key)});
+                fmt::format("there is no '{}'{}", *text, DidYouMean(*text, known)), context);
   }
   return *text;
 }
 
-bool Config::Has(std::string_view table, std::string_view key) const {
-  return static_cast<bool>(document_->root[table][key]);
+ErrorContext Config::Where(std::string_view table, std::string_view key) const {
+  return ContextOf(document_->root[table][key].node(), document_->source,
+                   fmt::format("{}.{}", table, key));
 }
 
 void Config::CheckTables(const std::vector<std::string>& known) const {

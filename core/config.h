@@ -17,11 +17,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.h"
+
 namespace fewstep {
 
 struct FieldInfo {
   std::string help = {};  // one sentence
-  std::string unit = {};  // "steps", "s", ""
+  std::string unit = {};  // "steps", "s"; "" for none
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices = {};  // strings only: the allowed values
@@ -52,7 +54,8 @@ class Config {
   Config(Config&&) noexcept;
   Config& operator=(Config&&) noexcept;
 
-  // Throws Error(kUsage) with file and line when the text is not TOML.
+  // Throws Error(kUsage) with file and line when the text is not TOML, or longer than a recipe can
+  // sensibly be.
   static Config ParseFile(const std::string& path);
   static Config ParseText(std::string_view text, const std::string& name);
 
@@ -66,10 +69,13 @@ class Config {
   void Read(std::string_view name, Options& options,
             const std::vector<std::string>& ignored = {}) const;
 
-  // The string at [table] key, or `fallback`. Throws Error(kUsage) when it is not a string.
-  std::string String(std::string_view table, std::string_view key, std::string_view fallback) const;
+  // The string at [table] key, which must be there and be one of `known`. Throws Error(kUsage) with
+  // the nearest of `known`, or with the key that is there and was probably meant to be `key`.
+  std::string Choice(std::string_view table, std::string_view key,
+                     const std::vector<std::string>& known) const;
 
-  bool Has(std::string_view table, std::string_view key) const;
+  // File, line and key of [table] key, for errors about its value; the line is 0 when it is absent.
+  ErrorContext Where(std::string_view table, std::string_view key) const;
 
   // Throws Error(kUsage) when there is a table or a top-level key that is not in `known`.
   void CheckTables(const std::vector<std::string>& known) const;
@@ -83,6 +89,7 @@ class Config {
 std::string WriteToml(std::string_view table, Options& options);
 
 // One field as shown by `fewstep describe`.
+// A number without a unit has the unit "1".
 struct FieldDescription {
   std::string key, type, value, unit, range, help;
 };

@@ -1,36 +1,52 @@
 #include "core/worker_pool.h"
 
+#include <system_error>
+
 #include "core/error.h"
 
 namespace fewstep {
 
 WorkerPool::WorkerPool(int num_threads, std::function<void()> on_thread_start) {
   FEWSTEP_CHECK(num_threads >= 1, "num_threads = {}", num_threads);
-  for (int worker = 1; worker < num_threads; ++worker) {
-    threads_.emplace_back([this, worker, on_thread_start] {
-      if (on_thread_start) on_thread_start();
-      uint64_t seen = 0;
-      for (;;) {
-        {
-          std::unique_lock lock(mutex_);
-          start_.wait(lock, [&] { return stop_ || generation_ != seen; });
-          if (stop_) return;
-          seen = generation_;
-        }
-        Work(worker);
-        const std::lock_guard lock(mutex_);
-        if (--busy_ == 0) done_.notify_one();
-      }
-    });
+  try {
+    for (int worker = 1; worker < num_threads; ++worker) {
+      threads_.emplace_back([this, worker, on_thread_start] {
+        if (on_thread_start) on_thread_start();
+        Serve(worker);
+      });
+    }
+  } catch (const std::system_error& error) {
+    Stop();
+    throw Error(ErrorKind::kRuntime,
+                fmt::format("the system gives {} threads, not {}: {}", threads_.size() + 1,
+                            num_threads, error.code().message()),
+                {.remedy = "Use fewer threads (run.threads), or raise the limit (ulimit -u)"});
   }
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { Stop(); }
+
+void WorkerPool::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   start_.notify_all();
+}
+
+void WorkerPool::Serve(int worker) {
+  uint64_t seen = 0;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      start_.wait(lock, [&] { return stop_ || generation_ != seen; });
+      if (stop_) return;
+      seen = generation_;
+    }
+    Work(worker);
+    const std::lock_guard lock(mutex_);
+    if (--busy_ == 0) done_.notify_one();
+  }
 }
 
 void WorkerPool::Work(int worker) {

@@ -15,6 +15,7 @@ namespace fewstep {
 class WorkerPool {
  public:
   // `num_threads` >= 1 counts the caller's. `on_thread_start` runs once on every other thread.
+  // Throws Error(kRuntime) when the system gives fewer threads.
   explicit WorkerPool(int num_threads, std::function<void()> on_thread_start = {});
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -28,7 +29,9 @@ class WorkerPool {
   void Run(int num_items, const std::function<void(int item, int worker)>& body);
 
  private:
+  void Serve(int worker);
   void Work(int worker);
+  void Stop();
 
   std::mutex mutex_;
   std::condition_variable start_, done_;

@@ -7,6 +7,7 @@
 #include <mujoco/mujoco.h>
 #include <torch/version.h>
 
+#include "core/memory.h"
 #include "git_revision.h"
 
 namespace fewstep {
@@ -32,9 +33,7 @@ std::string CpuModel() {
   return "unknown";
 }
 
-int64_t MemoryMegabytes() {
-  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / (1 << 20);
-}
+int64_t MemoryMegabytes() { return static_cast<int64_t>(UsableMemory() / (1 << 20)); }
 
 std::vector<std::pair<std::string, std::string>> BuildFacts() {
   return {{"fewstep", Version()},

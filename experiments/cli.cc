@@ -1,10 +1,13 @@
 #include "experiments/cli.h"
 
+#include <csignal>
 #include <cstdio>
-#include <filesystem>
+#include <fcntl.h>
 #include <new>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -22,7 +25,10 @@ constexpr const char* kFooter = R"(Examples:
   fewstep evaluate runs/quickstart                       adaptation curve on held-out tasks
 
 Exit codes: 0 success, 1 run-time failure, 2 bad usage or configuration, 3 bad data, 4 bad plug-in,
-130/143 interrupted with a checkpoint saved. `fewstep COMMAND --help` explains a command.)";
+129/130/143 interrupted by SIGHUP/SIGINT/SIGTERM with a checkpoint saved. `fewstep COMMAND --help` explains a command.)";
+
+constexpr const char* kOutOfMemory =
+    "out of memory. Use smaller batches (agent.meta_batch_size, agent.episodes)";
 
 // CLI11 says only that something was unexpected; name what is near.
 std::string UsageHint(const CLI::App& app, int argc, char** argv) {
@@ -51,14 +57,27 @@ std::string UsageHint(const CLI::App& app, int argc, char** argv) {
 }
 
 int Report(std::string_view message, ErrorKind kind) {
-  std::fflush(stdout);
-  fmt::print(stderr, "fewstep: {}\n", message);
+  // a closed stderr changes nothing about the exit code
+  std::fputs(fmt::format("fewstep: {}\n", message).c_str(), stderr);
   return static_cast<int>(kind);
+}
+
+void PrepareProcess() {
+  // a missing stdin, stdout or stderr would give its number to the next file that is opened
+  for (int missing = open("/dev/null", O_RDWR); missing >= 0; missing = open("/dev/null", O_RDWR)) {
+    if (missing <= STDERR_FILENO) continue;
+    close(missing);
+    break;
+  }
+  // a reader that left and a file size limit are errors of one write, not the end of a run
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace
 
 int RunCommandLine(int argc, char** argv) {
+  PrepareProcess();
   CLI::App app("fewstep meta-trains agents that adapt to a new MuJoCo task in a few steps.",
                "fewstep");
   app.footer(kFooter);
@@ -89,28 +108,15 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const Error& error) {
     return Report(error.what(), error.kind());
   } catch (const std::bad_alloc&) {
-    return Report("out of memory. Use smaller batches (agent.meta_batch_size, agent.episodes)",
-                  ErrorKind::kRuntime);
+    return Report(kOutOfMemory, ErrorKind::kRuntime);
+  } catch (const c10::Error& error) {  // its what() holds a backtrace
+    const std::string message = error.what_without_backtrace();
+    const bool memory = message.find("can't allocate memory") != std::string::npos;
+    return Report(memory ? kOutOfMemory : message, ErrorKind::kRuntime);
   } catch (const std::exception& error) {
     return Report(error.what(), ErrorKind::kRuntime);
   }
   return exit_code;
-}
-
-RunConfig ReadRun(const std::string& path) {
-  const std::string recipe = path + "/run.toml";
-  if (!std::filesystem::exists(recipe)) {
-    throw Error(ErrorKind::kUsage, "not a run directory: it has no run.toml",
-                {.file = path, .remedy = "fewstep list shows the runs in ./runs"});
-  }
-  const FamilyRegistry families = BuiltinFamilies();
-  const AgentRegistry agents = BuiltinAgents();
-  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), families, agents);
-  // a run may have been moved
-  const std::filesystem::path absolute = std::filesystem::weakly_canonical(path);
-  config.run.directory = absolute.parent_path().string();
-  config.run.name = absolute.filename().string();
-  return config;
 }
 
 }  // namespace fewstep

@@ -1,12 +1,9 @@
 // The command line: `fewstep COMMAND ...`. Results go to stdout, progress and errors to stderr.
 // Exit codes: 0 success, 1 the machine refused, 2 bad usage or configuration, 3 bad data,
-// 4 bad plug-in, 130 and 143 interrupted by SIGINT or SIGTERM with a checkpoint saved.
+// 4 bad plug-in, 129, 130 and 143 interrupted by SIGHUP, SIGINT or SIGTERM with a checkpoint saved.
 #pragma once
 
 #include <string>
-#include <vector>
-
-#include "experiments/run_config.h"
 
 namespace CLI {
 class App;
@@ -32,8 +29,5 @@ void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code);
-
-// The resolved recipe of the run in directory `path`. Throws Error(kUsage) when it is not a run.
-RunConfig ReadRun(const std::string& path);
 
 }  // namespace fewstep

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "experiments/output.h"
 #include "experiments/svg_plot.h"
 #include "experiments/table.h"
 
@@ -112,7 +113,7 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   }
   json["task_values"] = nlohmann::ordered_json::array();
   for (const Task& task : curve.tasks) json["task_values"].push_back(task.values);
-  return json.dump(2) + "\n";
+  return ToText(json);
 }
 
 std::string CurveSvg(const AdaptationCurve& curve, const std::string& title) {

@@ -1,5 +1,7 @@
 #include "experiments/run_config.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <sched.h>
 
 #include <fmt/format.h>
@@ -51,58 +53,110 @@ void RunOptions::Visit(FieldVisitor& v) {
            .max = 1e6});
 }
 
+void NamedOptions::Visit(FieldVisitor& v) {
+  v.Field("name", name_, {.help = "Registered name, as listed by fewstep list."});
+  options_.Visit(v);
+}
+
 namespace {
 
-// [family] and [agent] are a name and the options of what it names.
-class Named final : public Options {
- public:
-  Named(std::string& name, Options& options) : name_(name), options_(options) {}
-  void Visit(FieldVisitor& v) override {
-    v.Field("name", name_, {.help = "Registered name."});
-    options_.Visit(v);
+// The name is a folder of its own inside another one.
+void CheckPlace(const Config& config, const RunOptions& run) {
+  // room for "-seed123" and ".1" below the 255 bytes of file systems
+  constexpr size_t kLongestName = 200, kLongestPath = 3000;
+  const auto fail = [&](std::string_view key, std::string_view text) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' cannot be the name of a folder", text),
+                config.Where("run", key));
+  };
+  const auto has_control = [](std::string_view text) {
+    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  };
+  const std::string& name = run.name;
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.size() > kLongestName || has_control(name)) {
+    fail("name", name);
   }
-
- private:
-  std::string& name_;
-  Options& options_;
-};
-
-std::string RequiredName(const Config& config, std::string_view table,
-                         const std::vector<std::string>& known) {
-  if (!config.Has(table, "name")) {
-    throw Error(ErrorKind::kUsage, fmt::format("a recipe needs '{}.name'", table),
-                {.remedy = fmt::format("Known: {}", fmt::join(known, ", "))});
+  if (run.directory.empty() || run.directory.size() > kLongestPath || has_control(run.directory)) {
+    fail("directory", run.directory);
   }
-  return config.String(table, "name", "");
 }
 
 }  // namespace
 
 std::string RunConfig::ToToml() {
-  Named named_family(family_name, family), named_agent(agent_name, *agent);
+  NamedOptions named_family(family_name, family), named_agent(agent_name, *agent);
   return WriteToml("run", run) + "\n" + WriteToml("family", named_family) + "\n" +
          WriteToml("agent", named_agent);
 }
 
 RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
-                        const AgentRegistry& agents) {
+                        const AgentRegistry& agents, std::string default_name) {
   config.CheckTables({"run", "family", "agent"});
   RunConfig read;
+  read.run.name = std::move(default_name);
   config.Read("run", read.run);
-  read.family_name = RequiredName(config, "family", families.Names());
-  families.Get(read.family_name);
+  CheckPlace(config, read.run);
+  read.family_name = config.Choice("family", "name", families.Names());
   config.Read("family", read.family, {"name"});
-  read.agent_name = RequiredName(config, "agent", agents.Names());
+  read.agent_name = config.Choice("agent", "name", agents.Names());
   read.agent = agents.Get(read.agent_name).make_options();
   config.Read("agent", *read.agent, {"name"});
-
-  // the name is a folder of its own
-  const std::string& name = read.run.name;
-  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
-    throw Error(ErrorKind::kUsage, fmt::format("'{}' cannot be the name of a folder", name),
-                {.key = "run.name"});
-  }
   return read;
+}
+
+RunConfig ReadRun(const std::string& path) {
+  const std::string recipe = path + "/run.toml";
+  std::error_code ignored;
+  if (!std::filesystem::exists(recipe, ignored)) {
+    throw Error(ErrorKind::kUsage, "not a run directory: it has no run.toml",
+                {.file = path, .remedy = "fewstep list shows the runs in ./runs"});
+  }
+  const FamilyRegistry families = BuiltinFamilies();
+  const AgentRegistry agents = BuiltinAgents();
+  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), families, agents);
+  // a run may have been moved
+  const std::filesystem::path absolute = std::filesystem::weakly_canonical(path);
+  config.run.directory = absolute.parent_path().string();
+  config.run.name = absolute.filename().string();
+  return config;
+}
+
+std::vector<std::string> Changes(RunConfig& from, RunConfig& to) {
+  const auto assignments = [](RunConfig& config) {
+    std::vector<std::string> lines;
+    const auto add = [&](std::string_view table, Options& options) {
+      for (const FieldDescription& field : DescribeFields(options)) {
+        lines.push_back(fmt::format("{}.{}={}", table, field.key, field.value));
+      }
+    };
+    NamedOptions named_family(config.family_name, config.family);
+    NamedOptions named_agent(config.agent_name, *config.agent);
+    add("run", config.run);
+    add("family", named_family);
+    add("agent", named_agent);
+    return lines;
+  };
+  const std::vector<std::string> before = assignments(from);
+  std::vector<std::string> changes;
+  for (const std::string& line : assignments(to)) {
+    if (line.starts_with("run.name=") || line.starts_with("run.directory=")) continue;
+    if (std::ranges::find(before, line) == before.end()) changes.push_back(line);
+  }
+  return changes;
+}
+
+void CheckResumable(const std::string& change, const std::string& file) {
+  const std::string key = change.substr(0, change.find('='));
+  const std::string keys = fmt::format(", {},", kResumableKeys);
+  if (key.find(',') == std::string::npos &&
+      keys.find(fmt::format(" {},", key)) != std::string::npos) {
+    return;
+  }
+  throw Error(ErrorKind::kUsage, fmt::format("a resumed run cannot change this ({})", change),
+              {.file = file,
+               .key = key,
+               .remedy = fmt::format("It can change {}; start a new run for anything else",
+                                     kResumableKeys)});
 }
 
 int ResolveThreads(int64_t threads) {

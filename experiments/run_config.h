@@ -37,13 +37,37 @@ struct RunConfig {
 
   std::string run_path() const { return run.directory + "/" + run.name; }
 
-  // The resolved recipe: every key with its value. ParseRunConfig reads it back to the same run.
+  // The resolved recipe: every key with its value. ReadRunConfig reads it back to the same run.
   std::string ToToml();
 };
 
-// Reads a recipe. Throws Error(kUsage) naming file, line and key.
+// Reads a recipe; `default_name` is the run's when the recipe has none. Throws Error(kUsage) naming
+// file, line and key.
 RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
-                        const AgentRegistry& agents);
+                        const AgentRegistry& agents, std::string default_name = "run");
+
+// The resolved recipe of the run in directory `path`. Throws Error(kUsage) when it is not a run.
+RunConfig ReadRun(const std::string& path);
+
+// [family] and [agent]: a name and the options of what it names.
+class NamedOptions final : public Options {
+ public:
+  // Both must outlive it.
+  NamedOptions(std::string& name, Options& options) : name_(name), options_(options) {}
+  void Visit(FieldVisitor& visitor) override;
+
+ private:
+  std::string& name_;
+  Options& options_;
+};
+
+// What `to` has otherwise than `from`, as "table.key=value"; where a run lies does not count.
+std::vector<std::string> Changes(RunConfig& from, RunConfig& to);
+
+// Throws Error(kUsage) with `file` when "table.key=value" would change what was trained so far.
+void CheckResumable(const std::string& change, const std::string& file);
+inline constexpr const char* kResumableKeys =
+    "run.iterations, run.threads, run.checkpoint_interval, run.keep_checkpoints, run.device";
 
 // run.threads, or the number of processors when it is 0.
 int ResolveThreads(int64_t threads);

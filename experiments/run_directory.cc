@@ -1,6 +1,9 @@
 #include "experiments/run_directory.h"
 
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/file.h>
 
 #include <fmt/format.h>
 
@@ -24,12 +27,42 @@ void MakeFolder(const std::string& path) {
 RunDirectory::RunDirectory(std::string path, int keep_checkpoints)
     : path_(std::move(path)), checkpoints_(path_ + "/checkpoints", keep_checkpoints) {}
 
-bool RunDirectory::Exists() const { return std::filesystem::exists(path_); }
+bool RunDirectory::Exists() const {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(path_, error), end; !error && it != end;
+       it.increment(error)) {
+    // what a Create leaves that was killed before it wrote the recipe
+    const std::string name = it->path().filename().string();
+    if (name == "build.json" || name.starts_with('.')) continue;
+    std::error_code ignored;
+    if ((name == "checkpoints" || name == "evaluations") &&
+        std::filesystem::is_empty(it->path(), ignored)) {
+      continue;
+    }
+    return true;
+  }
+  return false;
+}
 
 void RunDirectory::Create(const std::string& recipe, const std::string& build_json) {
+  MakeFolder(path_);
+  Lock();
   MakeFolder(path_ + "/checkpoints");
   MakeFolder(path_ + "/evaluations");
   WriteFileAtomically(path_ + "/build.json", build_json);
+  WriteRecipe(recipe);
+}
+
+void RunDirectory::Lock() {
+  // the kernel gives the lock back when the process ends, however it ends
+  lock_ = internal::OpenFile(AT_FDCWD, path_, O_RDONLY | O_DIRECTORY);
+  if (lock_.valid() && flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw Error(ErrorKind::kRuntime, "another process is training in it",
+                {.file = path_, .remedy = "Wait for it, or end it"});
+  }
+}
+
+void RunDirectory::WriteRecipe(const std::string& recipe) {
   WriteFileAtomically(recipe_path(), recipe);
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/append_file.h"
 #include "core/checkpoint_store.h"
+#include "core/file_io.h"
 #include "core/metrics.h"
 #include "experiments/evaluation.h"
 #include "experiments/tensorboard.h"
@@ -29,10 +30,17 @@ class RunDirectory {
   const std::string& path() const { return path_; }
   std::string recipe_path() const { return path_ + "/run.toml"; }
   CheckpointStore& checkpoints() { return checkpoints_; }
+  // Whether something of a run is there, so that a new one must not be started.
   bool Exists() const;
 
-  // Makes the folders and writes recipe and facts. Throws Error(kRuntime).
+  // Makes the folders, locks the run and writes recipe and facts. Throws Error(kRuntime).
   void Create(const std::string& recipe, const std::string& build_json);
+
+  // Keeps other processes from training in this run while this object lives. Throws Error(kRuntime)
+  // when another one does.
+  void Lock();
+
+  void WriteRecipe(const std::string& recipe);
 
   // Opens the logs; `columns` are those of the CSV. With a checkpoint, cuts the logs back to what
   // they held when it was saved.
@@ -58,6 +66,7 @@ class RunDirectory {
   CheckpointStore checkpoints_;
   std::vector<std::string> columns_;
   std::unique_ptr<Logs> logs_;
+  internal::FileDescriptor lock_;
 };
 
 }  // namespace fewstep

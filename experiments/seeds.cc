@@ -1,5 +1,6 @@
 #include "experiments/seeds.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -9,6 +10,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "experiments/learning_curve.h"
+#include "experiments/output.h"
 #include "experiments/svg_plot.h"
 #include "experiments/table.h"
 
@@ -42,6 +44,10 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     seeds.push_back(ParseSeed(std::string_view(text).substr(begin, end - begin), text));
+    if (std::ranges::count(seeds, seeds.back()) > 1) {
+      throw Error(ErrorKind::kUsage, fmt::format("seed {} is given twice", seeds.back()),
+                  {.key = "--seeds"});
+    }
     begin = end + 1;
   }
   return seeds;
@@ -94,7 +100,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
 
   const std::string title = fmt::format("{}, {}, {} seeds{}", first.family, first.agent, seeds,
                                         first.finite ? " (tasks of training)" : "");
-  WriteFileAtomically(base + ".json", document.dump(2) + "\n");
+  WriteFileAtomically(base + ".json", ToText(document));
   WriteFileAtomically(base + ".md",
                       fmt::format("# {}\n\n{}.\n\n{}", title, TasksNote(first), table.Markdown()));
   WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
@@ -105,19 +111,19 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
                                  .series = {std::move(series)},
                                  .integer_x = true}));
   if (json) {
-    std::fputs((document.dump(2) + "\n").c_str(), stdout);
+    Print(ToText(document));
   } else {
-    fmt::print("{}\n{}\n{}Saved as {}.{{json,md,svg}}\n", title, TasksNote(first), table.Text(),
-               base);
+    Print("{}\n{}\n{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
+          table.Text(), base, base);
   }
 }
 
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
-  fmt::print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
-             iteration, TasksNote(curve));
-  std::fputs(CurveTable(curve, false).c_str(), stdout);
+  Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
+        iteration, TasksNote(curve));
+  Print(CurveTable(curve, false));
   if (curve.diverged > 0) {
-    fmt::print("{} episodes ended because the simulation diverged.\n", curve.diverged);
+    Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
   }
 }
 

@@ -19,11 +19,13 @@ SignalGuard::SignalGuard() {
   received_signal = 0;
   std::signal(SIGINT, &Remember);
   std::signal(SIGTERM, &Remember);
+  if (std::signal(SIGHUP, &Remember) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 SignalGuard::~SignalGuard() {
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
+  if (std::signal(SIGHUP, SIG_DFL) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 int SignalGuard::received() const { return received_signal; }

@@ -1,9 +1,10 @@
-// SIGINT and SIGTERM as a flag that the training loop looks at between iterations.
+// SIGINT, SIGTERM and SIGHUP as a flag that the training loop looks at between iterations.
 #pragma once
 
 namespace fewstep {
 
 // While one lives, the first signal is remembered and the second one ends the program at once.
+// SIGHUP stays ignored where it is, as under nohup.
 class SignalGuard {
  public:
   SignalGuard();

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <type_traits>
 
-#include "core/error.h"
+#include <fmt/format.h>
+
+#include "core/file_io.h"
 
 namespace fewstep {
 namespace {
@@ -83,11 +85,6 @@ double Now() {
   return std::chrono::duration<double>(since_epoch).count();
 }
 
-[[noreturn]] void ThrowErrno(std::string_view what, const std::filesystem::path& path, int code) {
-  throw Error(ErrorKind::kRuntime, fmt::format("cannot {}: {}", what, std::strerror(code)),
-              {.file = path.string()});
-}
-
 }  // namespace
 
 uint32_t Crc32c(std::string_view data) {
@@ -100,13 +97,15 @@ TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& directory,
                                      std::optional<int64_t> resumed_step) {
   std::error_code code;
   std::filesystem::create_directories(directory, code);
-  if (code) ThrowErrno("make the directory", directory, code.value());
+  if (code) internal::ThrowIoError(directory, "make the directory", code.value(), 0);
 
   // the first free number; "x" refuses a file that appeared in between
   for (int number = 0; file_ == nullptr; ++number) {
     path_ = directory / fmt::format("events.out.tfevents.{:06}.fewstep", number);
     file_.reset(std::fopen(path_.c_str(), "wbx"));
-    if (file_ == nullptr && errno != EEXIST) ThrowErrno("create", path_, errno);
+    if (file_ == nullptr && errno != EEXIST) {
+      internal::ThrowIoError(path_, "create the event file", errno, 0);
+    }
   }
 
   // version 2 makes TensorBoard honour the session log that follows
@@ -139,7 +138,10 @@ void TensorBoardWriter::Scalar(std::string_view tag, int64_t step, double value)
 }
 
 void TensorBoardWriter::Flush() {
-  if (std::fflush(file_.get()) != 0) ThrowErrno("write", path_, errno);
+  if (std::fflush(file_.get()) != 0) {
+    internal::ThrowIoError(path_, "write the event file", errno, unflushed_);
+  }
+  unflushed_ = 0;
 }
 
 void TensorBoardWriter::WriteRecord(const std::string& event) {
@@ -149,8 +151,9 @@ void TensorBoardWriter::WriteRecord(const std::string& event) {
   record += event;
   AppendLittleEndian(record, MaskedCrc(event));
   if (std::fwrite(record.data(), 1, record.size(), file_.get()) != record.size()) {
-    ThrowErrno("write", path_, errno);
+    internal::ThrowIoError(path_, "write the event file", errno, record.size());
   }
+  unflushed_ += record.size();
 }
 
 }  // namespace fewstep

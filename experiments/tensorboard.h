@@ -50,6 +50,7 @@ class TensorBoardWriter {
 
   std::filesystem::path path_;
   std::unique_ptr<std::FILE, CloseFile> file_;
+  size_t unflushed_ = 0;  // bytes since the last Flush
 };
 
 }  // namespace fewstep

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,8 +12,10 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "experiments/build_info.h"
 #include "experiments/learning_curve.h"
+#include "experiments/output.h"
 #include "experiments/progress.h"
 #include "experiments/signals.h"
 
@@ -30,7 +34,7 @@ std::string BuildJson(const Workbench& bench, const TrainOptions& options) {
   json["threads"] = bench.pool.num_threads();
   json["device"] = bench.device.str();
   json["command"] = options.command_line;
-  return json.dump(2) + "\n";
+  return ToText(json);
 }
 
 // "return_K" of the largest K: after all units of adaptation.
@@ -90,7 +94,7 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
   const RunOptions& run = config.run;
   const Rng root = Rng(static_cast<uint64_t>(run.seed)).Fork("training");
   std::vector<std::string> columns;
-  if (checkpoint != nullptr) {
+  if (checkpoint != nullptr && first < run.iterations) {
     columns = SplitColumns(checkpoint->Text("run.columns"));
     directory.OpenLogs(columns, checkpoint);
   }
@@ -149,6 +153,7 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
   }
   progress.Finish();
 
+  // the curve; who interrupts it finds every iteration saved
   result.evaluation =
       Evaluate(*bench.agent, config.agent_name, bench.sampler, EvaluationOf(config));
   result.evaluation_path = directory.SaveEvaluation(
@@ -160,7 +165,30 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
                          fmt::format("{}, {}{}", config.family_name, config.agent_name,
                                      result.evaluation.finite ? " (tasks of training)" : "")));
   }
+  result.signal = signals.received();
   return result;
+}
+
+// A lower bound of what `episodes` at once for each of `tasks` hold: what was observed and done,
+// and a row of parameters a task.
+void CheckEpisodes(const Workbench& bench, double tasks, double episodes, double steps,
+                   std::string_view purpose, const std::string& keys) {
+  const FamilySpec& spec = bench.family->spec();
+  const double parameters = static_cast<double>(bench.agent->Deploy(1)->parameters().flat.size(1));
+  const double step = spec.observation_size + spec.action_size + 2;
+  RequireMemory(sizeof(float) * (steps * step + tasks * parameters), purpose, keys);
+  if (tasks * episodes > std::numeric_limits<int>::max()) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} has more than 2^31 episodes", purpose),
+                {.key = keys, .remedy = "Lower one of them"});
+  }
+}
+
+// A checkpoint goes on only with the recipe that it was trained with.
+void CheckRecipe(const TensorFile& file, const Workbench& bench, RunConfig& config,
+                 const std::string& recipe_path) {
+  RunConfig trained = ReadRunConfig(Config::ParseText(file.Metadata("recipe"), file.path()),
+                                    bench.families, bench.agents);
+  for (const std::string& change : Changes(trained, config)) CheckResumable(change, recipe_path);
 }
 
 }  // namespace
@@ -178,7 +206,13 @@ Workbench::Workbench(const RunConfig& config)
                         .pool = pool,
                         .device = device,
                         .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")}))),
-      sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {}
+      sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {
+  const auto steps = static_cast<double>(agent->steps_per_iteration());
+  const double tasks = agent->meta_batch_size();
+  CheckEpisodes(*this, tasks, steps / tasks / family->spec().horizon, steps, "an iteration",
+                "agent.meta_batch_size, agent.episodes, family.horizon");
+  CheckEvaluation(*this, EvaluationOf(config));
+}
 
 uint64_t EvaluationSeed(const RunConfig& config) {
   return Rng(static_cast<uint64_t>(config.run.seed)).Fork("evaluation").key();
@@ -192,6 +226,14 @@ EvaluationOptions EvaluationOf(const RunConfig& config) {
           .seed = EvaluationSeed(config)};
 }
 
+void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options) {
+  const double tasks = options.tasks;
+  const double episodes =
+      options.episodes > 0 ? options.episodes : bench.agent->Deploy(1)->episodes_per_unit();
+  CheckEpisodes(bench, tasks, episodes, tasks * episodes * bench.family->spec().horizon,
+                "an evaluation", "run.evaluation_tasks, run.evaluation_episodes, family.horizon");
+}
+
 void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config) {
   const std::string& hash = file.Metadata("family_hash");
   if (hash != bench.family->hash()) {
@@ -202,13 +244,20 @@ void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& 
                  .remedy = "Results of different definitions are not comparable; use the version "
                            "of fewstep named in the run's build.json"});
   }
+  if (const std::string& agent = file.Metadata("agent"); agent != config.agent_name) {
+    throw Error(ErrorKind::kData,
+                fmt::format("it was saved by the agent {}, not {}", agent, config.agent_name),
+                {.file = file.path()});
+  }
   bench.agent->Load(file);
 }
 
-TrainResult Train(RunConfig& config, const TrainOptions& options) {
-  Workbench bench(config);
+TrainResult Train(Workbench& bench, RunConfig& config, const TrainOptions& options) {
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
-  directory.Create(config.ToToml(), BuildJson(bench, options));
+  // a recipe that could not be read back could not be resumed
+  const std::string recipe = config.ToToml();
+  ReadRunConfig(Config::ParseText(recipe, directory.recipe_path()), bench.families, bench.agents);
+  directory.Create(recipe, BuildJson(bench, options));
   LogInfo(fmt::format("{}: {} on {} ({}), {} iterations of {} steps, {} threads", directory.path(),
                       config.agent_name, config.family_name, bench.family->hash(),
                       config.run.iterations, bench.agent->steps_per_iteration(),
@@ -216,19 +265,42 @@ TrainResult Train(RunConfig& config, const TrainOptions& options) {
   return Loop(bench, config, directory, nullptr, 0, options);
 }
 
-TrainResult Resume(RunConfig& config, const TrainOptions& options) {
-  Workbench bench(config);
+TrainResult Resume(Workbench& bench, RunConfig& config, const TrainOptions& options) {
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
-  if (directory.checkpoints().List().empty()) {
+  directory.Lock();
+  std::optional<LoadedCheckpoint> checkpoint;
+  if (!directory.checkpoints().List().empty()) {
+    checkpoint = directory.checkpoints().LoadNewest();
+    for (const std::string& warning : checkpoint->warnings) LogWarning(warning);
+    LoadAgent(checkpoint->file, bench, config);
+    CheckRecipe(checkpoint->file, bench, config, directory.recipe_path());
+    if (checkpoint->file.Scalar<int64_t>("run.iteration") != checkpoint->iteration) {
+      throw Error(ErrorKind::kData, "its name and its content are of different iterations",
+                  {.file = checkpoint->file.path(), .key = "run.iteration"});
+    }
+    if (checkpoint->iteration > config.run.iterations) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("{} iterations are done, {} were asked for", checkpoint->iteration,
+                              config.run.iterations),
+                  {.file = directory.path(),
+                   .key = "run.iterations",
+                   .remedy = fmt::format("Add --set run.iterations={}", checkpoint->iteration)});
+    }
+  }
+
+  // what was changed holds for the next resume as well
+  RunConfig stored = ReadRun(directory.path());
+  const std::vector<std::string> changes = Changes(stored, config);
+  for (const std::string& change : changes) LogInfo(fmt::format("changed: {}", change));
+  if (!changes.empty()) directory.WriteRecipe(config.ToToml());
+
+  if (!checkpoint) {
     LogInfo(fmt::format("{}: no checkpoint yet, starting from the beginning", directory.path()));
     return Loop(bench, config, directory, nullptr, 0, options);
   }
-  const LoadedCheckpoint checkpoint = directory.checkpoints().LoadNewest();
-  for (const std::string& warning : checkpoint.warnings) LogWarning(warning);
-  LoadAgent(checkpoint.file, bench, config);
   LogInfo(fmt::format("{}: continuing after iteration {} of {}", directory.path(),
-                      checkpoint.iteration, config.run.iterations));
-  return Loop(bench, config, directory, &checkpoint.file, checkpoint.iteration, options);
+                      checkpoint->iteration, config.run.iterations));
+  return Loop(bench, config, directory, &checkpoint->file, checkpoint->iteration, options);
 }
 
 }  // namespace fewstep

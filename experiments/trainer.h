@@ -21,14 +21,8 @@ struct TrainResult {
   std::string evaluation_path;
 };
 
-// Starts a run in a directory that does not exist yet.
-TrainResult Train(RunConfig& config, const TrainOptions& options);
-
-// Continues the run in config.run_path() from its newest readable checkpoint. The metrics become
-// those of an uninterrupted run, byte for byte on the same machine.
-TrainResult Resume(RunConfig& config, const TrainOptions& options);
-
-// What a recipe names, built.
+// What a recipe names, built. The constructor writes nothing; it throws Error when the device is
+// missing or an iteration or an evaluation needs more memory than there is.
 struct Workbench {
   explicit Workbench(const RunConfig& config);
 
@@ -44,6 +38,17 @@ struct Workbench {
 // The seed of evaluations of a run: tasks and episodes that training never draws.
 uint64_t EvaluationSeed(const RunConfig& config);
 EvaluationOptions EvaluationOf(const RunConfig& config);
+
+// Throws Error(kUsage) when such an evaluation needs more memory than there is.
+void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options);
+
+// Starts a run where none is.
+TrainResult Train(Workbench& bench, RunConfig& config, const TrainOptions& options);
+
+// Continues the run in config.run_path() from its newest readable checkpoint. The metrics become
+// those of an uninterrupted run, byte for byte on the same machine. `config` may differ from the
+// stored recipe in the keys that CheckResumable allows, and is stored then.
+TrainResult Resume(Workbench& bench, RunConfig& config, const TrainOptions& options);
 
 // Loads a checkpoint into an agent; throws Error(kData) when the family's definition or the agent
 // is not the one that saved it.

@@ -58,8 +58,12 @@ class MamlPpo final : public MetaAgent {
   int meta_batch_size() const override { return static_cast<int>(options_.meta_batch_size); }
 
   int64_t steps_per_iteration() const override {
-    return options_.meta_batch_size * options_.adaptation.episodes * horizon_ *
-           (options_.adaptation.inner_steps + 1);
+    // in floating point: the product of what the options allow does not fit
+    const double steps = static_cast<double>(options_.meta_batch_size) *
+                         static_cast<double>(options_.adaptation.episodes) *
+                         static_cast<double>(horizon_) *
+                         static_cast<double>(options_.adaptation.inner_steps + 1);
+    return steps < 1e18 ? static_cast<int64_t>(steps) : int64_t{1'000'000'000'000'000'000};
   }
 
   Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) override {

@@ -1,5 +1,4 @@
 // fewstep describe
-#include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -7,33 +6,38 @@
 
 #include "core/error.h"
 #include "experiments/cli.h"
+#include "experiments/output.h"
+#include "experiments/run_config.h"
 #include "experiments/table.h"
 
 namespace fewstep {
 namespace {
 
+nlohmann::ordered_json KeysJson(Options& options) {
+  nlohmann::ordered_json keys;
+  for (const FieldDescription& field : DescribeFields(options)) {
+    keys.push_back({{"key", field.key},
+                    {"type", field.type},
+                    {"default", field.value},
+                    {"unit", field.unit},
+                    {"range", field.range},
+                    {"help", field.help}});
+  }
+  return keys;
+}
+
 void DescribeOptions(const std::string& table_name, const std::string& summary, Options& options,
                      bool json) {
-  const std::vector<FieldDescription> fields = DescribeFields(options);
   if (json) {
-    nlohmann::ordered_json document = {{"table", table_name}, {"summary", summary}};
-    for (const FieldDescription& field : fields) {
-      document["keys"].push_back({{"key", field.key},
-                                  {"type", field.type},
-                                  {"default", field.value},
-                                  {"unit", field.unit},
-                                  {"range", field.range},
-                                  {"help", field.help}});
-    }
-    std::fputs((document.dump(2) + "\n").c_str(), stdout);
+    Print(ToText({{"table", table_name}, {"summary", summary}, {"keys", KeysJson(options)}}));
     return;
   }
-  fmt::print("[{}]  {}\n\n", table_name, summary);
+  Print("[{}]  {}\n\n", table_name, summary);
   Table table({{"key"}, {"default"}, {"unit"}, {"range"}, {"meaning"}});
-  for (const FieldDescription& field : fields) {
+  for (const FieldDescription& field : DescribeFields(options)) {
     table.AddRow({field.key, field.value, field.unit, field.range, field.help});
   }
-  std::fputs(table.Text().c_str(), stdout);
+  Print(table.Text());
 }
 
 nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
@@ -67,19 +71,23 @@ nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
                                   {"choices", parameter.choices},
                                   {"law", parameter.law}});
   }
+  FamilyOptions options;
+  std::string name = spec.name;
+  NamedOptions named(name, options);
+  json["keys"] = KeysJson(named);
   return json;
 }
 
 void DescribeFamily(const TaskFamily& family, bool json) {
   const FamilySpec& spec = family.spec();
   if (json) {
-    std::fputs((FamilyJson(family).dump(2) + "\n").c_str(), stdout);
+    Print(ToText(FamilyJson(family)));
     return;
   }
   const auto line = [](std::string_view name, std::string_view text) {
-    if (!text.empty()) fmt::print("{:<13}{}\n", name, text);
+    if (!text.empty()) Print("{:<13}{}\n", name, text);
   };
-  fmt::print("{}  (hash {})\n{}\n\n", spec.name, family.hash(), spec.summary);
+  Print("{}  (hash {})\n{}\n\n", spec.name, family.hash(), spec.summary);
   line("source", spec.source);
   line("model", spec.model);
   for (const ParameterSpec& parameter : spec.parameters) {
@@ -100,9 +108,11 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   line("splits", spec.splits);
   line("metrics", fmt::format("{}", fmt::join(spec.metrics, ", ")));
   line("state", fmt::format("{}", fmt::join(spec.state, ", ")));
-  fmt::print("\n");
+  Print("\n");
   FamilyOptions options;
-  DescribeOptions("family", "options beside name", options, false);
+  std::string name = spec.name;
+  NamedOptions named(name, options);
+  DescribeOptions("family", "its keys in a recipe", named, false);
 }
 
 int RunDescribe(const std::string& name, int64_t horizon, const CommonOptions& common) {
@@ -114,7 +124,9 @@ int RunDescribe(const std::string& name, int64_t horizon, const CommonOptions& c
     DescribeFamily(*families.Get(name)(options), common.json);
   } else if (agents.Contains(name)) {
     const std::unique_ptr<Options> options = agents.Get(name).make_options();
-    DescribeOptions("agent", fmt::format("{}: {}", name, agents.Get(name).summary), *options,
+    std::string agent = name;
+    NamedOptions named(agent, *options);
+    DescribeOptions("agent", fmt::format("{}: {}", name, agents.Get(name).summary), named,
                     common.json);
   } else if (name == "run") {
     RunOptions options;

@@ -15,6 +15,8 @@
 #include "core/error.h"
 #include "experiments/build_info.h"
 #include "experiments/cli.h"
+#include "experiments/output.h"
+#include "experiments/run_config.h"
 #include "experiments/table.h"
 
 namespace fewstep {
@@ -68,16 +70,19 @@ Check CheckThreads() {
           .remedy = ""};
 }
 
-// Writes, syncs and reads back a file where runs would go.
-Check CheckDisk(const std::string& directory) {
+// Writes, syncs and reads back a file in the folder of runs, or in the one where it would be made.
+Check CheckDisk(const std::string& runs) {
   Check check{.name = "disk"};
   constexpr double kGigabyte = 1e9, kWanted = 1.0;
   std::error_code error;
-  const bool existed = std::filesystem::exists(directory);
-  std::filesystem::create_directories(directory, error);
+  std::filesystem::path nearest = std::filesystem::absolute(runs, error);
+  while (!std::filesystem::exists(nearest, error) && nearest.has_relative_path()) {
+    nearest = nearest.parent_path();
+  }
+  const std::string directory = nearest.string();
   struct statvfs status {};
-  if (error || statvfs(directory.c_str(), &status) != 0) {
-    check.found = fmt::format("{} cannot be made", directory);
+  if (!std::filesystem::is_directory(nearest, error) || statvfs(directory.c_str(), &status) != 0) {
+    check.found = fmt::format("{} cannot be made", runs);
     check.remedy = "choose another folder with --set run.directory=PATH";
     return check;
   }
@@ -93,7 +98,6 @@ Check CheckDisk(const std::string& directory) {
     check.found += fmt::format("; {}", problem.what());
     check.remedy = "choose another folder with --set run.directory=PATH";
   }
-  if (!existed) std::filesystem::remove(directory, error);
   return check;
 }
 
@@ -126,10 +130,10 @@ int RunDoctor(const std::string& directory, const CommonOptions& common) {
   json["healthy"] = healthy;
   for (const auto& [name, value] : BuildFacts()) json["facts"][name] = value;
   if (common.json) {
-    std::fputs((json.dump(2) + "\n").c_str(), stdout);
+    Print(ToText(json));
   } else {
-    for (const auto& [name, value] : BuildFacts()) fmt::print("{:<11} {}\n", name, value);
-    fmt::print("\n{}", table.Text());
+    for (const auto& [name, value] : BuildFacts()) Print("{:<11} {}\n", name, value);
+    Print("\n{}", table.Text());
   }
   return healthy ? 0 : static_cast<int>(ErrorKind::kRuntime);
 }

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/cli.h"
+#include "experiments/output.h"
 #include "experiments/seeds.h"
 #include "experiments/trainer.h"
 
@@ -33,6 +34,9 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   }
   RunConfig config = ReadRun(run);
   config.run.threads = arguments.threads;
+  if (arguments.tasks >= 0) config.run.evaluation_tasks = arguments.tasks;
+  if (arguments.units >= 0) config.run.evaluation_units = arguments.units;
+  if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
   if (!arguments.device.empty()) config.run.device = arguments.device;
 
   Workbench bench(config);
@@ -51,23 +55,22 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   EvaluationOptions options = EvaluationOf(config);
   options.split = ParseSplit(arguments.split);
   options.deterministic = arguments.deterministic;
-  if (arguments.tasks >= 0) options.tasks = static_cast<int>(arguments.tasks);
-  if (arguments.units >= 0) options.units = static_cast<int>(arguments.units);
-  if (arguments.episodes >= 0) options.episodes = static_cast<int>(arguments.episodes);
   if (arguments.seed >= 0) options.seed = static_cast<uint64_t>(arguments.seed);
   LogInfo(fmt::format("Evaluating {} on {} {} tasks ...", checkpoint.path(), options.tasks,
                       ToString(options.split)));
   const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler, options);
+
+  // first the screen: the curve is there even where it cannot be saved
+  if (common.json) {
+    Print(CurveJson(curve, iteration));
+  } else {
+    PrintCurve(curve, iteration);
+  }
   const std::string base = directory.SaveEvaluation(
       curve, iteration,
       fmt::format("iteration-{:06}{}", iteration,
                   options.split == Split::kTest ? "" : fmt::format("-{}", arguments.split)));
-  if (common.json) {
-    std::fputs(CurveJson(curve, iteration).c_str(), stdout);
-  } else {
-    PrintCurve(curve, iteration);
-    fmt::print("Saved as {}.{{json,md,svg}}\n", base);
-  }
+  if (!common.json) Print("Saved as {}.{{json,md,svg}}\n", base);
   return 0;
 }
 

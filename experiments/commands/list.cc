@@ -10,10 +10,14 @@
 #include "core/checkpoint_store.h"
 #include "core/error.h"
 #include "experiments/cli.h"
+#include "experiments/output.h"
+#include "experiments/run_config.h"
 #include "experiments/table.h"
 
 namespace fewstep {
 namespace {
+
+constexpr const char* kDefaultDirectory = "runs";
 
 using Rows = std::vector<std::vector<std::string>>;
 
@@ -49,11 +53,16 @@ Section Agents() {
 
 // Folders of `directory` that hold a run, with their newest checkpoint.
 Section Runs(const std::string& directory) {
-  Section section{"runs", {{"path"}, {"agent"}, {"family"}, {"checkpoint", Align::kRight}}, {}};
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (!std::filesystem::exists(entry.path() / "run.toml")) continue;
-    const std::string path = entry.path().string();
+  if (directory != kDefaultDirectory && !std::filesystem::is_directory(directory, error)) {
+    throw Error(ErrorKind::kUsage, "this is not a folder", {.file = directory});
+  }
+  Section section{"runs", {{"path"}, {"agent"}, {"family"}, {"checkpoint", Align::kRight}}, {}};
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(it->path() / "run.toml", ignored)) continue;
+    const std::string path = it->path().string();
     try {
       const RunConfig config = ReadRun(path);
       const auto checkpoints = CheckpointStore(path + "/checkpoints").List();
@@ -86,9 +95,9 @@ int RunList(const std::string& what, const std::string& directory, const CommonO
       for (size_t i = 0; i < row.size(); ++i) object[section.columns[i].name] = row[i];
       json[section.name].push_back(std::move(object));
     }
-    if (!common.json) fmt::print("{}\n{}\n", section.name, table.Text());
+    if (!common.json) Print("{}\n{}\n", section.name, table.Text());
   }
-  if (common.json) std::fputs((json.dump(2) + "\n").c_str(), stdout);
+  if (common.json) Print(ToText(json));
   return 0;
 }
 
@@ -96,7 +105,7 @@ int RunList(const std::string& what, const std::string& directory, const CommonO
 
 void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto what = std::make_shared<std::string>("all");
-  auto directory = std::make_shared<std::string>("runs");
+  auto directory = std::make_shared<std::string>(kDefaultDirectory);
   CLI::App* command = app.add_subcommand("list", "List task families, agents and runs.");
   command->footer("Examples:\n  fewstep list\n  fewstep list families --json");
   command->add_option("what", *what, "all, families, agents or runs")

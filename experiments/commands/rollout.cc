@@ -1,6 +1,7 @@
 // fewstep rollout
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -8,8 +9,10 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "envs/task_family.h"
 #include "experiments/cli.h"
 #include "experiments/csv.h"
+#include "experiments/output.h"
 
 namespace fewstep {
 namespace {
@@ -29,6 +32,14 @@ void AppendRow(std::string& csv, int64_t step, std::span<const double> observati
 }
 
 int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
+  // a result replaces a file as a whole, which a device or a pipe would not survive
+  std::error_code error;
+  const auto status = std::filesystem::status(arguments.out, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw Error(
+        ErrorKind::kUsage, "this is not a file",
+        {.file = arguments.out, .key = "--out", .remedy = "Without --out the CSV goes to stdout"});
+  }
   FamilyOptions family_options;
   family_options.horizon = arguments.horizon;
   const FamilyRegistry families = BuiltinFamilies();
@@ -106,13 +117,12 @@ int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
                                          {"truncated", batch.truncated[0] != 0},
                                          {"diverged", batch.diverged[0] != 0},
                                          {"out", arguments.out}};
-    std::fputs((json.dump(2) + "\n").c_str(), stdout);
+    Print(ToText(json));
   } else if (arguments.out.empty()) {
-    std::fputs(csv.c_str(), stdout);
+    Print(csv);
   } else {
-    fmt::print("{} ({}), {}: {} steps, return {:.17g}{}; written to {}\n", spec.name,
-               family->hash(), ToString(spec, task), step, total,
-               batch.diverged[0] ? ", diverged" : "", arguments.out);
+    Print("{} ({}), {}: {} steps, return {:.17g}{}; written to {}\n", spec.name, family->hash(),
+          ToString(spec, task), step, total, batch.diverged[0] ? ", diverged" : "", arguments.out);
   }
   return 0;
 }

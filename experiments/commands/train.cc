@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/cli.h"
+#include "experiments/output.h"
 #include "experiments/seeds.h"
 #include "experiments/trainer.h"
 
@@ -23,29 +25,34 @@ struct TrainArguments {
   bool resume = false, restart = false;
 };
 
-enum class Existing { kFail, kResume, kRestart };
+// What to do in a directory: a new run, the one that is there, or a new one in its place.
+enum class Plan { kStart, kResume, kRestart };
 
 // Asks when a person is there, and fails otherwise.
-Existing AskAboutExisting(const std::string& path) {
+Plan AskAboutExisting(const std::string& path) {
   const std::string advice = fmt::format(
       "fewstep resume {} continues it; train --restart keeps it under another name and starts anew",
       path);
   if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
     throw Error(ErrorKind::kUsage, "the run exists already", {.file = path, .remedy = advice});
   }
-  fmt::print(stderr,
-             "{} exists already. [r]esume it, [s]tart anew (it is kept under another name), "
-             "or [q]uit? ",
-             path);
+  std::fputs(fmt::format("{} exists already. [r]esume it, [s]tart anew (it is kept under another "
+                         "name), or [q]uit? ",
+                         path)
+                 .c_str(),
+             stderr);
   std::string answer;
   std::getline(std::cin, answer);
-  if (answer.starts_with("r")) return Existing::kResume;
-  if (answer.starts_with("s")) return Existing::kRestart;
+  if (answer.starts_with("r")) return Plan::kResume;
+  if (answer.starts_with("s")) return Plan::kRestart;
   throw Error(ErrorKind::kUsage, "left as it was", {.file = path, .remedy = advice});
 }
 
 // Moves a run out of the way: NAME.1, NAME.2, ...
 void MoveAside(const std::string& path) {
+  // not while another process trains in it
+  RunDirectory earlier(path, 2);
+  earlier.Lock();
   int number = 1;
   while (std::filesystem::exists(fmt::format("{}.{}", path, number))) ++number;
   const std::string moved = fmt::format("{}.{}", path, number);
@@ -58,41 +65,63 @@ void MoveAside(const std::string& path) {
   LogInfo(fmt::format("The earlier run is kept as {}", moved));
 }
 
-RunConfig ReadRecipe(const TrainArguments& arguments) {
+// The recipe with the command line's overrides.
+RunConfig ReadRecipe(const TrainArguments& arguments, std::optional<int64_t> seed = {}) {
   Config config = Config::ParseFile(arguments.recipe);
   if (!arguments.device.empty()) config.Set("run.device=" + arguments.device);
   for (const std::string& set : arguments.sets) config.Set(set);
-  RunConfig read = ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents());
-  if (!config.Has("run", "name")) {
-    read.run.name = std::filesystem::path(arguments.recipe).stem().string();
-  }
+  if (seed) config.Set(fmt::format("run.seed={}", *seed));
+  RunConfig read = ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents(),
+                                 std::filesystem::path(arguments.recipe).stem().string());
+  if (seed) read.run.name += fmt::format("-seed{}", *seed);
   return read;
 }
 
-TrainResult TrainOne(RunConfig& config, const TrainArguments& arguments,
-                     const TrainOptions& options) {
-  const std::string path = config.run_path();
-  if (std::filesystem::exists(path + "/run.toml")) {
-    const Existing choice = arguments.resume    ? Existing::kResume
-                            : arguments.restart ? Existing::kRestart
-                                                : AskAboutExisting(path);
-    if (choice == Existing::kResume) {
-      RunConfig stored = ReadRun(path);
-      return Resume(stored, options);
-    }
-    MoveAside(path);
+// What may change without changing what was trained so far.
+RunConfig WithChanges(RunConfig stored, const std::vector<std::string>& changes,
+                      const std::string& source) {
+  Config config = Config::ParseText(stored.ToToml(), stored.run_path() + "/run.toml");
+  for (const std::string& change : changes) {
+    CheckResumable(change, source);
+    config.Set(change);
   }
-  return Train(config, options);
+  return ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents());
+}
+
+struct PlannedRun {
+  RunConfig config;
+  Plan plan = Plan::kStart;
+};
+
+// Decides about a run that is there already; changes nothing on the disk.
+PlannedRun PlanRun(RunConfig config, const TrainArguments& arguments) {
+  const std::string path = config.run_path();
+  if (!RunDirectory(path, 2).Exists()) return {std::move(config), Plan::kStart};
+  const Plan plan = arguments.resume    ? Plan::kResume
+                    : arguments.restart ? Plan::kRestart
+                                        : AskAboutExisting(path);
+  if (plan == Plan::kRestart) return {std::move(config), plan};
+  RunConfig stored = ReadRun(path);
+  const std::vector<std::string> changes = Changes(stored, config);
+  return {WithChanges(std::move(stored), changes, arguments.recipe), plan};
+}
+
+TrainResult TrainPlanned(PlannedRun& run, const TrainOptions& options) {
+  // whatever the recipe asks for that is not there ends here, before the disk is touched
+  Workbench bench(run.config);
+  if (run.plan == Plan::kResume) return Resume(bench, run.config, options);
+  if (run.plan == Plan::kRestart) MoveAside(run.config.run_path());
+  return Train(bench, run.config, options);
 }
 
 int Finish(const TrainResult& result, const CommonOptions& common) {
   if (result.signal != 0) return 128 + result.signal;
   if (common.json) {
-    std::fputs(CurveJson(result.evaluation, result.iteration).c_str(), stdout);
+    Print(CurveJson(result.evaluation, result.iteration));
     return 0;
   }
   PrintCurve(result.evaluation, result.iteration);
-  fmt::print("Saved as {}.{{json,md,svg}}\n", result.evaluation_path);
+  Print("Saved as {}.{{json,md,svg}}\n", result.evaluation_path);
   return 0;
 }
 
@@ -100,21 +129,23 @@ int RunTrain(const TrainArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   const TrainOptions options{.quiet = common.quiet, .command_line = common.command_line};
   RunConfig config = ReadRecipe(arguments);
-  if (arguments.seeds.empty()) return Finish(TrainOne(config, arguments, options), common);
+  if (arguments.seeds.empty()) {
+    PlannedRun run = PlanRun(std::move(config), arguments);
+    return Finish(TrainPlanned(run, options), common);
+  }
 
   // one run a seed, then statistics over all
-  const std::string name = config.run.name;
-  std::vector<SeedResult> results;
+  std::vector<PlannedRun> runs;
   for (const int64_t seed : ParseSeeds(arguments.seeds)) {
-    RunConfig seed_config = ReadRecipe(arguments);
-    seed_config.run.seed = seed;
-    seed_config.run.name = fmt::format("{}-seed{}", name, seed);
-    const TrainResult result = TrainOne(seed_config, arguments, options);
-    if (result.signal != 0) return 128 + result.signal;
-    results.push_back({seed, seed_config.run_path(), result.evaluation});
+    runs.push_back(PlanRun(ReadRecipe(arguments, seed), arguments));
   }
-  const std::string base = fmt::format("{}/{}-seeds", config.run.directory, name);
-  ReportSeeds(results, base, common.json);
+  std::vector<SeedResult> results;
+  for (PlannedRun& run : runs) {
+    const TrainResult result = TrainPlanned(run, options);
+    if (result.signal != 0) return 128 + result.signal;
+    results.push_back({run.config.run.seed, run.config.run_path(), result.evaluation});
+  }
+  ReportSeeds(results, fmt::format("{}-seeds", config.run_path()), common.json);
   return 0;
 }
 
@@ -124,30 +155,13 @@ struct ResumeArguments {
   std::string device;
 };
 
-// What may change without changing what was trained so far.
 int RunResume(const ResumeArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  RunConfig config = ReadRun(arguments.run);
-  Config stored = Config::ParseText(config.ToToml(), arguments.run + "/run.toml");
-  std::vector<std::string> sets = arguments.sets;
-  if (!arguments.device.empty()) sets.push_back("run.device=" + arguments.device);
-  const std::vector<std::string> allowed = {"run.iterations", "run.threads",
-                                            "run.checkpoint_interval", "run.keep_checkpoints",
-                                            "run.device"};
-  for (const std::string& set : sets) {
-    const std::string key = set.substr(0, set.find('='));
-    if (std::ranges::find(allowed, key) == allowed.end()) {
-      throw Error(ErrorKind::kUsage, "a resumed run cannot change this",
-                  {.file = "--set " + set,
-                   .key = key,
-                   .remedy = fmt::format("It can change {}; start a new run for anything else",
-                                         fmt::join(allowed, ", "))});
-    }
-    stored.Set(set);
-    LogInfo(fmt::format("changed: {}", set));
-  }
-  config = ReadRunConfig(stored, BuiltinFamilies(), BuiltinAgents());
-  return Finish(Resume(config, {.quiet = common.quiet, .command_line = common.command_line}),
+  std::vector<std::string> changes = arguments.sets;
+  if (!arguments.device.empty()) changes.push_back("run.device=" + arguments.device);
+  RunConfig config = WithChanges(ReadRun(arguments.run), changes, "--set");
+  Workbench bench(config);
+  return Finish(Resume(bench, config, {.quiet = common.quiet, .command_line = common.command_line}),
                 common);
 }
 
@@ -195,8 +209,7 @@ void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("run", arguments->run, "Run directory")->required();
   command
       ->add_option("--set", arguments->sets,
-                   "Override of run.iterations, run.threads, run.checkpoint_interval, "
-                   "run.keep_checkpoints or run.device")
+                   fmt::format("Override, stored in run.toml, of {}", kResumableKeys))
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device");

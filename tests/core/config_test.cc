@@ -60,7 +60,9 @@ TEST(Config, ErrorsNameFileLineKeyAndTheNearestKnownKey) {
   EXPECT_THAT(MessageOf("[sample]\ncount = 2.5\n"), HasSubstr("found a number"));
   EXPECT_THAT(MessageOf("[sample]\ncount = 11\n"),
               AllOf(HasSubstr("11 is out of range"), HasSubstr("1 to 10")));
-  EXPECT_THAT(MessageOf("[sample]\nlearning_rate = nan\n"), HasSubstr("is not a number"));
+  EXPECT_THAT(MessageOf("[sample]\nlearning_rate = nan\n"),
+              HasSubstr("nan is not a finite number"));
+  EXPECT_THAT(MessageOf("[sample]\nlearning_rate = inf\n"), HasSubstr("is not a finite number"));
   EXPECT_THAT(MessageOf("[sample]\nflag = 1\n"), HasSubstr("expected true or false"));
   EXPECT_THAT(MessageOf("[sample]\nmode = 'secnd'\n"), HasSubstr("did you mean 'second'?"));
   EXPECT_THAT(MessageOf("[sample]\nsizes = [8, 0]\n"), HasSubstr("0 is out of range"));
@@ -82,12 +84,32 @@ TEST(Config, SetOverridesAndReportsItself) {
   EXPECT_EQ(sample.mode, "second");
   EXPECT_EQ(sample.sizes, (std::vector<int64_t>{1, 2}));
   EXPECT_THAT(MessageOf("", {"sample.count=99"}),
-              AllOf(HasSubstr("--set sample.count=99"), HasSubstr("out of range")));
+              AllOf(HasSubstr("--set sample.count=99: 'sample.count'"), HasSubstr("out of range")));
   EXPECT_THAT(MessageOf("", {"sample.cuont=1"}), HasSubstr("did you mean 'count'?"));
   for (const char* bad : {"count=1", "sample.count", ".count=1", "sample.=1", "a.b.c=1", ""}) {
     EXPECT_THAT(MessageOf("", {bad}), HasSubstr("table.key=value")) << bad;
   }
   EXPECT_THAT(MessageOf("", {"sample.count=1\nflag = true"}), HasSubstr("more than one value"));
+}
+
+TEST(Config, ChoiceNamesWhatIsNear) {
+  const std::vector<std::string> known = {"point-nav@maml", "half-cheetah-dir@promp"};
+  const auto message = [&](std::string_view text) -> std::string {
+    try {
+      return Config::ParseText(text, "r.toml").Choice("family", "name", known);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message("[family]\nname = 'point-nav@maml'"), "point-nav@maml");
+  EXPECT_THAT(message("[family]\nname = 'point-nav@mml'"),
+              AllOf(HasSubstr("r.toml:2: 'family.name'"), HasSubstr("mean 'point-nav@maml'?")));
+  EXPECT_THAT(message("[family]\nnmae = 'point-nav@maml'"),
+              AllOf(HasSubstr("r.toml:2: 'family.nmae'"), HasSubstr("did you mean 'name'?")));
+  EXPECT_THAT(message("[family]\nname = 3"), HasSubstr("r.toml:2: 'family.name': expected a str"));
+  EXPECT_THAT(message("[family]\n"), HasSubstr("r.toml: 'family.name': a recipe needs this key"));
+  EXPECT_THAT(message("family = 2"), HasSubstr("a recipe needs this key"));
 }
 
 TEST(Config, WrittenTomlReadsBackTheSame) {
@@ -107,6 +129,8 @@ TEST(Config, DescriptionsHaveEverything) {
   const auto fields = DescribeFields(sample);
   ASSERT_EQ(fields.size(), 5u);
   EXPECT_EQ(fields[1].unit, "items");
+  EXPECT_EQ(fields[0].unit, "");   // a boolean
+  EXPECT_EQ(fields[2].unit, "1");  // a number
   EXPECT_EQ(fields[1].range, "1 to 10");
   EXPECT_EQ(fields[3].range, "first | second");
 }

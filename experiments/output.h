@@ -1,0 +1,25 @@
+// Results on stdout. Messages go to stderr through core/log.h.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json_fwd.hpp>
+
+namespace fewstep {
+
+// Writes `text` to stdout at once. A reader that has gone (`fewstep list | head -1`) is no error;
+// any other failure throws Error(kRuntime).
+void Print(std::string_view text);
+
+template <typename First, typename... Rest>
+void Print(fmt::format_string<First, Rest...> format, First&& first, Rest&&... rest) {
+  Print(std::string_view(
+      fmt::format(format, std::forward<First>(first), std::forward<Rest>(rest)...)));
+}
+
+// Indented, with a line break at the end; bytes that are not UTF-8 are replaced.
+std::string ToText(const nlohmann::ordered_json& json);
+
+}  // namespace fewstep
