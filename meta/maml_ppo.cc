@@ -143,14 +143,16 @@ class MamlPpo final : public MetaAgent {
   }
 
   void Load(const TensorFile& file) override {
-    LoadTensor(file, "theta", theta_.flat);
-    LoadTensor(file, "adam.first", adam_.first());
-    LoadTensor(file, "adam.second", adam_.second());
-    torch::Tensor steps = torch::zeros({1}, torch::kInt64);
-    LoadTensor(file, "adam.steps", steps);
-    adam_.steps = steps.item<int64_t>();
-    torch::Tensor coefficients = torch::tensor(kl_coefficients_, torch::kFloat64);
-    LoadTensor(file, "kl_coefficients", coefficients);
+    // all of it is read before any of it is used
+    const torch::Tensor theta = LoadTensor(file, "theta", theta_.flat);
+    Adam adam = adam_;
+    adam.first() = LoadTensor(file, "adam.first", theta);
+    adam.second() = LoadTensor(file, "adam.second", theta);
+    adam.steps = LoadTensor(file, "adam.steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
+    const torch::Tensor coefficients =
+        LoadTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
+    theta_.flat = theta;
+    adam_ = adam;
     std::copy_n(coefficients.const_data_ptr<double>(), kl_coefficients_.size(),
                 kl_coefficients_.begin());
   }

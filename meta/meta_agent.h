@@ -47,7 +47,7 @@ class MetaAgent {
   virtual std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const = 0;
 
   // Everything that the next iteration depends on. Load throws Error(kData) when a tensor is
-  // missing or has another shape.
+  // missing or has another shape; the agent is then as before the call.
   virtual void Save(TensorFile& file) const = 0;
   virtual void Load(const TensorFile& file) = 0;
 };

@@ -24,14 +24,11 @@ void StoreTensor(TensorFile& file, const std::string& name, const torch::Tensor&
   file.Add(name, dtype, cpu.sizes().vec(), cpu.const_data_ptr());
 }
 
-void LoadTensor(const TensorFile& file, const std::string& name, torch::Tensor& tensor) {
-  if (tensor.scalar_type() == torch::kFloat32) {
-    tensor = Read<float>(file, name, tensor);
-  } else if (tensor.scalar_type() == torch::kFloat64) {
-    tensor = Read<double>(file, name, tensor);
-  } else {
-    tensor = Read<int64_t>(file, name, tensor);
-  }
+torch::Tensor LoadTensor(const TensorFile& file, const std::string& name,
+                         const torch::Tensor& like) {
+  if (like.scalar_type() == torch::kFloat32) return Read<float>(file, name, like);
+  if (like.scalar_type() == torch::kFloat64) return Read<double>(file, name, like);
+  return Read<int64_t>(file, name, like);
 }
 
 }  // namespace fewstep

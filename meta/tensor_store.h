@@ -11,8 +11,9 @@ namespace fewstep {
 // Adds a copy of `tensor` (float32, float64 or int64, any device).
 void StoreTensor(TensorFile& file, const std::string& name, const torch::Tensor& tensor);
 
-// Replaces `tensor` by the stored values, on its own device. Throws Error(kData) unless the stored
-// tensor has the same type and shape.
-void LoadTensor(const TensorFile& file, const std::string& name, torch::Tensor& tensor);
+// The stored values, on the device of `like`. Throws Error(kData) unless the stored tensor has the
+// type and shape of `like`.
+torch::Tensor LoadTensor(const TensorFile& file, const std::string& name,
+                         const torch::Tensor& like);
 
 }  // namespace fewstep
