@@ -105,7 +105,8 @@ class MlpPolicy final : public Policy {
         layout_->Add(fmt::format("layer{}.bias", layer), {1, shape_.widths[layer + 1]});
     }
     if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()});
-    RequireMemory(sizeof(float) * static_cast<double>(layout_->size()), "one row of parameters",
+    // the parameters, their gradient and two moments of an optimizer
+    RequireMemory(4 * sizeof(float) * static_cast<double>(layout_->size()), "a policy in training",
                   "agent.hidden");
   }
 

@@ -19,17 +19,21 @@ std::string Compose(std::string_view message, const ErrorContext& context) {
   return text;
 }
 
-// Levenshtein distance, one row at a time.
+// Letters left out, added, replaced or swapped with their neighbour (optimal string alignment),
+// three rows at a time.
 size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before.swap(above);
+    above.swap(row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
+      const size_t substitution = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, substitution});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before[j - 2] + 1);
+      }
     }
   }
   return row[b.size()];
@@ -41,7 +45,7 @@ Error::Error(ErrorKind kind, std::string_view message, ErrorContext context)
     : std::runtime_error(Compose(message, context)), kind_(kind), context_(std::move(context)) {}
 
 std::string Nearest(std::string_view name, const std::vector<std::string>& known) {
-  // two slips (a swap of letters counts as two), three in long names, one in very short ones
+  // two slips, three in long names, one in very short ones
   const size_t limit = name.size() <= 3 ? 1 : name.size() < 9 ? 2 : 3;
   std::string best;
   size_t best_distance = limit + 1;

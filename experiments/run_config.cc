@@ -115,9 +115,11 @@ RunConfig ReadRun(const std::string& path) {
   const AgentRegistry agents = BuiltinAgents();
   RunConfig config = ReadRunConfig(Config::ParseFile(recipe), families, agents);
   // a run may have been moved
-  const std::filesystem::path absolute = std::filesystem::weakly_canonical(path);
-  config.run.directory = absolute.parent_path().string();
-  config.run.name = absolute.filename().string();
+  std::filesystem::path place = std::filesystem::path(path).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();
+  if (place == "." || place == "..") place = std::filesystem::weakly_canonical(place);
+  config.run.directory = place.has_parent_path() ? place.parent_path().string() : ".";
+  config.run.name = place.filename().string();
   return config;
 }
 

@@ -94,7 +94,7 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
   const RunOptions& run = config.run;
   const Rng root = Rng(static_cast<uint64_t>(run.seed)).Fork("training");
   std::vector<std::string> columns;
-  if (checkpoint != nullptr && first < run.iterations) {
+  if (checkpoint != nullptr) {
     columns = SplitColumns(checkpoint->Text("run.columns"));
     directory.OpenLogs(columns, checkpoint);
   }
@@ -210,7 +210,7 @@ Workbench::Workbench(const RunConfig& config)
   const auto steps = static_cast<double>(agent->steps_per_iteration());
   const double tasks = agent->meta_batch_size();
   CheckEpisodes(*this, tasks, steps / tasks / family->spec().horizon, steps, "an iteration",
-                "agent.meta_batch_size, agent.episodes, family.horizon");
+                "agent.meta_batch_size, agent.episodes, agent.hidden, family.horizon");
   CheckEvaluation(*this, EvaluationOf(config));
 }
 

@@ -136,9 +136,9 @@ def damage(path, tensor):
 
 
 def tree(folder):
-    """Every file below a folder with its bytes."""
-    return {os.path.join(place, name): read(os.path.join(place, name))
-            for place, _, names in os.walk(folder) for name in names}
+    """Every file below a folder, by its path in there, with its bytes."""
+    paths = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
+    return {os.path.relpath(path, folder): read(path) for path in paths}
 
 
 def wait_for(condition, seconds=60):

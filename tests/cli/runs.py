@@ -1,0 +1,233 @@
+"""What a run leaves: files, several seeds, a directory that is taken, progress, evaluations."""
+
+import csv
+import glob
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+
+from fewstep import (PROGRAM, agent_tensors, begin, checkpoints, fewstep, metrics, read, sets, train,
+                     tree)
+
+
+def check_files():
+    result = train().exits(0)
+    run = "runs/small"
+    assert set(os.listdir(run)) == {"run.toml", "build.json", "metrics.jsonl", "metrics.csv",
+                                    "timing.jsonl", "tensorboard", "checkpoints", "evaluations"}
+    # progress in plain lines on stderr, the result alone on stdout
+    assert "iteration 6/6 100%" in result.err and "\x1b" not in result.err + result.out
+    assert "iteration 6/6" not in result.out and "mean return" in result.out
+
+    build = json.loads(read(f"{run}/build.json"))
+    for fact in ("fewstep", "revision", "mujoco", "libtorch", "compiler", "cpu", "memory_mb",
+                 "family_hash", "command", "device", "threads"):
+        assert build[fact] not in ("", None), fact
+
+    # the two tables hold the same numbers, clock values stand apart
+    rows = [json.loads(line) for line in read(f"{run}/metrics.jsonl").splitlines()]
+    assert [row["iteration"] for row in rows] == list(range(1, 7))
+    with open(f"{run}/metrics.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    for row, cells in zip(rows, table, strict=True):
+        given = {name: float(cell) for name, cell in cells.items() if cell != ""}
+        assert given == row
+    assert "evaluation_return_1" in rows[2] and "evaluation_return_1" not in rows[1]
+    assert not any("second" in name for name in rows[0])
+    timing = [json.loads(line) for line in read(f"{run}/timing.jsonl").splitlines()]
+    assert len(timing) == 6 and timing[0]["seconds"] > 0
+
+    # the resolved recipe alone gives the same run
+    fewstep("train", f"{run}/run.toml", "--set", "run.name=again").exits(0)
+    assert metrics("runs/again") == metrics(run)
+    assert agent_tensors("runs/again") == agent_tensors(run)
+    assert checkpoints(run) == [f"checkpoint-{i:06}.safetensors" for i in (2, 4, 6)]
+    train(*sets(run_name="two", run_keep_checkpoints=2)).exits(0)
+    assert len(checkpoints("runs/two")) == 2
+    train(*sets(run_keep_checkpoints=1)).exits(2, "keep_checkpoints", "2 to")
+    return rows
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def fields(data):
+    """Field number -> values of one protocol buffer."""
+    found, at = {}, 0
+    while at < len(data):
+        key, at = varint(data, at)
+        if key & 7 == 0:
+            value, at = varint(data, at)
+        elif key & 7 == 2:
+            size, at = varint(data, at)
+            value, at = data[at:at + size], at + size
+        else:
+            size = {1: 8, 5: 4}[key & 7]
+            value, at = data[at:at + size], at + size
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def check_tensorboard(rows):
+    shown = {}
+    for path in sorted(glob.glob("runs/small/tensorboard/*")):
+        data, at = read(path), 0
+        while at < len(data):
+            size, = struct.unpack_from("<Q", data, at)
+            event = fields(data[at + 12:at + 12 + size])
+            at += 12 + size + 4
+            for summary in event.get(5, []):
+                for value in fields(summary)[1]:
+                    value = fields(value)
+                    shown[event[2][0], value[1][0].decode()] = struct.unpack("<f", value[2][0])[0]
+    for row in rows:
+        for name, value in row.items():
+            if name != "iteration":
+                single, = struct.unpack("<f", struct.pack("<f", value))
+                assert shown.pop((row["iteration"], name)) == single, name
+    assert not shown, shown
+
+
+def check_existing():
+    before = tree("runs/small")
+    train().exits(2, "exists already", "fewstep resume", "--restart")
+    train("--resume", *sets(agent_clip=0.2)).exits(2, "agent.clip", "start a new run")
+    train("--resume", "--restart").exits(2)
+    assert tree("runs/small") == before
+
+    # what is refused moves nothing away
+    train("--restart", *sets(agent_episodes=100000, agent_meta_batch_size=100000)).exits(2)
+    assert tree("runs/small") == before and not os.path.exists("runs/small.1")
+
+    train("--restart", *sets(run_seed=5)).exits(0, "kept as runs/small.1")
+    assert tree("runs/small.1") == before and metrics("runs/small") != metrics("runs/small.1")
+    train("--restart").exits(0, "kept as runs/small.2")
+    assert metrics("runs/small") == metrics("runs/small.1")
+    train("--resume", *sets(run_iterations=7)).exits(0, "after iteration 6 of 7")
+
+    # a folder without a recipe is not overwritten either
+    os.makedirs("runs/mine")
+    with open("runs/mine/metrics.jsonl", "w") as file:
+        file.write("precious\n")
+    train(*sets(run_name="mine")).exits(2, "exists already")
+    train("--resume", *sets(run_name="mine")).exits(2, "run.toml")
+    assert tree("runs/mine") == {"metrics.jsonl": b"precious\n"}
+    with open("runs/file", "w"):
+        pass
+    train(*sets(run_name="file")).exits(1, "runs/file")
+
+
+def on_terminal(answer, *words):
+    """Exit code and what a terminal of 100 columns shows."""
+    master, slave = pty.openpty()
+    import fcntl
+    import termios
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    process = subprocess.Popen([PROGRAM, "train", "small.toml", *words], stdin=slave, stdout=slave,
+                               stderr=slave)
+    os.close(slave)
+    if answer is not None:
+        os.write(master, answer)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    return process.wait(60), shown.decode()
+
+
+def check_terminal():
+    code, shown = on_terminal(None, *sets(run_name="tty"))
+    assert code == 0 and "\r\x1b[K" in shown and "iteration 6/6" in shown, shown
+    before = tree("runs/tty")
+    for answer in (b"q\n", b"\n", b"\x04"):
+        code, shown = on_terminal(answer, *sets(run_name="tty"))
+        assert code == 2 and "[r]esume" in shown and "left as it was" in shown, (code, shown)
+        assert tree("runs/tty") == before
+    code, shown = on_terminal(b"r\n", *sets(run_name="tty", run_iterations=8))
+    assert code == 0 and "after iteration 6 of 8" in shown, shown
+    code, shown = on_terminal(b"s\n", *sets(run_name="tty"))
+    assert code == 0 and "kept as runs/tty.1" in shown, shown
+    assert metrics("runs/tty") == metrics("runs/small.1")
+
+
+def check_seeds():
+    result = train("--seeds", "1..3", "--json", *sets(run_name="s")).exits(0)
+    report = result.json()
+    assert report["runs"] == [f"runs/s-seed{seed}" for seed in (1, 2, 3)]
+    assert json.loads(read("runs/s-seeds.json")) == report
+    assert metrics("runs/s-seed1") == metrics("runs/small.1")
+    for unit, point in enumerate(report["curve"]):
+        scores = []
+        for seed in (1, 2, 3):
+            saved = json.loads(read(f"runs/s-seed{seed}/evaluations/iteration-000006.json"))
+            scores += saved["curve"][unit]["returns"]
+            assert point[f"seed_{seed}"] == saved["curve"][unit]["mean_return"]
+        # nine scores: a quarter is cut off at each end, as scipy.stats.trim_mean does
+        kept = sorted(scores)[2:7]
+        assert abs(point["iqm"] - sum(kept) / 5) < 1e-9, point
+        assert min(scores) <= point["low"] <= point["iqm"] <= point["high"] <= max(scores)
+        assert point["low"] < point["high"]
+    # nothing starts when one of them exists
+    train("--seeds", "3,4", *sets(run_name="s")).exits(2, "s-seed3", "exists already")
+    assert not os.path.exists("runs/s-seed4")
+    again = train("--seeds", "1..3", "--resume", "--json", *sets(run_name="s")).exits(0)
+    assert again.json() == report
+    for text in ("3..1", "a", "1,1", "1..", "-1", "1,,2", "1..99999", "1.5"):
+        train("--seeds", text, *sets(run_name="n")).exits(2, "--seeds")
+    train("--seeds", "9000000000000000", *sets(run_name="n")).exits(2, "run.seed")
+    assert not glob.glob("runs/n*")
+
+
+def check_evaluate():
+    run = "runs/small.1"
+    saved = json.loads(read(f"{run}/evaluations/iteration-000006.json"))
+    # the same numbers as at the end of training, at any number of threads
+    for threads in ("1", "2"):
+        assert fewstep("evaluate", run, "--threads", threads, "--json").exits(0).json() == saved
+    curve = fewstep("evaluate", f"{run}/checkpoints/checkpoint-000002.safetensors", "--units", "2",
+                    "--tasks", "5", "--json").exits(0).json()
+    assert curve["iteration"] == 2 and len(curve["curve"]) == 3
+    assert len(curve["curve"][0]["returns"]) == 5
+    assert json.loads(read(f"{run}/evaluations/iteration-000002.json")) == curve
+    text = fewstep("evaluate", run).exits(0).out
+    for unit, point in enumerate(saved["curve"]):
+        assert re.search(rf"^ +{unit} +{point['mean_return']:.1f} ", text, re.M), text
+    fewstep("evaluate", run, "--split", "train").exits(0)
+    assert os.path.exists(f"{run}/evaluations/iteration-000006-train.svg")
+    fewstep("evaluate", run, "--split", "tset").exits(2, "tset")
+    fewstep("evaluate", run, "--tasks", "0").exits(2, "tasks")
+    fewstep("evaluate", run, "--tasks", "1000000", "--episodes", "1000000").exits(2, "memory")
+    fewstep("evaluate", run, "--device", "gpu").exits(2, "gpu")
+    fewstep("evaluate", run, "--checkpoint", "small.toml").exits(3, "small.toml")
+
+
+def main():
+    begin()
+    rows = check_files()
+    check_tensorboard(rows)
+    check_existing()
+    check_terminal()
+    check_seeds()
+    check_evaluate()
+    print("runs hold what they promise")
+
+
+if __name__ == "__main__":
+    main()
