@@ -136,9 +136,9 @@ void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       app.add_subcommand("view", "Watch a trained agent before and after it adapts, in a window.");
   command->footer(
       "The agent first adapts to the task in episodes that are not shown. The window then plays\n"
-      "episodes in real time; the keys 0, 1, 2, ... choose after how many units of adaptation\n"
-      "(gradient steps for gradient-based agents), N goes to the next held-out task, F1 lists "
-      "all\nkeys. It needs a display; `xvfb-run -a fewstep view ...` works without one.\n\n"
+      "episodes in real time. The keys 0, 1, 2, ... choose after how many units of adaptation\n"
+      "(gradient steps for gradient-based agents), N goes to the next held-out task, and F1\n"
+      "lists all keys. It needs a display; `xvfb-run -a fewstep view ...` works without one.\n\n"
       "Examples:\n"
       "  fewstep view runs/quickstart\n"
       "  fewstep view runs/quickstart --task direction=-1 --units 1\n"

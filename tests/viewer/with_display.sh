@@ -7,7 +7,9 @@ skip() {
   echo "skipped: $1 (Debian's packages xvfb, xauth and libgl1-mesa-dri serve)"
   exit 77
 }
-command -v xvfb-run >/dev/null && command -v xauth >/dev/null || skip "there is no xvfb-run"
+for program in xvfb-run xauth; do
+  command -v "$program" >/dev/null || skip "there is no $program"
+done
 compgen -G '/usr/lib/*/dri/swrast_dri.so' >/dev/null || skip "there is no software OpenGL"
 
 export LIBGL_ALWAYS_SOFTWARE=1
