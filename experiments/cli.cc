@@ -17,13 +17,19 @@
 namespace fewstep {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kFooter =
+    R"(Examples:
   fewstep list                                           what there is
   fewstep describe half-cheetah-dir@promp                a family's exact definition
   fewstep train experiments/recipes/quickstart.toml      meta-train; files go to runs/quickstart
   fewstep resume runs/quickstart                         continue where it stopped
   fewstep evaluate runs/quickstart                       adaptation curve on held-out tasks
-
+)"
+#ifdef FEWSTEP_VIEWER
+    R"(  fewstep view runs/quickstart                           watch the agent in a window
+)"
+#endif
+    R"(
 Exit codes: 0 success, 1 run-time failure, 2 bad usage or configuration, 3 bad data, 4 bad plug-in,
 129/130/143 interrupted by SIGHUP/SIGINT/SIGTERM with a checkpoint saved. `fewstep COMMAND --help` explains a command.)";
 
@@ -89,6 +95,9 @@ int RunCommandLine(int argc, char** argv) {
   AddTrainCommand(app, common, exit_code);
   AddResumeCommand(app, common, exit_code);
   AddEvaluateCommand(app, common, exit_code);
+#ifdef FEWSTEP_VIEWER
+  AddViewCommand(app, common, exit_code);
+#endif
   AddRolloutCommand(app, common, exit_code);
   AddListCommand(app, common, exit_code);
   AddDescribeCommand(app, common, exit_code);

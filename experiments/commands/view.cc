@@ -1,0 +1,168 @@
+// fewstep view
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/cli.h"
+#include "experiments/trainer.h"
+#include "viewer/window.h"
+
+namespace fewstep {
+namespace {
+
+// Tasks that the key N goes through.
+constexpr int kTasks = 100;
+
+struct ViewArguments {
+  std::string run, checkpoint, screenshot;
+  std::vector<std::string> task;
+  int64_t units = 3, seed = -1, threads = 0;
+  double seconds = 0;
+  bool deterministic = false;
+};
+
+// A trained agent that adapts to each task ahead of playing, in episodes that are not shown, and
+// keeps the parameters that each unit of adaptation ended with.
+class AgentController final : public Controller {
+ public:
+  AgentController(const MetaAgent& agent, Sampler& sampler, int units, bool deterministic,
+                  const Rng& rng)
+      : agent_(agent),
+        sampler_(sampler),
+        units_(units),
+        deterministic_(deterministic),
+        rng_(rng),
+        shown_(units) {}
+
+  void BeginTask(const Task& task) override {
+    const Rng rng = rng_.Fork("task", tasks_++);
+    adaptive_ = agent_.Deploy(1);
+    rows_.clear();
+    for (int unit = 0;; ++unit) {
+      rows_.push_back(
+          adaptive_->parameters().flat.detach().to(torch::kCPU).contiguous().clone());  // [1, P]
+      if (unit == units_) break;
+      adaptive_->Adapt(
+          sampler_.Collect(adaptive_->policy(), adaptive_->parameters(), {&task, 1},
+                           {.episodes = adaptive_->episodes_per_unit(), .deterministic = false},
+                           rng.Fork("unit", static_cast<uint64_t>(unit))));
+    }
+    actor_ = adaptive_->policy().MakeActor();
+    FEWSTEP_CHECK(actor_, "the policy acts only in batches");
+  }
+
+  void BeginEpisode() override {
+    actor_->SetParameters(rows_[static_cast<size_t>(shown_)].const_data_ptr<float>());
+    action_rng_ = rng_.Fork("act", episodes_++);
+  }
+
+  void Act(std::span<const float> observation, std::span<float> action) override {
+    actor_->Act(observation.data(), action_rng_, deterministic_, action.data());
+  }
+
+  void Observe(double, bool) override {}  // it has adapted before
+
+  AdaptationStatus status() const override {
+    return {.unit = adaptive_->unit(), .shown = shown_, .available = units_};
+  }
+
+  void Show(int units) override { shown_ = units; }
+
+ private:
+  const MetaAgent& agent_;
+  Sampler& sampler_;
+  int units_;
+  bool deterministic_;
+  Rng rng_, action_rng_{0};
+  int shown_;
+  uint64_t tasks_ = 0, episodes_ = 0;
+  std::unique_ptr<AdaptiveAgent> adaptive_;
+  std::unique_ptr<Actor> actor_;
+  std::vector<torch::Tensor> rows_;  // one a unit, from 0
+};
+
+int RunView(const ViewArguments& arguments, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  RunConfig config = ReadRun(arguments.run);
+  config.run.threads = arguments.threads;
+  Workbench bench(config);
+
+  // the agent as it was saved
+  TensorFile checkpoint;
+  if (arguments.checkpoint.empty()) {
+    RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+    LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
+    for (const std::string& warning : newest.warnings) LogWarning(warning);
+    checkpoint = std::move(newest.file);
+  } else {
+    checkpoint = CheckpointStore::Load(arguments.checkpoint);
+  }
+  LoadAgent(checkpoint, bench, config);
+
+  // the tasks to play: the one asked for, or held-out ones
+  const Rng rng(arguments.seed >= 0 ? static_cast<uint64_t>(arguments.seed)
+                                    : EvaluationSeed(config));
+  std::vector<Task> tasks;
+  if (arguments.task.empty()) {
+    tasks = bench.family->Sample(Split::kTest, kTasks, rng.Fork("tasks"));
+  } else {
+    tasks.push_back(ParseTask(bench.family->spec(), arguments.task));
+  }
+
+  // open the window before anything that takes long: there may be no display
+  Window window(fmt::format("fewstep: {}, {}", config.run_path(), config.family_name));
+  LogInfo(fmt::format("{}: adapting to {}. F1 in the window lists the keys.", checkpoint.path(),
+                      ToString(bench.family->spec(), tasks.front())));
+  AgentController controller(*bench.agent, bench.sampler, static_cast<int>(arguments.units),
+                             arguments.deterministic, rng.Fork("controller"));
+  Playback playback(*bench.family, controller, std::move(tasks), rng.Fork("playback"));
+  window.Play(playback, arguments.seconds);
+  if (!arguments.screenshot.empty()) {
+    WriteFileAtomically(arguments.screenshot, ToPpm(window.Capture(playback)));
+    LogInfo(fmt::format("Saved the last picture as {}", arguments.screenshot));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto arguments = std::make_shared<ViewArguments>();
+  CLI::App* command =
+      app.add_subcommand("view", "Watch a trained agent before and after it adapts, in a window.");
+  command->footer(
+      "The agent first adapts to the task in episodes that are not shown. The window then plays\n"
+      "episodes in real time. The keys 0, 1, 2, ... choose after how many units of adaptation\n"
+      "(gradient steps for gradient-based agents), N goes to the next held-out task, and F1\n"
+      "lists all keys. It needs a display; `xvfb-run -a fewstep view ...` works without one.\n\n"
+      "Examples:\n"
+      "  fewstep view runs/quickstart\n"
+      "  fewstep view runs/quickstart --task direction=-1 --units 1\n"
+      "  fewstep view runs/quickstart --seconds 5 --screenshot quickstart.ppm");
+  command->add_option("run", arguments->run, "Run directory")->required();
+  command->add_option("--checkpoint", arguments->checkpoint, "A checkpoint; default: the newest");
+  command->add_option("--task", arguments->task, "A task parameter; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("--units", arguments->units, "Units of adaptation that can be shown")
+      ->check(CLI::Range(0, 9))
+      ->capture_default_str();
+  command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--threads", arguments->threads, "For adapting; 0 for one a processor")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--deterministic", arguments->deterministic,
+                    "Act with the mode of the policy instead of sampling");
+  command->add_option("--seconds", arguments->seconds, "Close the window after so many seconds")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--screenshot", arguments->screenshot,
+                      "Write the last picture here, as a PPM image");
+  command->add_flag("--quiet", common.quiet, "No progress");
+  command->callback([arguments, &common, &exit_code] { exit_code = RunView(*arguments, common); });
+}
+
+}  // namespace fewstep

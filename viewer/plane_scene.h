@@ -1,0 +1,18 @@
+// How families without physics are drawn: a point in the plane, where it was, and its goal.
+#pragma once
+
+#include "envs/mujoco_model.h"
+#include "viewer/playback.h"
+
+namespace fewstep {
+
+// The ground to draw on. Throws Error(kUsage) unless the family's state is (x, y).
+ModelPtr MakePlane(const FamilySpec& spec);
+
+// How far from the origin goals lie: the largest bound of goal_x and goal_y, or 1 without a goal.
+double PlaneExtent(const FamilySpec& spec);
+
+// Adds the point, its trail and its goal to a scene of the plane.
+void AddPoint(const Playback& playback, mjvScene& scene);
+
+}  // namespace fewstep
