@@ -185,7 +185,7 @@ def main():
 
     options.directory.mkdir(parents=True, exist_ok=True)
     site = install(options.directory)
-    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1",
+    environment = {**os.environ, "PYTHONPATH": str(site.resolve()), "PYTHONDONTWRITEBYTECODE": "1",
                    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     results = {name: [] for name in (BARE, OURS, *PEERS)}
     for number in range(options.rounds):
@@ -194,8 +194,9 @@ def main():
             results[name].append(result)
         for name in PEERS:
             results[name].append(run_json(
-                [sys.executable, __file__, name, str(options.directory), "--measure",
-                 "--threads", str(options.threads)], env=environment))
+                [sys.executable, os.path.abspath(__file__), name, ".", "--measure",
+                 "--threads", str(options.threads)],
+                env=environment, cwd=options.directory))  # where MuJoCo may leave its log
 
     # medians, and ours against each of them round by round
     rows = []
