@@ -1,0 +1,222 @@
+// Seconds of a ProMP meta-update and where they go: 40 tasks x 20 episodes x 100 control steps of
+// half-cheetah-dir@promp, second-order gradients, a 64x64 policy, 5 outer epochs.
+//
+//   iteration   one whole iteration as in training: sampling twice, adaptation, outer epochs
+//   advantages  baseline, advantages and batches of one sampling
+//   inner_step  the adaptation before the second sampling
+//   epoch       one outer gradient through the inner step; `graph` of it, summed over threads, goes
+//               by while the loss is built, the inner gradient included, and the rest is backward
+//
+// processor counts seconds of all threads, which other programs disturb less than the time that
+// went by. peak_mib is the largest resident set, program, LibTorch and episodes included.
+#include <algorithm>
+#include <fstream>
+#include <malloc.h>
+#include <memory>
+#include <numeric>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include "agents/device.h"
+#include "bench/stopwatch.h"
+#include "core/error.h"
+#include "meta/maml_ppo.h"
+
+namespace fewstep {
+namespace {
+
+constexpr int kTasks = 40, kEpisodes = 20;
+
+// The recipe of ProMP and the episodes of one iteration, the same for every benchmark.
+struct Recipe {
+  Recipe() {
+    options.kl_penalty = "fixed";
+    options.adaptation.inner_surrogate = "likelihood_ratio";
+    tasks = family->Sample(Split::kTrain, kTasks, Rng(1).Fork("tasks"));
+    theta = policy->InitialParameters(Rng(1));
+    rows = theta.WithFlat(theta.flat.repeat({kTasks, 1}));
+
+    // two samplings with an inner step between them
+    const std::vector<Shard> shards = MakeShards(kTasks, options.shards);
+    WorkerPool pool(static_cast<int>(std::thread::hardware_concurrency()), UseOneTorchThread);
+    Sampler sampler(*family, pool, SamplingPlan::kAuto);
+    const GradientAdaptation adaptation(*policy, options.adaptation, pool, torch::kCPU);
+    before = sampler.Collect(*policy, rows, tasks, {.episodes = kEpisodes}, Rng(2));
+    adapted = adaptation.Step(rows, adaptation.Prepare(before, rows, shards), shards,
+                              options.adaptation.inner_learning_rate);
+    after = sampler.Collect(*policy, adapted, tasks, {.episodes = kEpisodes}, Rng(3));
+  }
+
+  MamlPpoOptions options;
+  std::unique_ptr<TaskFamily> family =
+      BuiltinFamilies().Get("half-cheetah-dir@promp")(FamilyOptions{});
+  std::unique_ptr<Policy> policy = MakeMlpPolicy(family->spec(), {});
+  std::vector<Task> tasks;
+  Parameters theta, rows, adapted;  // [1, P], [T, P], [T, P]
+  Rollouts before, after;
+};
+
+const Recipe& SharedRecipe() {
+  static const Recipe recipe;
+  return recipe;
+}
+
+// What the learner needs to work on the recipe with some number of threads and shards.
+struct Learner {
+  Learner(int threads, int64_t num_shards)
+      : pool(threads, UseOneTorchThread),
+        shards(MakeShards(kTasks, num_shards)),
+        adaptation(*recipe.policy, recipe.options.adaptation, pool, torch::kCPU) {}
+
+  const Recipe& recipe = SharedRecipe();
+  WorkerPool pool;
+  std::vector<Shard> shards;
+  GradientAdaptation adaptation;
+};
+
+// Forgets the largest resident set so far.
+void ResetPeak() {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
+
+double PeakMib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+// Runs `work` as often as asked for. Counts processor seconds of all threads a run.
+template <typename Work>
+Elapsed Time(benchmark::State& state, const Work& work) {
+  Elapsed total;
+  for (auto _ : state) {
+    const Elapsed elapsed = Measure(work);
+    state.SetIterationTime(elapsed.wall);
+    total.wall += elapsed.wall;
+    total.processor += elapsed.processor;
+  }
+  state.counters["processor"] = total.processor / static_cast<double>(state.iterations());
+  return total;
+}
+
+void Iteration(benchmark::State& state, Learner& learner) {
+  const Recipe& recipe = learner.recipe;
+  MamlPpoOptions options = recipe.options;
+  options.shards = static_cast<int64_t>(learner.shards.size());
+  const std::unique_ptr<MetaAgent> agent =
+      MakeMamlPpo(options, {.family = *recipe.family, .pool = learner.pool, .init = Rng(1)});
+  Sampler sampler(*recipe.family, learner.pool, SamplingPlan::kAuto);
+  uint64_t iteration = 0;
+  const auto train = [&] {
+    agent->TrainIteration(recipe.tasks, sampler, Rng(4).Fork("iteration", iteration++));
+  };
+  train();
+  ResetPeak();
+  const double sampled = sampler.seconds();
+  const Elapsed elapsed = Time(state, train);
+  const auto count = static_cast<double>(state.iterations());
+  const double sampling = (sampler.seconds() - sampled) / count;
+  state.counters["sampling"] = sampling;
+  state.counters["learning"] = elapsed.wall / count - sampling;
+  state.counters["peak_mib"] = PeakMib();
+}
+
+void PrepareData(benchmark::State& state, Learner& learner) {
+  const Recipe& recipe = learner.recipe;
+  Time(state, [&] { learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards); });
+}
+
+void InnerStep(benchmark::State& state, Learner& learner) {
+  const Recipe& recipe = learner.recipe;
+  const AdaptationData data =
+      learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards);
+  const double rate = recipe.options.adaptation.inner_learning_rate;
+  Time(state, [&] { learner.adaptation.Step(recipe.rows, data, learner.shards, rate); });
+}
+
+// The agent's outer loss without the figures it reports.
+void Epoch(benchmark::State& state, Learner& learner) {
+  const Recipe& recipe = learner.recipe;
+  const AdaptationData support =
+      learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards);
+  const AdaptationData query =
+      learner.adaptation.Prepare(recipe.after, recipe.adapted, learner.shards);
+  const Policy& policy = *recipe.policy;
+  const auto loss = [&](const Parameters& theta, const Shard& shard) {
+    const PolicyBatch& before = support.batches[static_cast<size_t>(shard.index)];
+    const PolicyBatch& after = query.batches[static_cast<size_t>(shard.index)];
+    torch::Tensor penalty;
+    const Parameters adapted = Adapt(
+        theta.Expand(shard.end - shard.begin),
+        [&](const Parameters& rows, int64_t) {
+          const ActionDistribution distribution = policy.Forward(rows, before.observations);
+          penalty = MeanKl(distribution, before).sum() * recipe.options.kl_coefficient;
+          return learner.adaptation.Loss(distribution, before);
+        },
+        recipe.options.adaptation.inner_loop());
+    const torch::Tensor log_probs =
+        policy.Forward(adapted, after.observations).LogProb(after.actions);
+    return (penalty - ClippedObjective(log_probs, after, recipe.options.clip).sum()) / kTasks;
+  };
+
+  std::vector<double> graph_seconds(learner.shards.size());
+  const auto compute = [&] {
+    ComputeShardedGradient(recipe.theta, learner.shards, 0, learner.pool,
+                           [&](const Parameters& theta, const Shard& shard, std::vector<double>&) {
+                             torch::Tensor value;
+                             graph_seconds[static_cast<size_t>(shard.index)] +=
+                                 Measure([&] { value = loss(theta, shard); }).wall;
+                             return value;
+                           });
+  };
+  compute();
+  ResetPeak();
+  std::fill(graph_seconds.begin(), graph_seconds.end(), 0.0);
+  Time(state, compute);
+  const double graph = std::accumulate(graph_seconds.begin(), graph_seconds.end(), 0.0);
+  state.counters["graph"] = graph / static_cast<double>(state.iterations());
+  state.counters["peak_mib"] = PeakMib();
+}
+
+void Register(const std::string& name, void (*body)(benchmark::State&, Learner&), int threads,
+              int64_t shards, int iterations) {
+  const auto run = [=](benchmark::State& state) {
+    UseOneTorchThread();
+    Learner learner(threads, shards);
+    body(state, learner);
+  };
+  const std::string title = fmt::format("{}/threads:{}/shards:{}", name, threads, shards);
+  benchmark::RegisterBenchmark(title.c_str(), run)
+      ->Iterations(iterations)
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+}  // namespace
+}  // namespace fewstep
+
+int main(int argc, char** argv) {
+  using namespace fewstep;
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  const int64_t default_shards = MamlPpoOptions{}.shards;
+  for (const int threads : std::set<int>{1, processors}) {
+    Register("iteration", Iteration, threads, default_shards, 1);
+    Register("advantages", PrepareData, threads, default_shards, 5);
+    Register("inner_step", InnerStep, threads, default_shards, 5);
+    for (const int64_t shards : {1, 2, 4, 8, 20, 40}) {
+      Register("epoch", Epoch, threads, shards, 5);
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
