@@ -7,6 +7,20 @@
 namespace fewstep {
 namespace {
 
+// What a hostile file holds must not reach the terminal as a command, nor a NUL end the message.
+std::string Printable(std::string_view text) {
+  std::string printable;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n') || byte == 0x7F) {
+      printable += fmt::format("\\x{:02x}", byte);
+    } else {
+      printable += c;
+    }
+  }
+  return printable;
+}
+
 std::string Compose(std::string_view message, const ErrorContext& context) {
   std::string text;
   if (!context.file.empty()) {
@@ -16,7 +30,7 @@ std::string Compose(std::string_view message, const ErrorContext& context) {
   if (!context.key.empty()) text += fmt::format("'{}': ", context.key);
   text += message;
   if (!context.remedy.empty()) text += fmt::format(". {}", context.remedy);
-  return text;
+  return Printable(text);
 }
 
 // Letters left out, added, replaced or swapped with their neighbour (optimal string alignment),

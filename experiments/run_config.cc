@@ -14,7 +14,10 @@ void RunOptions::Visit(FieldVisitor& v) {
   constexpr double kMany = 1e9;
   v.Field("name", name, {.help = "Name of the run: its folder inside directory."});
   v.Field("directory", directory, {.help = "Folder that holds run folders."});
-  v.Field("seed", seed, {.help = "Everything random derives from it.", .min = 0, .max = 1e15});
+  v.Field("seed", seed,
+          {.help = "Everything random derives from it.",
+           .min = 0,
+           .max = static_cast<double>(kLargestSeed)});
   v.Field("iterations", iterations,
           {.help = "Meta-training iterations.", .unit = "iterations", .min = 0, .max = kMany});
   v.Field("threads", threads,

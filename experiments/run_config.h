@@ -11,6 +11,8 @@
 
 namespace fewstep {
 
+inline constexpr int64_t kLargestSeed = 1'000'000'000'000'000;
+
 struct RunOptions : Options {
   std::string name = "run";
   std::string directory = "runs";

@@ -102,7 +102,7 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
                    "Episodes for each task and unit, 0 for the agent's own number")
       ->check(CLI::Range(0, 1000000));
   command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t{0}, kLargestSeed));
   command->add_option("--threads", arguments->threads, "0 for one a processor")
       ->check(CLI::Range(0, 4096));
   command->add_option("--device", arguments->device, "cpu or cuda");

@@ -13,6 +13,7 @@
 #include "experiments/cli.h"
 #include "experiments/csv.h"
 #include "experiments/output.h"
+#include "experiments/run_config.h"
 
 namespace fewstep {
 namespace {
@@ -149,7 +150,7 @@ void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--actions", arguments->actions, "CSV, one row a control step")->required();
   command->add_option("--initial-state", arguments->initial_state, "CSV with one row");
   command->add_option("--seed", arguments->seed, "Of the reset and the dynamics")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(int64_t{0}, kLargestSeed))
       ->capture_default_str();
   command->add_option("--horizon", arguments->horizon, "Another horizon than the published one")
       ->check(CLI::Range(0, 1000000000));

@@ -1,4 +1,7 @@
-"""Recipes that are wrong: every key misspelt, of every wrong type, at the edges, and mutated."""
+"""Recipes that are wrong: keys misspelt, of wrong types, at the edges of numbers, and mutated.
+
+A seeded sample of each; with FEWSTEP_THOROUGH=1 in the environment all of them.
+"""
 
 import os
 import random
@@ -10,6 +13,13 @@ from fewstep import RECIPE, begin, fewstep, sets, train
 
 FAST = sets(run_iterations=0, run_evaluation_interval=0, run_evaluation_tasks=2,
             run_evaluation_units=0, run_evaluation_episodes=1)
+
+
+THOROUGH = os.environ.get("FEWSTEP_THOROUGH") == "1"
+
+
+def some(rng, jobs, count):
+    return jobs if THOROUGH or len(jobs) <= count else rng.sample(jobs, count)
 
 
 def describe():
@@ -61,6 +71,7 @@ def check_misspelt(keys, rng):
     known = {key for _, key, *_ in keys}
     jobs = [(table, key, slip) for table, key, *_ in keys for slip in slips(rng, key)
             if slip not in known]
+    jobs = some(rng, jobs, 50)
 
     def try_one(job):
         number, (table, key, slip) = job
@@ -76,7 +87,7 @@ def check_misspelt(keys, rng):
     return f"{sum(right)} of {len(right)} slips are named"
 
 
-def check_types(keys):
+def check_types(keys, rng):
     samples = {"string": '"abc"', "integer": "3", "number": "3.5", "boolean": "true",
                "integers": "[3]", "date": "2020-01-01", "table": "{ a = 1 }",
                "mixed": '[1, "a"]'}
@@ -84,6 +95,7 @@ def check_types(keys):
             "boolean": {"boolean"}, "integers": {"integers"}}
     jobs = [(table, key, value) for table, key, kind, *_ in keys
             for sample, value in samples.items() if sample not in fits[kind]]
+    jobs = some(rng, jobs, 50)
 
     def try_one(job):
         number, (table, key, value) = job
@@ -96,22 +108,19 @@ def check_types(keys):
     return f"{len(jobs)} wrong types"
 
 
-def check_edges(keys):
+def check_edges(keys, rng):
     """Refused with the key, or it works; what cannot fit into memory is refused at once."""
     values = ["0", "-1", "2147483648", "9223372036854775807", "9223372036854775808", "1e308",
               "5e-324", "nan", "inf", "-inf"]
     jobs = [(table, key, kind, value) for table, key, kind, *_ in keys
             if kind in ("integer", "number", "integers") for value in values
-            # a horizon or a thread for each of them is work, not an edge
-            if not (key == "iterations" and value == "2147483648")]
+            if key != "iterations"]
+    jobs = some(rng, jobs, 70)
 
     def try_one(job):
         number, (table, key, kind, value) = job
-        fast = [word for word in FAST if not word.startswith(f"{table}.{key}=")]
-        fast = [word for i, word in enumerate(fast) if word != "--set" or
-                (i + 1 < len(fast) and fast[i + 1] != "--set")]
         given = f"[{value}]" if kind == "integers" else value
-        result = train(*fast, *sets(run_name=f"edge{number}"), "--set", f"{table}.{key}={given}")
+        result = train(*FAST, *sets(run_name=f"edge{number}"), "--set", f"{table}.{key}={given}")
         assert result.code in (0, 2), result
         if result.code == 2:
             result.exits(2, f"{key}")
@@ -121,8 +130,8 @@ def check_edges(keys):
         return result.code
 
     with ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(try_one, jobs := list(enumerate(jobs))))
-    assert codes.count(0) > 10 and codes.count(2) > 100
+        codes = list(pool.map(try_one, enumerate(jobs)))
+    assert codes.count(0) > 5 and codes.count(2) > 20
     return f"{len(codes)} values at the edge"
 
 
@@ -139,17 +148,15 @@ def check_sizes():
         key = words[0].split("=")[0]
         result = train(*sized).exits(2, "GB of memory, there are", "Lower", key)
         assert not os.path.exists("runs"), result
-    # a limit of address space counts as well
-    train(*sets(run_evaluation_tasks=1000000, run_evaluation_episodes=20)).exits(2, "memory")
 
 
-def check_mutations(rng):
+def check_mutations():
     base = RECIPE.encode().replace(b"iterations = 6", b"iterations = 0")
     pieces = [b"[", b"]", b"=", b'"', b"\n", b"-", b"1e309", b"[run]", b"\x00", b"\xff", b"#", b".",
               b"{", b"}", b"'''", b"9" * 30, b"name", b"nan", b"true", b"\\", b"\r"]
 
     def mutate(number):
-        r = random.Random(rng * 1000 + number)
+        r = random.Random(number)
         data = bytearray(base)
         for _ in range(r.randrange(1, 5)):
             at = r.randrange(len(data))
@@ -169,16 +176,17 @@ def check_mutations(rng):
         result = fewstep("train", name, *FAST, "--set", f"run.name=mutant{number}",
                          "--set", "run.directory=runs", "--set", "run.threads=1",
                          "--set", "run.device=cpu", "--set", "agent.meta_batch_size=2",
-                         "--set", "agent.episodes=2", "--set", "agent.shards=8")
+                         "--set", "agent.episodes=2", "--set", "agent.hidden=[8]",
+                         "--set", "family.horizon=20")
         assert result.code in (0, 2), (bytes(data), str(result))
         if result.code == 2:
             assert re.search(r"toml(:\d+)?: |--set ", result.err), result
         return result.code
 
     with ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(mutate, range(300)))
-    assert codes.count(2) > 100, codes.count(2)
-    return f"300 mutants, {codes.count(2)} refused"
+        codes = list(pool.map(mutate, range(500 if THOROUGH else 60)))
+    assert codes.count(2) > 20, codes.count(2)
+    return f"{len(codes)} mutants, {codes.count(2)} refused"
 
 
 def check_tables_and_files():
@@ -220,9 +228,9 @@ def main():
     check_sizes()
     keys = describe()
     print(check_misspelt(keys, rng))
-    print(check_types(keys))
-    print(check_edges(keys))
-    print(check_mutations(7))
+    print(check_types(keys, rng))
+    print(check_edges(keys, rng))
+    print(check_mutations())
 
 
 if __name__ == "__main__":
