@@ -102,7 +102,6 @@ void Window::Play(Playback& playback, double seconds) {
 
     // as many control steps as the clock has gone on
     const double now = glfwGetTime();
-    if (seconds > 0 && now - start >= seconds) break;
     if (!paused_) {
       owed = std::min(owed + now - last, kMaxLag);
       for (; owed * speed_ >= playback.step_seconds(); owed -= playback.step_seconds() / speed_) {
@@ -110,6 +109,7 @@ void Window::Play(Playback& playback, double seconds) {
       }
     }
     last = now;
+    if (seconds > 0 && now - start >= seconds) break;
 
     Draw(playback);
     glfwSwapBuffers(window_);
