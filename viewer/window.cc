@@ -1,6 +1,7 @@
 #include "viewer/window.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -50,6 +51,11 @@ double MovingRadius(const mjModel* model, mjData* data, int body) {
 
 }  // namespace
 
+double SteadySeconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
 Window::Window(const std::string& title, int width, int height) {
   if (!glfwInit()) ThrowNoWindow("there is no display");
   glfwWindowHint(GLFW_SAMPLES, 4);
@@ -93,15 +99,15 @@ Window::~Window() {
   glfwTerminate();
 }
 
-void Window::Play(Playback& playback, double seconds) {
-  const double start = glfwGetTime();
+void Window::Play(Playback& playback, double seconds, const std::function<double()>& clock) {
+  const double start = clock();
   double last = start, owed = 0;
   while (!glfwWindowShouldClose(window_)) {
     glfwPollEvents();
     for (const int key : std::exchange(keys_, {})) HandleKey(key, playback);
 
     // as many control steps as the clock has gone on
-    const double now = glfwGetTime();
+    const double now = clock();
     if (!paused_) {
       owed = std::min(owed + now - last, kMaxLag);
       for (; owed * speed_ >= playback.step_seconds(); owed -= playback.step_seconds() / speed_) {
@@ -117,12 +123,17 @@ void Window::Play(Playback& playback, double seconds) {
 }
 
 Image Window::Capture(Playback& playback) {
-  Draw(playback);
+  // a buffer of its own: what lies under another window has no pixels
   Image image;
   glfwGetFramebufferSize(window_, &image.width, &image.height);
+  if (staged_ != playback.task()) Stage(playback);
+  mjr_resizeOffscreen(image.width, image.height, &context_);
+  mjr_setBuffer(mjFB_OFFSCREEN, &context_);
+  Draw(playback);
   const size_t row = static_cast<size_t>(image.width) * 3;
   image.rgb.resize(row * static_cast<size_t>(image.height));
   mjr_readPixels(image.rgb.data(), nullptr, {0, 0, image.width, image.height}, &context_);
+  mjr_setBuffer(mjFB_WINDOW, &context_);
 
   // OpenGL's first row is at the bottom
   for (int y = 0; y < image.height / 2; ++y) {

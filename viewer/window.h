@@ -1,6 +1,7 @@
 // A window in which a playback is watched and steered, drawn by MuJoCo's renderer.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ struct GLFWwindow;
 
 namespace fewstep {
 
+// Seconds of the steady clock.
+double SteadySeconds();
+
 // At most one at a time, on the main thread: a rule of GLFW.
 class Window {
  public:
@@ -24,9 +28,10 @@ class Window {
   Window(const Window&) = delete;
   Window& operator=(const Window&) = delete;
 
-  // Plays in real time until the window is closed, or for `seconds` of the clock if positive.
-  // Throws what Playback throws, and as Draw does.
-  void Play(Playback& playback, double seconds = 0);
+  // Plays in the time of `clock` (seconds from any origin; see SteadySeconds) until the window is
+  // closed, or for `seconds` of it if positive. Throws what Playback throws, and as Draw does.
+  void Play(Playback& playback, double seconds = 0,
+            const std::function<double()>& clock = &SteadySeconds);
 
   // Draws the present state and reads it back. Throws Error(kUsage) for a family that has neither
   // physics nor a position in the plane.
