@@ -158,10 +158,10 @@ def check_machine(report):
 
     # a limit of memory that the estimate cannot see in advance
     def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 
-    sizes = sets(run_name="large", agent_hidden="[4096,4096]", agent_meta_batch_size=60,
-                 run_iterations=1)
+    sizes = sets(run_name="large", agent_hidden="[1024,1024]", agent_meta_batch_size=400,
+                 agent_episodes=1, family_horizon=1, run_iterations=1)
     fewstep("train", "small.toml", *sizes, preexec_fn=limit).exits(1, "out of memory")
 
 
