@@ -64,7 +64,8 @@ def check_damage(expected):
     newest, before = reversed(checkpoints("runs/damaged")[-2:])
     damage(f"runs/damaged/checkpoints/{newest}", "theta")
     evaluated = fewstep("evaluate", "runs/damaged").exits(0, newest, "theta", "warning")
-    assert f"iteration {int(re.findall(r'[0-9]+', before)[0])}:" in evaluated.out, evaluated
+    iteration = int(re.findall("[0-9]+", before)[0])
+    assert f"iteration {iteration}\n" in evaluated.out, evaluated
     fewstep("evaluate", f"runs/damaged/checkpoints/{newest}").exits(3, "theta")
     fewstep("resume", "runs/damaged").exits(0, newest, "theta")
     assert metrics("runs/damaged") == expected[0]
