@@ -114,7 +114,8 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
   const std::string title = fmt::format("{}, {}{}", curve.family, curve.agent,
                                         curve.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", CurveJson(curve, iteration));
-  WriteFileAtomically(base + ".md", fmt::format("# {}\n\nIteration {}. {}.\n\n{}", title, iteration,
+  WriteFileAtomically(base + ".md", fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}",
+                                                title, curve.family_hash, iteration,
                                                 TasksNote(curve), CurveTable(curve, true)));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));
   return base;

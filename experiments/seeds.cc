@@ -102,7 +102,8 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
                                         first.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", ToText(document));
   WriteFileAtomically(base + ".md",
-                      fmt::format("# {}\n\n{}.\n\n{}", title, TasksNote(first), table.Markdown()));
+                      fmt::format("# {}\n\nDefinition {}. {}.\n\n{}", title, first.family_hash,
+                                  TasksNote(first), table.Markdown()));
   WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
