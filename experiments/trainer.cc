@@ -234,6 +234,14 @@ void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options) {
                 "an evaluation", "run.evaluation_tasks, run.evaluation_episodes, family.horizon");
 }
 
+TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path) {
+  if (!path.empty()) return CheckpointStore::Load(path);
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
+  for (const std::string& warning : newest.warnings) LogWarning(warning);
+  return std::move(newest.file);
+}
+
 void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config) {
   const std::string& hash = file.Metadata("family_hash");
   if (hash != bench.family->hash()) {

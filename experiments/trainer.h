@@ -50,6 +50,10 @@ TrainResult Train(Workbench& bench, RunConfig& config, const TrainOptions& optio
 // stored recipe in the keys that CheckResumable allows, and is stored then.
 TrainResult Resume(Workbench& bench, RunConfig& config, const TrainOptions& options);
 
+// The checkpoint at `path`, or the newest readable one of the run when it is empty, with a warning
+// for every newer one. Throws Error(kData).
+TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path);
+
 // Loads a checkpoint into an agent; throws Error(kData) when the family's definition or the agent
 // is not the one that saved it.
 void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config);

@@ -41,14 +41,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
 
   Workbench bench(config);
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
-  TensorFile checkpoint;
-  if (checkpoint_path.empty()) {
-    LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
-    for (const std::string& warning : newest.warnings) LogWarning(warning);
-    checkpoint = std::move(newest.file);
-  } else {
-    checkpoint = CheckpointStore::Load(checkpoint_path);
-  }
+  const TensorFile checkpoint = OpenCheckpoint(config, checkpoint_path);
   LoadAgent(checkpoint, bench, config);
   const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
 

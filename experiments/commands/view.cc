@@ -92,15 +92,7 @@ int RunView(const ViewArguments& arguments, const CommonOptions& common) {
   Workbench bench(config);
 
   // the agent as it was saved
-  TensorFile checkpoint;
-  if (arguments.checkpoint.empty()) {
-    RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
-    LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
-    for (const std::string& warning : newest.warnings) LogWarning(warning);
-    checkpoint = std::move(newest.file);
-  } else {
-    checkpoint = CheckpointStore::Load(arguments.checkpoint);
-  }
+  const TensorFile checkpoint = OpenCheckpoint(config, arguments.checkpoint);
   LoadAgent(checkpoint, bench, config);
 
   // the tasks to play: the one asked for, or held-out ones
