@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/thread_handover.h"
 #include "envs/mujoco_simulation.h"
 
 namespace fewstep {
@@ -78,10 +79,28 @@ class MujocoVectorEnv final : public LockstepEnv {
     }
   }
 
+  // What the workers of the batch run. Its address is all that they need before they take over.
+  struct Call : ThreadHandover {
+    mjfBatchFunc function = nullptr;
+    void* argument = nullptr;
+  };
+
+  static void RunCall(const mjModel* model, mjData* data, int env, void* argument) {
+    Call& call = *static_cast<Call*>(argument);
+    call.WorkerBegins();
+    call.function(model, data, env, call.argument);
+    call.WorkerEnds();
+  }
+
   // Runs `function` on simulations `ids`; those in which MuJoCo raises an error keep their state.
   void Apply(std::span<const int> ids, mjfBatchFunc function, void* argument) {
     const int count = static_cast<int>(ids.size());
-    if (mjb_apply(batch_.get(), ids.data(), count, function, argument, 1) == 0) return;
+    call_.function = function;
+    call_.argument = argument;
+    call_.BeforeCall();
+    const int failed = mjb_apply(batch_.get(), ids.data(), count, RunCall, &call_, 1);
+    call_.AfterCall();
+    if (failed == 0) return;
     for (const int env : ids) {
       if (mjb_status(batch_.get())[env] == 0) continue;
       outcome(env) = {.diverged = true};
@@ -132,6 +151,7 @@ class MujocoVectorEnv final : public LockstepEnv {
 
   std::shared_ptr<const MujocoCore> core_;
   BatchPtr batch_;
+  Call call_;
   std::vector<const mjModel*> models_;     // [B] when tasks edit the model
   std::vector<double> next_observations_;  // [B, O] until the step is known to be sound
   DataPtr view_data_;
