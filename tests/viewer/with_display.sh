@@ -12,5 +12,6 @@ for program in xvfb-run xauth; do
 done
 compgen -G '/usr/lib/*/dri/swrast_dri.so' >/dev/null || skip "there is no software OpenGL"
 
+# A server that resets itself when its last window closes refuses the next test for a moment.
 export LIBGL_ALWAYS_SOFTWARE=1
-exec xvfb-run --auto-servernum --server-args="-screen 0 1280x1024x24" "$@"
+exec xvfb-run --auto-servernum --server-args="-screen 0 1280x1024x24 -noreset" "$@"
