@@ -150,15 +150,16 @@ std::string Progress::Line(int width, bool color) const {
     std::string_view style;
   };
   const std::string total = fmt::format("{}", total_);
-  const std::string count = fmt::format("iteration {:>{}}/{} {:>3.0f}%", last_.iteration,
+  const std::string count = fmt::format("{} {:>{}}/{} {:>3.0f}%", options_.item, last_.iteration,
                                         total.size(), total, std::floor(100.0 * share));
-  const std::vector<Piece> pieces = {
-      {count, kBold},
-      {FormatReturns(last_.return_before, last_.return_after), kGreen},
-      {FormatDuration(left) + " left", {}},
-      {FormatRate(rate) + " steps/s", {}},
-      {FormatDuration(elapsed) + " elapsed", kDim},
-  };
+  const bool training = options_.item == "iteration";
+  std::vector<Piece> pieces = {{count, kBold}};
+  if (training) {
+    pieces.push_back({FormatReturns(last_.return_before, last_.return_after), kGreen});
+  }
+  pieces.push_back({FormatDuration(left) + " left", {}});
+  if (training) pieces.push_back({FormatRate(rate) + " steps/s", {}});
+  pieces.push_back({FormatDuration(elapsed) + " elapsed", kDim});
 
   // what does not fit is left out from the end; a counter wider than the terminal is cut
   std::string line;

@@ -10,11 +10,12 @@
 namespace fewstep {
 
 struct ProgressOptions {
-  bool quiet = false;             // print nothing
-  int file_descriptor = 2;        // where to print; not owned
-  double plain_interval = 10.0;   // seconds between plain lines, unless 5 % of the run passed
-  double live_interval = 0.1;     // seconds between rewrites of the live line
-  std::function<double()> clock;  // seconds from any origin, never backwards; empty: steady clock
+  bool quiet = false;              // print nothing
+  std::string item = "iteration";  // what is counted; anything else shows neither returns nor steps
+  int file_descriptor = 2;         // where to print; not owned
+  double plain_interval = 10.0;    // seconds between plain lines, unless 5 % of the run passed
+  double live_interval = 0.1;      // seconds between rewrites of the live line
+  std::function<double()> clock;   // seconds from any origin, never backwards; empty: steady clock
 };
 
 struct ProgressUpdate {

@@ -9,6 +9,7 @@ AgentRegistry BuiltinAgents() {
   registry.Add("cavia", Cavia());
   registry.Add("dice-maml", DiceMaml());
   registry.Add("e-maml", EMaml());
+  registry.Add("e-maml-mean", EMamlMean());
   registry.Add("fomaml", Fomaml());
   registry.Add("maml-ppo", MamlPpo());
   registry.Add("maml-trpo", MamlTrpo());

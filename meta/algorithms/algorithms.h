@@ -10,6 +10,7 @@ AgentEntry Anil();
 AgentEntry Cavia();
 AgentEntry DiceMaml();
 AgentEntry EMaml();
+AgentEntry EMamlMean();
 AgentEntry Fomaml();
 AgentEntry MamlPpo();
 AgentEntry MamlTrpo();

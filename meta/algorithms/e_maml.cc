@@ -13,12 +13,23 @@
 namespace fewstep {
 
 AgentEntry EMaml() {
-  return TrustRegionAgent("MAML-TRPO that credits exploration with the return after adaptation.",
-                          [](TrustRegionAgentOptions& options) {
-                            options.adaptation.inner_surrogate = "log_likelihood";
-                            options.objective.exploration_credit = "exact";
-                            options.fixed = {"inner_surrogate"};
-                          });
+  return TrustRegionAgent(
+      "MAML-TRPO that credits exploration with the return after adaptation; for few episodes.",
+      [](TrustRegionAgentOptions& options) {
+        options.adaptation.inner_surrogate = "log_likelihood";
+        options.objective.exploration_credit = "exact";
+        options.fixed = {"inner_surrogate", "exploration_credit"};
+      });
+}
+
+AgentEntry EMamlMean() {
+  return TrustRegionAgent(
+      "E-MAML as in published code: the mean log-probability times the return after adaptation.",
+      [](TrustRegionAgentOptions& options) {
+        options.adaptation.inner_surrogate = "log_likelihood";
+        options.objective.exploration_credit = "mean";
+        options.fixed = {"inner_surrogate", "exploration_credit"};
+      });
 }
 
 }  // namespace fewstep

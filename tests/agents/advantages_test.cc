@@ -204,6 +204,38 @@ TEST(Advantages, ATimeLimitIsBootstrappedAndATerminalStateIsNot) {
   EXPECT_EQ(added[0].narrow(0, 1, 2).abs().max().item<double>(), 0);
 }
 
+TEST(Advantages, AConstantBaselineIsSubtractedFromEveryReturn) {
+  Rollouts r = RandomRollouts({{4, 2}}, 4, 30);
+  r.terminated[0][1] = 1;
+  AdvantageOptions options = Plain(0.5, 1);
+  const torch::Tensor returns = Compute(r, options).advantages;
+  options.baseline = "constant";
+  options.baseline_value = 3;
+  // lambda 1: returns less the value of the state
+  EXPECT_LT(Distance(Compute(r, options).advantages, (returns - 3) * r.mask), 1e-6);
+  // bootstrapped with the same value where a time limit cut the episode off, and only there
+  options.bootstrap_at_horizon = true;
+  const torch::Tensor added = Compute(r, options).advantages - (returns - 3) * r.mask;
+  for (int t = 0; t < 4; ++t) {
+    EXPECT_NEAR(added[0][0][t].item<double>(), 3 * std::pow(0.5, 4 - t), 1e-6);
+  }
+  EXPECT_LT(added[0][1].abs().max().item<double>(), 1e-6);
+}
+
+TEST(Advantages, ReturnsAreDiscountedFromTheStartOfEachEpisode) {
+  const Rollouts r = RandomRollouts({{4, 2}, {1, 3}}, 4, 40);
+  const Advantages out = Compute(r, Plain(0.7, 0.3));
+  for (int64_t t = 0; t < 2; ++t) {
+    for (int64_t e = 0; e < 2; ++e) {
+      double expected = 0;
+      for (int s = 0; s < LengthOf(r, t, e); ++s) {
+        expected += std::pow(0.7, s) * r.rewards[t][e][s].item<double>();
+      }
+      EXPECT_NEAR(out.returns[t][e].item<double>(), expected, 1e-9);
+    }
+  }
+}
+
 TEST(Advantages, AreNormalisedOverTheStepsOfEachTask) {
   const Rollouts r = RandomRollouts({{9, 3, 5}, {1, 9, 9}}, 9, 30);
   for (const char* baseline : {"none", "linear"}) {

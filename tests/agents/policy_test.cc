@@ -42,7 +42,7 @@ std::vector<double> Reference(const ParameterLayout& layout, const double* row,
   return x;
 }
 
-using Case = std::tuple<ActionKind, std::string, bool, std::vector<int64_t>>;
+using Case = std::tuple<ActionKind, std::string, bool, std::vector<int64_t>, int64_t>;  // context
 
 class MlpTest : public testing::TestWithParam<Case> {
  protected:
@@ -51,6 +51,7 @@ class MlpTest : public testing::TestWithParam<Case> {
     options.activation = std::get<1>(c);
     options.bias = std::get<2>(c);
     options.hidden = std::get<3>(c);
+    options.context_size = std::get<4>(c);
     return options;
   }
 
@@ -84,8 +85,14 @@ TEST_P(MlpTest, ForwardIsTheFormulaOfEveryTasksOwnRow) {
     const double* parameters = rows.flat.const_data_ptr<double>() + t * policy_->layout()->size();
     for (int64_t b = 0; b < kBatch; ++b) {
       const double* x = observations.const_data_ptr<double>() + (t * kBatch + b) * kObservation;
-      const std::vector<double> y =
-          Reference(*policy_->layout(), parameters, {x, x + kObservation}, options_);
+      std::vector<double> input(x, x + kObservation);
+      if (options_.context_size > 0) {
+        const ParameterSlice& context = policy_->layout()->slices().back();
+        EXPECT_EQ(context.group, ParameterGroup::kContext);
+        input.insert(input.end(), parameters + context.offset,
+                     parameters + context.offset + context.size);
+      }
+      const std::vector<double> y = Reference(*policy_->layout(), parameters, input, options_);
       double total = 0;
       for (const double value : y) total += std::exp(value);
       for (int64_t a = 0; a < kActions; ++a) {
@@ -95,7 +102,9 @@ TEST_P(MlpTest, ForwardIsTheFormulaOfEveryTasksOwnRow) {
       }
     }
     if (!gaussian()) continue;
-    const ParameterSlice& log_std = policy_->layout()->slices().back();
+    const auto& slices = policy_->layout()->slices();
+    const ParameterSlice& log_std = slices[slices.size() - (options_.context_size > 0 ? 2 : 1)];
+    ASSERT_EQ(log_std.name, "log_std");
     EXPECT_TRUE(SameBits(
         row.log_std,
         rows.flat.narrow(0, t, 1).narrow(1, log_std.offset, kActions).view({1, 1, kActions})));
@@ -169,11 +178,12 @@ TEST_P(MlpTest, WeightsStartWithinXaviersLimits) {
 }
 
 std::string NameOf(const testing::TestParamInfo<Case>& test) {
-  const auto& [kind, activation, bias, hidden] = test.param;
+  const auto& [kind, activation, bias, hidden, context] = test.param;
   std::string name = kind == ActionKind::kContinuous ? "Gaussian_" : "Categorical_";
   name += activation;
   if (!bias) name += "_unbiased";
   for (const int64_t width : hidden) name += fmt::format("_{}", width);
+  if (context > 0) name += "_context";
   return name;
 }
 
@@ -182,8 +192,20 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(ActionKind::kContinuous, ActionKind::kDiscrete),
                      testing::Values("tanh", "relu"), testing::Bool(),
                      testing::Values(std::vector<int64_t>{}, std::vector<int64_t>{7},
-                                     std::vector<int64_t>{64, 64})),
+                                     std::vector<int64_t>{64, 64}),
+                     testing::Values(0, 3)),
     NameOf);
+
+TEST(MlpPolicy, TheHeadIsTheLastLayerAndTheStandardDeviation) {
+  MlpOptions options;
+  options.hidden = {4};
+  options.context_size = 2;
+  const auto policy = MakeMlpPolicy(SpecOf(3, 2, ActionKind::kContinuous), options);
+  const ParameterLayout& layout = *policy->layout();
+  EXPECT_EQ(layout.Mask(ParameterGroup::kHead).sum().item<float>(), 4 * 2 + 2 + 2);
+  EXPECT_EQ(layout.Mask(ParameterGroup::kContext).sum().item<float>(), 2);
+  EXPECT_EQ(layout.Mask(ParameterGroup::kBody).sum().item<float>(), (3 + 2) * 4 + 4);
+}
 
 TEST(AllocationCount, SeesMallocAndOperatorNew) {
   if (!kCountsAllocations) GTEST_SKIP() << "a sanitizer has taken malloc";

@@ -124,6 +124,22 @@ TEST(Config, WrittenTomlReadsBackTheSame) {
   EXPECT_EQ(WriteToml("sample", read), text);
 }
 
+TEST(Config, FilteredFieldsAreNotForRecipes) {
+  struct Fixed : Sample {
+    std::vector<std::string> hidden = {"flag", "count", "mode"};
+    void Visit(FieldVisitor& v) override {
+      FieldFilter filter(v, hidden);
+      Sample::Visit(filter);
+    }
+  } fixed;
+  fixed.count = 7;
+  EXPECT_EQ(WriteToml("sample", fixed), "[sample]\nlearning_rate = 0.1\nsizes = [64, 64]\n");
+  Config::ParseText("[sample]\nlearning_rate = 0.5", "f.toml").Read("sample", fixed);
+  EXPECT_EQ(fixed.rate, 0.5);
+  EXPECT_EQ(fixed.count, 7);
+  EXPECT_THROW(Config::ParseText("[sample]\ncount = 2", "f.toml").Read("sample", fixed), Error);
+}
+
 TEST(Config, DescriptionsHaveEverything) {
   Sample sample;
   const auto fields = DescribeFields(sample);

@@ -5,8 +5,8 @@
 namespace fewstep {
 namespace {
 
-constexpr char kCommon[] =
-    "meta_batch_size = 20\nepisodes = 10\nhidden = [32]\ninitial_std = 0.5\n";
+constexpr char kCommon[] = "hidden = [32]\ninitial_std = 0.5\n";
+constexpr char kBatch[] = "meta_batch_size = 20\nepisodes = 10\n";
 constexpr char kPpo[] = "outer_learning_rate = 0.01\n";
 constexpr int64_t kHorizon = 30;
 
@@ -36,7 +36,10 @@ class Algorithm : public testing::TestWithParam<Case> {};
 
 TEST_P(Algorithm, AdaptsBetterAfterMetaTraining) {
   const Case& c = GetParam();
-  AgentBench bench(c.name, kCommon + c.settings, 2, 1, kHorizon);
+  AgentBench bench(
+      c.name,
+      kCommon + c.settings + (c.settings.find("episodes") == std::string::npos ? kBatch : ""), 2, 1,
+      kHorizon);
   const Returns untrained = Evaluate(bench);
   for (int iteration = 1; iteration <= c.iterations; ++iteration) {
     bench.Train(static_cast<uint64_t>(iteration));
@@ -53,7 +56,8 @@ TEST_P(Algorithm, AdaptsBetterAfterMetaTraining) {
 INSTANTIATE_TEST_SUITE_P(
     All, Algorithm,
     testing::Values(Case{"anil", kPpo, 40}, Case{"cavia", "", 40}, Case{"dice-maml", kPpo, 60},
-                    Case{"e-maml", "", 40}, Case{"fomaml", "", 40}, Case{"maml-ppo", kPpo, 40},
+                    Case{"e-maml", "episodes = 2\nmeta_batch_size = 100\n", 40},
+                    Case{"e-maml-mean", "", 40}, Case{"fomaml", "", 40}, Case{"maml-ppo", kPpo, 40},
                     Case{"maml-trpo", "", 40}, Case{"maml-trpo-h2", "", 40},
                     Case{"maml-vpg", kPpo, 60}, Case{"meta-sgd", kPpo, 40},
                     Case{"multitask", kPpo, 40}, Case{"promp", kPpo, 40},

@@ -1,0 +1,122 @@
+// fewstep variance
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/cli.h"
+#include "experiments/gradient_study.h"
+#include "experiments/output.h"
+#include "experiments/progress.h"
+#include "experiments/table.h"
+
+namespace fewstep {
+namespace {
+
+struct VarianceArguments {
+  std::string run, checkpoint;
+  std::vector<std::string> surrogates;
+  int rounds = 10, tasks = 0;
+  int64_t seed = -1, threads = 0;
+  bool all = false;
+};
+
+int RunVariance(const VarianceArguments& arguments, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  RunConfig config = ReadRun(arguments.run);
+  config.run.threads = arguments.threads;
+  GradientStudyOptions options{
+      .rounds = arguments.rounds,
+      .tasks = arguments.tasks,
+      .seed = arguments.seed >= 0 ? static_cast<uint64_t>(arguments.seed) : EvaluationSeed(config)};
+  if (!arguments.surrogates.empty()) options.surrogates = arguments.surrogates;
+
+  // the newest checkpoint, the one that was named, or all that the run kept, oldest first
+  std::vector<TensorFile> checkpoints;
+  if (arguments.all) {
+    const auto kept = CheckpointStore(config.run_path() + "/checkpoints").List();
+    for (auto it = kept.rbegin(); it != kept.rend(); ++it) {
+      checkpoints.push_back(CheckpointStore::Load(it->path));
+    }
+  }
+  if (checkpoints.empty()) checkpoints.push_back(OpenCheckpoint(config, arguments.checkpoint));
+
+  const int64_t estimates =
+      static_cast<int64_t>(checkpoints.size() * options.surrogates.size()) * options.rounds;
+  LogInfo(fmt::format("{}: {} meta-gradients ...", config.run_path(), estimates));
+  Table table({{"iteration", Align::kRight},
+               {"inner surrogate"},
+               {"norm of mean", Align::kRight},
+               {"deviation", Align::kRight},
+               {"relative", Align::kRight},
+               {"cosine", Align::kRight}});
+  nlohmann::ordered_json json = {{"run", config.run_path()},
+                                 {"agent", config.agent_name},
+                                 {"family", config.family_name},
+                                 {"rounds", options.rounds},
+                                 {"seed", options.seed}};
+  int64_t done = 0;
+  Progress progress(0, estimates, {.quiet = common.quiet, .item = "meta-gradient"});
+  for (const TensorFile& checkpoint : checkpoints) {
+    const auto iteration = checkpoint.Scalar<int64_t>("run.iteration");
+    const std::vector<GradientNoise> study = StudyMetaGradient(config, checkpoint, options, [&] {
+      progress.Update({.iteration = ++done,
+                       .steps = 0,
+                       .return_before = std::nan(""),
+                       .return_after = std::nan("")});
+    });
+    for (const GradientNoise& noise : study) {
+      table.AddRow({fmt::format("{}", iteration), noise.surrogate,
+                    fmt::format("{:.4g}", noise.mean_norm), fmt::format("{:.4g}", noise.deviation),
+                    fmt::format("{:.2f}", noise.relative), fmt::format("{:.3f}", noise.agreement)});
+      json["study"].push_back({{"iteration", iteration},
+                               {"inner_surrogate", noise.surrogate},
+                               {"mean_norm", noise.mean_norm},
+                               {"deviation", noise.deviation},
+                               {"relative_deviation", noise.relative},
+                               {"mean_cosine", noise.agreement}});
+    }
+  }
+  progress.Finish();
+  Print(common.json ? ToText(json) : table.Text());
+  return 0;
+}
+
+}  // namespace
+
+void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto arguments = std::make_shared<VarianceArguments>();
+  CLI::App* command = app.add_subcommand(
+      "variance", "Measure how noisy the meta-gradient of a run is with each inner surrogate.");
+  command->footer(
+      "Estimates the meta-gradient again and again on fresh tasks and episodes, at the parameters\n"
+      "of a checkpoint, with the same episodes for every surrogate. Columns: the norm of the mean\n"
+      "estimate; the deviation of one estimate (the square root of the summed variances); their\n"
+      "ratio, the noise beside the signal; and the mean cosine between two estimates.\n\n"
+      "Examples:\n"
+      "  fewstep variance runs/quickstart\n"
+      "  fewstep variance runs/quickstart --all --rounds 20 --json");
+  command->add_option("run", arguments->run, "Run directory")->required();
+  auto* named =
+      command->add_option("--checkpoint", arguments->checkpoint, "A checkpoint; default: newest");
+  command->add_flag("--all", arguments->all, "Every checkpoint that the run kept")->excludes(named);
+  command->add_option("--surrogates", arguments->surrogates, "Inner surrogates to compare")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"log_likelihood", "likelihood_ratio", "dice"}));
+  command->add_option("--rounds", arguments->rounds, "Estimates of each")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  command->add_option("--tasks", arguments->tasks, "Tasks of an estimate, 0 for as in training")
+      ->check(CLI::Range(0, 100000));
+  command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
+      ->check(CLI::Range(int64_t{0}, kLargestSeed));
+  command->add_option("--threads", arguments->threads, "0 for one a processor")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--quiet", common.quiet, "No progress");
+  command->add_flag("--json", common.json, "Print JSON");
+  command->callback(
+      [arguments, &common, &exit_code] { exit_code = RunVariance(*arguments, common); });
+}
+
+}  // namespace fewstep

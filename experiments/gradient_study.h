@@ -1,0 +1,38 @@
+// How noisy the meta-gradient is with each inner surrogate: the study of Rothfuss et al. 2019
+// (ProMP), section 6.2. At one set of meta-parameters, meta-gradients are estimated again and again
+// on fresh tasks and episodes; the surrogates see the same ones.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/run_config.h"
+#include "experiments/trainer.h"
+
+namespace fewstep {
+
+struct GradientNoise {
+  std::string surrogate;
+  double mean_norm = 0;  // of the mean over rounds
+  double deviation = 0;  // square root of the trace of the covariance of one estimate
+  double relative = 0;   // deviation / mean_norm: the noise of one estimate beside its signal
+  double agreement = 0;  // mean cosine between the estimates of two rounds
+};
+
+struct GradientStudyOptions {
+  std::vector<std::string> surrogates = {"log_likelihood", "likelihood_ratio", "dice"};
+  int rounds = 10;  // at least 2
+  int tasks = 0;    // of each round; 0: as in training
+  uint64_t seed = 0;
+};
+
+// One entry a surrogate, at the meta-parameters of `checkpoint`. Throws Error(kUsage) when the
+// run's agent has no meta-gradient. `progress` is called after every estimate.
+std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const TensorFile& checkpoint,
+                                             const GradientStudyOptions& options,
+                                             const std::function<void()>& progress);
+
+// What `estimates` [rounds, M] show.
+GradientNoise NoiseOf(const torch::Tensor& estimates);
+
+}  // namespace fewstep
