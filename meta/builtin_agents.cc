@@ -1,3 +1,4 @@
+#include "meta/baselines/baselines.h"
 #include "meta/maml_ppo.h"
 #include "meta/meta_agent.h"
 
@@ -21,6 +22,7 @@ AgentRegistry BuiltinAgents() {
   registry.Add("maml-ppo", Entry<MamlPpoOptions, MakeMamlPpo>(
                                "MAML with PPO in the outer loop; ProMP with the likelihood-ratio "
                                "surrogate and a KL penalty."));
+  RegisterBaselines(registry);
   return registry;
 }
 
