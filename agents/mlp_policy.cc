@@ -106,14 +106,14 @@ class MlpPolicy final : public Policy {
       : shape_(std::move(shape)), initial_std_(initial_std) {
     const size_t num_layers = shape_.widths.size() - 1;
     for (size_t layer = 0; layer < num_layers; ++layer) {
-      const auto group = layer + 1 == num_layers ? ParameterGroup::kHead : ParameterGroup::kBody;
+      const auto role = layer + 1 == num_layers ? ParameterRole::kHead : ParameterRole::kBody;
       const int64_t in = shape_.widths[layer], out = shape_.widths[layer + 1];
-      layout_->Add(fmt::format("layer{}.weight", layer), {in, out}, group);
-      if (shape_.bias) layout_->Add(fmt::format("layer{}.bias", layer), {1, out}, group);
+      layout_->Add(fmt::format("layer{}.weight", layer), {in, out}, role);
+      if (shape_.bias) layout_->Add(fmt::format("layer{}.bias", layer), {1, out}, role);
     }
-    if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()}, ParameterGroup::kHead);
+    if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()}, ParameterRole::kHead);
     if (shape_.context > 0) {
-      context_slice_ = layout_->Add("context", {1, shape_.context}, ParameterGroup::kContext);
+      context_slice_ = layout_->Add("context", {1, shape_.context}, ParameterRole::kContext);
     }
     // the parameters, their gradient and two moments of an optimizer
     RequireMemory(4 * sizeof(float) * static_cast<double>(layout_->size()), "a policy in training",

@@ -17,7 +17,8 @@ namespace fewstep {
 class Actor {
  public:
   virtual ~Actor() = default;
-  // `row` [P] must stay valid until the next call.
+  // Begins an episode with the parameters `row` [P], which must stay valid until the next call.
+  // Called before every episode: an actor may count its steps from here.
   virtual void SetParameters(const float* row) = 0;
   // Writes the action: a sample drawn from `rng`, or the distribution's mode. Draws action_size
   // normals (Gaussian) or one uniform number (categorical) a call, in the order SampleActions does.

@@ -112,8 +112,38 @@ std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text) 
   hasher.Add(spec.parameters);
   hasher.Add(spec.metrics);
   hasher.Add(spec.state);
+  if (spec.trial_episodes > 1) hasher.Add(spec.trial_episodes);
   hasher.Add(model_text);
   return fmt::format("{:016x}", hasher.digest());
+}
+
+std::vector<ParameterGroup> GroupParameters(const FamilySpec& spec) {
+  constexpr size_t kSmallest = 4;
+  const auto alike = [](const ParameterSpec& a, const ParameterSpec& b) {
+    return a.unit == b.unit && a.low == b.low && a.high == b.high && a.choices == b.choices &&
+           a.law == b.law;
+  };
+  std::vector<ParameterGroup> groups;
+  for (size_t first = 0; first < spec.parameters.size();) {
+    size_t end = first + 1;
+    while (end < spec.parameters.size() && alike(spec.parameters[first], spec.parameters[end])) {
+      ++end;
+    }
+    if (end - first >= kSmallest) {
+      groups.push_back({first, end - first});
+    } else {
+      for (size_t i = first; i < end; ++i) groups.push_back({i, 1});
+    }
+    first = end;
+  }
+  return groups;
+}
+
+std::string ToString(const FamilySpec& spec, const ParameterGroup& group) {
+  const std::string& first = spec.parameters[group.first].name;
+  if (group.count == 1) return first;
+  return fmt::format("{} ... {} ({})", first, spec.parameters[group.first + group.count - 1].name,
+                     group.count);
 }
 
 std::string ToString(const FamilySpec& spec, const Task& task) {
@@ -186,6 +216,17 @@ void FamilyOptions::Visit(FieldVisitor& visitor) {
        .unit = "control steps",
        .min = 0,
        .max = static_cast<double>(kMaxHorizon)});
+  visitor.Field("trial_episodes", trial_episodes,
+                {.help = "Episodes that an agent spends on one task; 0 keeps the published number.",
+                 .unit = "episodes",
+                 .min = 0,
+                 .max = static_cast<double>(kMaxTrialEpisodes)});
+  visitor.Field(
+      "arms", arms,
+      {.help = "Arms of a bandit; 0 keeps the published number. Other families have none.",
+       .unit = "arms",
+       .min = 0,
+       .max = static_cast<double>(kMaxArms)});
 }
 
 }  // namespace fewstep

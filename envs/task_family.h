@@ -57,6 +57,7 @@ struct FamilySpec {
   ActionKind action_kind = ActionKind::kContinuous;
   double action_low = -1, action_high = 1;  // range in which the policy's output is not clipped
   int horizon = 0;                          // control steps after which an episode is truncated
+  int trial_episodes = 1;                   // episodes an agent spends on one task; 1: no trial
   double control_dt = 0;                    // seconds a control step; 0 without physics
   bool finite = false;  // finitely many tasks: trained on and evaluated on the same ones
   std::vector<ParameterSpec> parameters;
@@ -65,8 +66,18 @@ struct FamilySpec {
 };
 
 // 16 hexadecimal digits over every field of the definition but `summary`, and `model_text` (the
-// compiled-in MJCF, or ""): results with different hashes are not comparable.
+// compiled-in MJCF, or ""): results with different hashes are not comparable. A family without a
+// trial has the hash that it would have without the field trial_episodes.
 std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text);
+
+// Parameters `first` .. `first + count - 1`, which differ by nothing but their names.
+struct ParameterGroup {
+  size_t first = 0, count = 1;
+};
+// The parameters in order, in as few groups as possible; a group has one member or at least four.
+std::vector<ParameterGroup> GroupParameters(const FamilySpec& spec);
+// "velocity", or "arm_0 ... arm_4 (5)".
+std::string ToString(const FamilySpec& spec, const ParameterGroup& group);
 
 // "velocity=1.25" with 17 significant digits where needed.
 std::string ToString(const FamilySpec& spec, const Task& task);
@@ -191,6 +202,8 @@ class TaskFamily {
 // [family] of a recipe, beside `name`.
 struct FamilyOptions : Options {
   int64_t horizon = 0;
+  int64_t trial_episodes = 0;
+  int64_t arms = 0;
   void Visit(FieldVisitor& visitor) override;
 };
 

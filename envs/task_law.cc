@@ -105,6 +105,17 @@ FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options) {
                                        kMaxHorizon, spec.horizon)});
   }
   if (options.horizon > 0) spec.horizon = static_cast<int>(options.horizon);
+  if (options.trial_episodes < 0 || options.trial_episodes > kMaxTrialEpisodes) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} is not a trial", options.trial_episodes),
+                {.key = "trial_episodes",
+                 .remedy = fmt::format("From 1 to {} episodes, or 0 for the published {}",
+                                       kMaxTrialEpisodes, spec.trial_episodes)});
+  }
+  if (options.trial_episodes > 0) spec.trial_episodes = static_cast<int>(options.trial_episodes);
+  if (options.arms != 0) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' has no arms", spec.name),
+                {.key = "arms", .remedy = "Only bandits do: leave it out"});
+  }
   return spec;
 }
 

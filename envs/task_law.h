@@ -32,7 +32,12 @@ void CheckTask(const FamilySpec& spec, const Task& task);
 // The longest horizon a recipe may ask for, in control steps.
 inline constexpr int64_t kMaxHorizon = 1'000'000;
 
-// `spec` with the options of [family] applied. Throws Error(kUsage) on a horizon out of range.
+// The longest trial and the most arms that a recipe may ask for.
+inline constexpr int64_t kMaxTrialEpisodes = 100'000;
+inline constexpr int64_t kMaxArms = 10'000;
+
+// `spec` with the options of [family] applied. Throws Error(kUsage) on a horizon or a trial out of
+// range, and on `arms`: a bandit applies them itself, before.
 FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options);
 
 }  // namespace fewstep

@@ -1,13 +1,66 @@
 #include "experiments/evaluation.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "experiments/output.h"
 #include "experiments/svg_plot.h"
 #include "experiments/table.h"
+#include "meta/baselines/optimum.h"
 
 namespace fewstep {
+namespace {
+
+// Thousands of resamples for each of hundreds of points take minutes.
+Interval MeanInterval(std::span<const double> values, int points, const Rng& rng) {
+  if (points <= kBootstrappedPoints) return BootstrapMean(values, rng);
+  const double mean = Mean(values), half = 1.96 * StandardError(values);
+  return {mean, mean - half, mean + half};
+}
+
+TrialReturn MakeTrial(const FamilySpec& spec, const std::vector<Task>& tasks,
+                      std::vector<double> returns, int episodes, const Rng& rng) {
+  TrialReturn trial{.episodes = episodes, .returns = std::move(returns)};
+  trial.mean = BootstrapMean(trial.returns, rng);
+  trial.standard_error = StandardError(trial.returns);
+  double optimum = 0;
+  for (const Task& task : tasks) {
+    const std::optional<double> best = OptimalReturn(spec, task);
+    if (!best) return trial;
+    optimum += *best * episodes;
+  }
+  trial.optimum = optimum / static_cast<double>(tasks.size());
+  return trial;
+}
+
+// Rows of a table: all of a short curve; of a long one 0, 1, 2, 5, 10, 20, 50, ... and the last.
+std::vector<size_t> ShownUnits(size_t points) {
+  constexpr size_t kShort = 12;
+  std::vector<size_t> units;
+  if (points <= kShort) {
+    for (size_t unit = 0; unit < points; ++unit) units.push_back(unit);
+    return units;
+  }
+  units.push_back(0);
+  for (size_t decade = 1; decade < points; decade *= 10) {
+    for (const size_t digit : {1, 2, 5}) {
+      if (digit * decade + 1 < points) units.push_back(digit * decade);
+    }
+  }
+  units.push_back(points - 1);
+  return units;
+}
+
+}  // namespace
+
+int EvaluationUnits(const EvaluationOptions& options, const FamilySpec& spec, int episodes) {
+  constexpr int kWithoutTrial = 3;
+  if (options.units >= 0) return options.units;
+  if (spec.trial_episodes <= 1) return kWithoutTrial;
+  return std::max(0, (spec.trial_episodes + episodes - 1) / episodes - 1);
+}
 
 AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
                          const EvaluationOptions& options) {
@@ -23,9 +76,14 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
                         .options = options,
                         .tasks = family.Sample(options.split, options.tasks, rng.Fork("tasks"))};
   curve.options.episodes = options.episodes > 0 ? options.episodes : adaptive->episodes_per_unit();
+  const int units = EvaluationUnits(options, spec, curve.options.episodes);
+  curve.options.units = units;
+  curve.is_trial = spec.trial_episodes > 1 || curve.unit == "episode";
+  adaptive->Begin(curve.tasks, rng.Fork("agent"));
 
   int64_t used = 0;
-  for (int unit = 0; unit <= options.units; ++unit) {
+  std::vector<double> trial_returns(curve.tasks.size());
+  for (int unit = 0; unit <= units; ++unit) {
     // judge what adaptation has reached ...
     const Rollouts rollouts = sampler.Collect(
         adaptive->policy(), adaptive->parameters(), curve.tasks,
@@ -34,8 +92,11 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     const torch::Tensor means = rollouts.returns.mean(1).contiguous();
     const double* values = means.const_data_ptr<double>();
     curve.returns.emplace_back(values, values + options.tasks);
-    curve.mean.push_back(
-        BootstrapMean(curve.returns.back(), rng.Fork("bootstrap", static_cast<uint64_t>(unit))));
+    curve.mean.push_back(MeanInterval(curve.returns.back(), units + 1,
+                                      rng.Fork("bootstrap", static_cast<uint64_t>(unit))));
+    for (size_t task = 0; task < trial_returns.size(); ++task) {
+      trial_returns[task] += values[task] * curve.options.episodes;
+    }
     Metrics metrics;
     for (size_t m = 0; m < spec.metrics.size(); ++m) {
       metrics.Add(spec.metrics[m],
@@ -47,10 +108,12 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     curve.diverged += rollouts.diverged;
 
     // ... and adapt once more on the same episodes
-    if (unit == options.units) break;
+    if (unit == units) break;
     adaptive->Adapt(rollouts);
     used += curve.options.episodes;
   }
+  curve.trial = MakeTrial(spec, curve.tasks, std::move(trial_returns),
+                          curve.options.episodes * (units + 1), rng.Fork("trial"));
   return curve;
 }
 
@@ -59,6 +122,20 @@ std::string TasksNote(const AdaptationCurve& curve) {
       "{} {} tasks, {} episodes for each and every {}{}", curve.options.tasks,
       ToString(curve.options.split), curve.options.episodes, curve.unit,
       curve.finite ? "; the family has finitely many tasks: these were trained on" : "");
+}
+
+std::string TrialNote(const AdaptationCurve& curve) {
+  if (!curve.is_trial) return "";
+  const TrialReturn& trial = curve.trial;
+  std::string note = fmt::format(
+      "Trial return of {} episodes: {:.2f} ± {:.2f} standard errors, 95 % interval {:.2f} to "
+      "{:.2f}",
+      trial.episodes, trial.mean.point, trial.standard_error, trial.mean.low, trial.mean.high);
+  if (trial.optimum) {
+    note += fmt::format("; {:.3f} of what knowing the task would give, {:.2f}",
+                        trial.mean.point / *trial.optimum, *trial.optimum);
+  }
+  return note + ".\n";
 }
 
 std::string CurveTable(const AdaptationCurve& curve, bool markdown) {
@@ -70,7 +147,7 @@ std::string CurveTable(const AdaptationCurve& curve, bool markdown) {
     columns.push_back({name, Align::kRight});
   }
   Table table(columns);
-  for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
+  for (const size_t unit : ShownUnits(curve.mean.size())) {
     const Interval& mean = curve.mean[unit];
     std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
                                     fmt::format("{:.1f} to {:.1f}", mean.low, mean.high),
@@ -96,7 +173,9 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["episodes_per_task_and_unit"] = curve.options.episodes;
   json["deterministic"] = curve.options.deterministic;
   json["unit"] = curve.unit;
-  json["interval"] = "95 % percentile bootstrap over tasks";
+  json["interval"] = curve.mean.size() <= kBootstrappedPoints
+                         ? "95 % percentile bootstrap over tasks"
+                         : "mean ± 1.96 standard errors over tasks";
   json["environment_steps"] = curve.steps;
   json["diverged_episodes"] = curve.diverged;
   json["curve"] = nlohmann::ordered_json::array();
@@ -111,6 +190,17 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
     point["returns"] = curve.returns[unit];
     json["curve"].push_back(std::move(point));
   }
+  if (curve.is_trial) {
+    const TrialReturn& trial = curve.trial;
+    nlohmann::ordered_json& object = json["trial"];
+    object["episodes"] = trial.episodes;
+    object["mean_return"] = trial.mean.point;
+    object["standard_error"] = trial.standard_error;
+    object["low"] = trial.mean.low;
+    object["high"] = trial.mean.high;
+    if (trial.optimum) object["optimum"] = *trial.optimum;
+    object["returns"] = trial.returns;
+  }
   json["task_values"] = nlohmann::ordered_json::array();
   for (const Task& task : curve.tasks) json["task_values"].push_back(task.values);
   return ToText(json);
@@ -118,6 +208,7 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
 
 std::string CurveSvg(const AdaptationCurve& curve, const std::string& title) {
   PlotSeries series{.name = curve.agent, .points = {}, .style = PlotStyle::kErrorBars};
+  if (curve.mean.size() > kBootstrappedPoints) series.style = PlotStyle::kBand;
   for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
     const Interval& mean = curve.mean[unit];
     series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});

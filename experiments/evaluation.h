@@ -4,6 +4,7 @@
 // sampled after it, so nothing is judged on what it learned from.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,26 @@ namespace fewstep {
 struct EvaluationOptions {
   Split split = Split::kTest;
   int tasks = 40;
-  int units = 3;
+  int units = -1;    // -1: as many as EvaluationUnits gives
   int episodes = 0;  // for each task and unit; 0: as many as the agent's unit of adaptation has
   bool deterministic = false;
   uint64_t seed = 0;  // of tasks, episodes and bootstrap
+};
+
+// options.units, or when they are -1 as many as fill the family's trial with `episodes` after each
+// unit, and 3 for a family without a trial.
+int EvaluationUnits(const EvaluationOptions& options, const FamilySpec& spec, int episodes);
+
+// The sum of the returns of all episodes that an agent spends on a task: what an agent that learns
+// while it acts is judged by.
+struct TrialReturn {
+  int episodes = 0;             // of the trial
+  std::vector<double> returns;  // [tasks]
+  Interval mean;                // 95 % bootstrap interval over tasks
+  double standard_error = 0;
+  // Mean over tasks of what a policy that knows the task reaches in as many episodes; where it can
+  // be computed.
+  std::optional<double> optimum;
 };
 
 // Performance after 0, 1, ..., U units of adaptation.
@@ -30,12 +47,18 @@ struct AdaptationCurve {
   EvaluationOptions options;
   std::vector<Task> tasks;
   std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
-  std::vector<Interval> mean;                // [U + 1], 95 % bootstrap intervals over tasks
+  // [U + 1], 95 % intervals over tasks: bootstrap up to kBootstrappedPoints points, else
+  // 1.96 standard errors
+  std::vector<Interval> mean;
   std::vector<Metrics> metrics;              // [U + 1], means over tasks of the family's metrics
   std::vector<int64_t> adaptation_episodes;  // [U + 1] for each task, used up to here
   int64_t steps = 0;
   int64_t diverged = 0;
+  TrialReturn trial;
+  bool is_trial =
+      false;  // the family has a trial, or a unit is an episode: the trial return counts
 };
+inline constexpr int kBootstrappedPoints = 50;
 
 AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
                          const EvaluationOptions& options);
@@ -44,7 +67,10 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
 // figure that is shown.
 std::string TasksNote(const AdaptationCurve& curve);
 
-// What is shown and saved.
+// "Trial return of 10 episodes: ..."; empty when the curve is no trial.
+std::string TrialNote(const AdaptationCurve& curve);
+
+// What is shown and saved. The table of a long curve has some of its rows, the JSON has all.
 std::string CurveTable(const AdaptationCurve& curve, bool markdown);
 std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
 std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);

@@ -45,10 +45,12 @@ void RunOptions::Visit(FieldVisitor& v) {
           {.help = "Held-out tasks of an evaluation.", .unit = "tasks", .min = 2, .max = 1e6});
   v.Field(
       "evaluation_units", evaluation_units,
-      {.help = "Units of adaptation of an evaluation (gradient steps for gradient-based agents).",
+      {.help =
+           "Units of adaptation of an evaluation (gradient steps for gradient-based agents); -1 "
+           "fills the family's trial, or means 3 where there is none.",
        .unit = "units",
-       .min = 0,
-       .max = 1000});
+       .min = -1,
+       .max = 100000});
   v.Field("evaluation_episodes", evaluation_episodes,
           {.help = "Episodes for each task and unit, 0 for as many as in training.",
            .unit = "episodes",
@@ -104,6 +106,11 @@ RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
   read.agent_name = config.Choice("agent", "name", agents.Names());
   read.agent = agents.Get(read.agent_name).make_options();
   config.Read("agent", *read.agent, {"name"});
+  if (!agents.Get(read.agent_name).trained && read.run.iterations > 0) {
+    ErrorContext where = config.Where("run", "iterations");
+    where.remedy = "Set iterations = 0: it is evaluated as it is";
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not trained", read.agent_name), where);
+  }
   return read;
 }
 

@@ -25,7 +25,7 @@ struct RunOptions : Options {
   int64_t keep_checkpoints = 3;
   int64_t evaluation_interval = 0;
   int64_t evaluation_tasks = 40;
-  int64_t evaluation_units = 3;
+  int64_t evaluation_units = -1;
   int64_t evaluation_episodes = 0;
   void Visit(FieldVisitor& visitor) override;
 };

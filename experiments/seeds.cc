@@ -122,7 +122,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
   Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
         iteration, TasksNote(curve));
-  Print(CurveTable(curve, false));
+  Print(CurveTable(curve, false) + TrialNote(curve));
   if (curve.diverged > 0) {
     Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
   }

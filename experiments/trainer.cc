@@ -46,6 +46,11 @@ double ReturnAfter(const Metrics& metrics) {
   return value;
 }
 
+// Episodes for each task and unit.
+int EvaluationEpisodes(const Workbench& bench, const EvaluationOptions& options) {
+  return options.episodes > 0 ? options.episodes : bench.agent->Deploy(1)->episodes_per_unit();
+}
+
 // Columns that an evaluation adds to an iteration's metrics.
 void AddEvaluation(const AdaptationCurve& curve, Metrics& metrics) {
   for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
@@ -53,13 +58,17 @@ void AddEvaluation(const AdaptationCurve& curve, Metrics& metrics) {
   }
 }
 
-std::vector<std::string> Columns(const Metrics& first, const RunConfig& config) {
+std::vector<std::string> Columns(const Metrics& first, const Workbench& bench,
+                                 const RunConfig& config) {
   std::vector<std::string> columns;
   for (const auto& [name, value] : first.entries()) {
     if (!name.starts_with("evaluation_")) columns.push_back(name);
   }
-  for (int64_t unit = 0; config.run.evaluation_interval > 0 && unit <= config.run.evaluation_units;
-       ++unit) {
+  if (config.run.evaluation_interval == 0) return columns;
+  const EvaluationOptions options = EvaluationOf(config);
+  const int units =
+      EvaluationUnits(options, bench.family->spec(), EvaluationEpisodes(bench, options));
+  for (int unit = 0; unit <= units; ++unit) {
     columns.push_back(fmt::format("evaluation_return_{}", unit));
   }
   return columns;
@@ -97,6 +106,10 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
   if (checkpoint != nullptr) {
     columns = SplitColumns(checkpoint->Text("run.columns"));
     directory.OpenLogs(columns, checkpoint);
+  } else if (!bench.agents.Get(config.agent_name).trained) {
+    // complete as it is: what `evaluate` and `view` open
+    directory.OpenLogs(columns, nullptr);
+    directory.SaveCheckpoint(0, MakeCheckpoint(bench, config, columns));
   }
   const SignalGuard signals;
   Progress progress(first, run.iterations, {.quiet = options.quiet});
@@ -120,7 +133,7 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
 
     // files
     if (columns.empty()) {
-      columns = Columns(metrics, config);
+      columns = Columns(metrics, bench, config);
       directory.OpenLogs(columns, nullptr);
     }
     const double environment_steps = metrics.GetOr("environment_steps", 0);
@@ -228,8 +241,7 @@ EvaluationOptions EvaluationOf(const RunConfig& config) {
 
 void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options) {
   const double tasks = options.tasks;
-  const double episodes =
-      options.episodes > 0 ? options.episodes : bench.agent->Deploy(1)->episodes_per_unit();
+  const double episodes = EvaluationEpisodes(bench, options);
   CheckEpisodes(bench, tasks, episodes, tasks * episodes * bench.family->spec().horizon,
                 "an evaluation", "run.evaluation_tasks, run.evaluation_episodes, family.horizon");
 }

@@ -1,4 +1,5 @@
 #include "meta/algorithms/algorithms.h"
+#include "meta/baselines/baselines.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -19,6 +20,7 @@ AgentRegistry BuiltinAgents() {
   registry.Add("multitask", Multitask());
   registry.Add("promp", Promp());
   registry.Add("reptile", Reptile());
+  RegisterBaselines(registry);
   return registry;
 }
 

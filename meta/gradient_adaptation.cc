@@ -71,8 +71,8 @@ GradientAdaptation::GradientAdaptation(const Policy& policy,
     : policy_(policy), options_(options), pool_(pool), device_(device) {
   // what adapts
   const ParameterLayout& layout = *policy.layout();
-  const torch::Tensor context = layout.Mask(ParameterGroup::kContext);
-  if (options.adapted == "head") mask_ = layout.Mask(ParameterGroup::kHead).to(device);
+  const torch::Tensor context = layout.Mask(ParameterRole::kContext);
+  if (options.adapted == "head") mask_ = layout.Mask(ParameterRole::kHead).to(device);
   if (options.adapted == "context") mask_ = context.to(device);
   if (mask_.defined() && mask_.sum().item<float>() == 0) {
     throw Error(ErrorKind::kUsage,

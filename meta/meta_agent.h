@@ -22,6 +22,9 @@ namespace fewstep {
 class AdaptiveAgent {
  public:
   virtual ~AdaptiveAgent() = default;
+  // Called once, before the first episode. `rng` is for agents that draw at random what to try; the
+  // tasks' values [T] are for oracles, which are told them. Whatever learns does not look.
+  virtual void Begin(std::span<const Task> /*tasks*/, const Rng& /*rng*/) {}
   virtual const Policy& policy() const = 0;
   virtual const Parameters& parameters() const = 0;  // [T, P], of the present unit
   virtual std::string unit() const = 0;              // "gradient step"
@@ -39,7 +42,8 @@ class MetaAgent {
   virtual int64_t steps_per_iteration() const = 0;  // at most, in environment control steps
 
   // One iteration of meta-training. Everything random comes from `rng`. Throws Error(kRuntime) when
-  // the update is not finite; the agent is then as before the call.
+  // the update is not finite; the agent is then as before the call. Never called on an agent that
+  // is not trained (AgentEntry::trained).
   virtual Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) = 0;
 
   // A copy that adapts to `num_tasks` tasks, independent of further training. The agent must
@@ -64,6 +68,7 @@ struct AgentEntry {
   std::string summary;                                     // one sentence
   std::function<std::unique_ptr<Options>()> make_options;  // with its defaults
   std::function<std::unique_ptr<MetaAgent>(const Options&, const AgentContext&)> make;
+  bool trained = true;  // false: a baseline, which runs of no iterations evaluate as it is
 };
 using AgentRegistry = Registry<AgentEntry>;
 

@@ -63,13 +63,18 @@ nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
                                  {"finite", spec.finite},
                                  {"metrics", spec.metrics},
                                  {"state", spec.state}};
-  for (const ParameterSpec& parameter : spec.parameters) {
-    json["parameters"].push_back({{"name", parameter.name},
-                                  {"unit", parameter.unit},
-                                  {"low", parameter.low},
-                                  {"high", parameter.high},
-                                  {"choices", parameter.choices},
-                                  {"law", parameter.law}});
+  if (spec.trial_episodes > 1) json["trial_episodes"] = spec.trial_episodes;
+  // parameters that differ by nothing but their names stand together
+  for (const ParameterGroup& group : GroupParameters(spec)) {
+    const ParameterSpec& parameter = spec.parameters[group.first];
+    nlohmann::ordered_json object = {{"name", parameter.name},       {"unit", parameter.unit},
+                                     {"low", parameter.low},         {"high", parameter.high},
+                                     {"choices", parameter.choices}, {"law", parameter.law}};
+    if (group.count > 1) {
+      object["last_name"] = spec.parameters[group.first + group.count - 1].name;
+      object["count"] = group.count;
+    }
+    json["parameters"].push_back(std::move(object));
   }
   FamilyOptions options;
   std::string name = spec.name;
@@ -90,10 +95,11 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   Print("{}  (hash {})\n{}\n\n", spec.name, family.hash(), spec.summary);
   line("source", spec.source);
   line("model", spec.model);
-  for (const ParameterSpec& parameter : spec.parameters) {
-    line("parameter", fmt::format("{} ~ {}{}{}, from {} to {}", parameter.name, parameter.law,
-                                  parameter.unit.empty() ? "" : " ", parameter.unit, parameter.low,
-                                  parameter.high));
+  for (const ParameterGroup& group : GroupParameters(spec)) {
+    const ParameterSpec& parameter = spec.parameters[group.first];
+    line("parameter", fmt::format("{} ~ {}{}{}, from {} to {}", ToString(spec, group),
+                                  parameter.law, parameter.unit.empty() ? "" : " ", parameter.unit,
+                                  parameter.low, parameter.high));
   }
   line("reset", spec.reset);
   line("action", spec.action);
@@ -102,6 +108,7 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   line("horizon", spec.control_dt > 0
                       ? fmt::format("{} control steps of {} s", spec.horizon, spec.control_dt)
                       : fmt::format("{} steps", spec.horizon));
+  if (spec.trial_episodes > 1) line("trial", fmt::format("{} episodes", spec.trial_episodes));
   for (size_t i = 0; i < spec.observation.size(); ++i) {
     line(i == 0 ? fmt::format("observation") : "", spec.observation[i]);
   }
@@ -115,13 +122,12 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   DescribeOptions("family", "its keys in a recipe", named, false);
 }
 
-int RunDescribe(const std::string& name, int64_t horizon, const CommonOptions& common) {
+int RunDescribe(const std::string& name, const FamilyOptions& family_options,
+                const CommonOptions& common) {
   const FamilyRegistry families = BuiltinFamilies();
   const AgentRegistry agents = BuiltinAgents();
   if (families.Contains(name)) {
-    FamilyOptions options;
-    options.horizon = horizon;
-    DescribeFamily(*families.Get(name)(options), common.json);
+    DescribeFamily(*families.Get(name)(family_options), common.json);
   } else if (agents.Contains(name)) {
     const std::unique_ptr<Options> options = agents.Get(name).make_options();
     std::string agent = name;
@@ -146,7 +152,7 @@ int RunDescribe(const std::string& name, int64_t horizon, const CommonOptions& c
 
 void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto name = std::make_shared<std::string>();
-  auto horizon = std::make_shared<int64_t>(0);
+  auto options = std::make_shared<FamilyOptions>();
   CLI::App* command = app.add_subcommand(
       "describe", "Print a family's exact definition, or the keys of an agent or of [run].");
   command->footer(
@@ -155,11 +161,13 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep describe maml-ppo                   the keys of [agent]\n"
       "  fewstep describe run                        the keys of [run]");
   command->add_option("name", *name, "A family, an agent, or run")->required();
-  command->add_option("--horizon", *horizon, "The family with another horizon")
+  command->add_option("--horizon", options->horizon, "The family with another horizon")
       ->check(CLI::Range(0, 1000000));
+  command->add_option("--arms", options->arms, "A bandit with another number of arms")
+      ->check(CLI::Range(0, 10000));
   command->add_flag("--json", common.json, "Print JSON");
   command->callback(
-      [name, horizon, &common, &exit_code] { exit_code = RunDescribe(*name, *horizon, common); });
+      [name, options, &common, &exit_code] { exit_code = RunDescribe(*name, *options, common); });
 }
 
 }  // namespace fewstep

@@ -89,7 +89,7 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--tasks", arguments->tasks, "Number of tasks; default: the recipe's")
       ->check(CLI::Range(1, 1000000));
   command->add_option("--units", arguments->units, "Units of adaptation; default: the recipe's")
-      ->check(CLI::Range(0, 1000));
+      ->check(CLI::Range(0, 100000));
   command
       ->add_option("--episodes", arguments->episodes,
                    "Episodes for each task and unit, 0 for the agent's own number")

@@ -33,8 +33,10 @@ Section Families() {
   for (const std::string& name : families.Names()) {
     const std::unique_ptr<TaskFamily> family = families.Get(name)(FamilyOptions{});
     std::vector<std::string> laws;
-    for (const ParameterSpec& parameter : family->spec().parameters) {
-      laws.push_back(fmt::format("{} ~ {}", parameter.name, parameter.law));
+    const FamilySpec& spec = family->spec();
+    for (const ParameterGroup& group : GroupParameters(spec)) {
+      laws.push_back(
+          fmt::format("{} ~ {}", ToString(spec, group), spec.parameters[group.first].law));
     }
     section.rows.push_back(
         {name, family->spec().summary, fmt::format("{}", fmt::join(laws, ", "))});

@@ -41,6 +41,7 @@ class AgentController final : public Controller {
   void BeginTask(const Task& task) override {
     const Rng rng = rng_.Fork("task", tasks_++);
     adaptive_ = agent_.Deploy(1);
+    adaptive_->Begin({&task, 1}, rng.Fork("agent"));
     rows_.clear();
     for (int unit = 0;; ++unit) {
       rows_.push_back(

@@ -88,7 +88,7 @@ TEST_P(MlpTest, ForwardIsTheFormulaOfEveryTasksOwnRow) {
       std::vector<double> input(x, x + kObservation);
       if (options_.context_size > 0) {
         const ParameterSlice& context = policy_->layout()->slices().back();
-        EXPECT_EQ(context.group, ParameterGroup::kContext);
+        EXPECT_EQ(context.role, ParameterRole::kContext);
         input.insert(input.end(), parameters + context.offset,
                      parameters + context.offset + context.size);
       }
@@ -202,9 +202,9 @@ TEST(MlpPolicy, TheHeadIsTheLastLayerAndTheStandardDeviation) {
   options.context_size = 2;
   const auto policy = MakeMlpPolicy(SpecOf(3, 2, ActionKind::kContinuous), options);
   const ParameterLayout& layout = *policy->layout();
-  EXPECT_EQ(layout.Mask(ParameterGroup::kHead).sum().item<float>(), 4 * 2 + 2 + 2);
-  EXPECT_EQ(layout.Mask(ParameterGroup::kContext).sum().item<float>(), 2);
-  EXPECT_EQ(layout.Mask(ParameterGroup::kBody).sum().item<float>(), (3 + 2) * 4 + 4);
+  EXPECT_EQ(layout.Mask(ParameterRole::kHead).sum().item<float>(), 4 * 2 + 2 + 2);
+  EXPECT_EQ(layout.Mask(ParameterRole::kContext).sum().item<float>(), 2);
+  EXPECT_EQ(layout.Mask(ParameterRole::kBody).sum().item<float>(), (3 + 2) * 4 + 4);
 }
 
 TEST(AllocationCount, SeesMallocAndOperatorNew) {

@@ -224,7 +224,7 @@ TEST(MetaObjective, TheReturnsAreDiscountedFromTheStart) {
 TEST(MetaObjective, AContextIsNotTrained) {
   const Problem problem("inner_steps = 1\nadapted = \"context\"\ncontext_size = 2\n");
   const torch::Tensor mask =
-      problem.adaptation().policy().layout()->Mask(ParameterGroup::kContext) > 0;
+      problem.adaptation().policy().layout()->Mask(ParameterRole::kContext) > 0;
   const torch::Tensor gradient = problem.objective().Gradient(problem.meta(), {});
   EXPECT_EQ(gradient.masked_select(mask).abs().max().item<double>(), 0);
   EXPECT_GT(gradient.abs().max().item<double>(), 1e-3);
@@ -236,8 +236,7 @@ TEST(MetaObjective, AContextIsNotTrained) {
 
 TEST(MetaObjective, OnlyTheHeadAdaptsAndEverythingIsTrained) {
   const Problem problem("inner_steps = 1\nadapted = \"head\"\n");
-  const torch::Tensor mask =
-      problem.adaptation().policy().layout()->Mask(ParameterGroup::kHead) > 0;
+  const torch::Tensor mask = problem.adaptation().policy().layout()->Mask(ParameterRole::kHead) > 0;
   const torch::Tensor moved = (problem.adapted() - problem.meta()).abs().sum(0, true);
   EXPECT_EQ(moved.masked_select(~mask).max().item<double>(), 0);
   EXPECT_GT(moved.masked_select(mask).min().item<double>(), 1e-6);

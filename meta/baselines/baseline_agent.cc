@@ -1,0 +1,165 @@
+#include "meta/baselines/baseline_agent.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "meta/baselines/table_policy.h"
+
+namespace fewstep {
+namespace {
+
+// What every baseline answers.
+class Baseline : public MetaAgent {
+ public:
+  int meta_batch_size() const override { return 1; }
+  int64_t steps_per_iteration() const override { return 0; }
+  Metrics TrainIteration(std::span<const Task>, Sampler&, const Rng&) override {
+    FEWSTEP_CHECK(false, "a baseline is not trained");
+    return {};
+  }
+  void Save(TensorFile&) const override {}
+  void Load(const TensorFile&) override {}
+};
+
+// Learners at work on T tasks.
+class LearnersAtWork final : public AdaptiveAgent {
+ public:
+  LearnersAtWork(const Policy& policy, WorkerPool& pool, const LearnerFactory& factory,
+                 int num_tasks)
+      : policy_(policy), pool_(pool), parameters_(policy.InitialParameters(Rng(0))) {
+    parameters_.flat = parameters_.flat.repeat({num_tasks, 1});
+    for (int task = 0; task < num_tasks; ++task) learners_.push_back(factory());
+  }
+
+  void Begin(std::span<const Task> tasks, const Rng& rng) override {
+    FEWSTEP_CHECK(tasks.size() == learners_.size(), "{} tasks for {} learners", tasks.size(),
+                  learners_.size());
+    rng_ = rng;
+    for (size_t task = 0; task < tasks.size(); ++task) learners_[task]->BeginTask(tasks[task]);
+    Choose([](TabularLearner&, int64_t) {});
+  }
+
+  const Policy& policy() const override { return policy_; }
+  const Parameters& parameters() const override { return parameters_; }
+  std::string unit() const override { return "episode"; }
+  int episodes_per_unit() const override { return 1; }
+
+  void Adapt(const Rollouts& support) override {
+    const int64_t episodes = support.episodes(), horizon = support.horizon();
+    const int64_t size = support.observations.size(3);
+    const float* observations = support.observations.const_data_ptr<float>();
+    const float* finals = support.final_observations.const_data_ptr<float>();
+    const float* actions = support.actions.const_data_ptr<float>();
+    const float* rewards = support.rewards.const_data_ptr<float>();
+    const float* mask = support.mask.const_data_ptr<float>();
+    const auto state_of = [&](const float* one_hot) {
+      return static_cast<int>(std::max_element(one_hot, one_hot + size) - one_hot);
+    };
+    ++unit_;
+    Choose([&](TabularLearner& learner, int64_t task) {
+      for (int64_t episode = task * episodes; episode < (task + 1) * episodes; ++episode) {
+        for (int64_t step = 0; step < horizon && mask[episode * horizon + step] > 0; ++step) {
+          const int64_t at = episode * horizon + step;
+          const bool last = step + 1 == horizon || mask[at + 1] == 0;
+          const float* next = last ? finals + episode * size : observations + (at + 1) * size;
+          learner.Observe(state_of(observations + at * size), static_cast<int>(actions[at]),
+                          rewards[at], state_of(next));
+        }
+      }
+    });
+  }
+
+ private:
+  // Lets every learner observe and choose, on all threads.
+  template <typename ObserveFunction>
+  void Choose(const ObserveFunction& observe) {
+    // rows of their own: a caller may have kept the last ones
+    parameters_.flat = torch::empty_like(parameters_.flat);
+    float* rows = parameters_.flat.mutable_data_ptr<float>();
+    const auto size = static_cast<size_t>(parameters_.flat.size(1));
+    const Rng unit_rng = rng_.Fork("choose", unit_);
+    pool_.Run(static_cast<int>(learners_.size()), [&](int item, int) {
+      const auto task = static_cast<size_t>(item);
+      observe(*learners_[task], item);
+      Rng rng = unit_rng.Fork("task", task);
+      learners_[task]->Choose(rng, std::span(rows + task * size, size));
+    });
+  }
+
+  const Policy& policy_;
+  WorkerPool& pool_;
+  Parameters parameters_;
+  std::vector<std::unique_ptr<TabularLearner>> learners_;
+  Rng rng_{0};
+  uint64_t unit_ = 0;
+};
+
+class TabularBaseline final : public Baseline {
+ public:
+  TabularBaseline(const AgentContext& context, LearnerFactory factory)
+      : pool_(context.pool),
+        policy_(MakeTablePolicy(context.family.spec())),
+        factory_(std::move(factory)) {}
+
+  std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const override {
+    return std::make_unique<LearnersAtWork>(*policy_, pool_, factory_, num_tasks);
+  }
+
+ private:
+  WorkerPool& pool_;
+  std::unique_ptr<Policy> policy_;
+  LearnerFactory factory_;
+};
+
+// The same row for ever.
+class RandomAtWork final : public AdaptiveAgent {
+ public:
+  RandomAtWork(const Policy& policy, Parameters parameters)
+      : policy_(policy), parameters_(std::move(parameters)) {}
+
+  const Policy& policy() const override { return policy_; }
+  const Parameters& parameters() const override { return parameters_; }
+  std::string unit() const override { return "episode"; }
+  int episodes_per_unit() const override { return 1; }
+  void Adapt(const Rollouts&) override {}
+
+ private:
+  const Policy& policy_;
+  Parameters parameters_;
+};
+
+class RandomBaseline final : public Baseline {
+ public:
+  explicit RandomBaseline(const AgentContext& context)
+      : policy_(MakeMlpPolicy(context.family.spec(), LinearPolicy())) {}
+
+  // Weights of zero: equal logits, or a mean of 0 with the initial standard deviation of 1.
+  std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const override {
+    Parameters rows = policy_->InitialParameters(Rng(0));
+    rows.flat = torch::zeros({num_tasks, rows.flat.size(1)});
+    return std::make_unique<RandomAtWork>(*policy_, std::move(rows));
+  }
+
+ private:
+  static MlpOptions LinearPolicy() {
+    MlpOptions options;
+    options.hidden = {};
+    return options;
+  }
+
+  std::unique_ptr<Policy> policy_;
+};
+
+}  // namespace
+
+std::unique_ptr<MetaAgent> MakeTabularBaseline(const AgentContext& context,
+                                               LearnerFactory factory) {
+  return std::make_unique<TabularBaseline>(context, std::move(factory));
+}
+
+std::unique_ptr<MetaAgent> MakeRandomBaseline(const AgentContext& context) {
+  return std::make_unique<RandomBaseline>(context);
+}
+
+}  // namespace fewstep
