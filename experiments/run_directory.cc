@@ -114,10 +114,11 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
   const std::string title = fmt::format("{}, {}{}", curve.family, curve.agent,
                                         curve.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", CurveJson(curve, iteration));
-  WriteFileAtomically(base + ".md", fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}{}",
-                                                title, curve.family_hash, iteration,
-                                                TasksNote(curve), CurveTable(curve, true),
-                                                curve.is_trial ? "\n" + TrialNote(curve) : ""));
+  WriteFileAtomically(
+      base + ".md",
+      fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}{}", title, curve.family_hash,
+                  iteration, TasksNote(curve), CurveTable(curve, true),
+                  curve.is_trial ? fmt::format("\n{}", TrialNote(curve)) : ""));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));
   return base;
 }
