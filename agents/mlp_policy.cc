@@ -102,8 +102,8 @@ class MlpActor final : public Actor {
 
 class MlpPolicy final : public Policy {
  public:
-  MlpPolicy(MlpShape shape, double initial_std)
-      : shape_(std::move(shape)), initial_std_(initial_std) {
+  MlpPolicy(MlpShape shape, double initial_std, double head_scale)
+      : shape_(std::move(shape)), initial_std_(initial_std), head_scale_(head_scale) {
     const size_t num_layers = shape_.widths.size() - 1;
     for (size_t layer = 0; layer < num_layers; ++layer) {
       const auto role = layer + 1 == num_layers ? ParameterRole::kHead : ParameterRole::kBody;
@@ -127,7 +127,9 @@ class MlpPolicy final : public Policy {
       float* values = row + slice.offset;
       if (slice.name.ends_with(".weight")) {
         Rng stream = rng.Fork(slice.name);
-        const double limit = std::sqrt(6.0 / static_cast<double>(slice.shape[0] + slice.shape[1]));
+        const double scale = slice.role == ParameterRole::kHead ? head_scale_ : 1.0;
+        const double limit =
+            scale * std::sqrt(6.0 / static_cast<double>(slice.shape[0] + slice.shape[1]));
         std::generate_n(values, slice.size,
                         [&] { return static_cast<float>(stream.Uniform(-limit, limit)); });
       } else if (slice.name == "log_std") {
@@ -161,7 +163,7 @@ class MlpPolicy final : public Policy {
 
  private:
   MlpShape shape_;
-  double initial_std_;
+  double initial_std_, head_scale_;
   size_t context_slice_ = 0;
 };
 
@@ -182,6 +184,11 @@ void MlpOptions::Visit(FieldVisitor& v) {
           {.help = "Standard deviation of actions at the start, in units of the policy's output.",
            .min = 1e-6,
            .max = 1e6});
+  v.Field("head_scale", head_scale,
+          {.help = "Factor on the initial weights of the last layer; 0 gives every choice the same "
+                   "probability.",
+           .min = 0,
+           .max = 1e6});
   v.Field("min_std", min_std,
           {.help = "Lower bound of the standard deviation.", .min = 1e-12, .max = 1e6});
   v.Field("context_size", context_size,
@@ -201,7 +208,7 @@ std::unique_ptr<Policy> MakeMlpPolicy(const FamilySpec& spec, const MlpOptions& 
   shape.bias = options.bias;
   shape.gaussian = spec.action_kind == ActionKind::kContinuous;
   shape.min_log_std = static_cast<float>(std::log(options.min_std));
-  return std::make_unique<MlpPolicy>(std::move(shape), options.initial_std);
+  return std::make_unique<MlpPolicy>(std::move(shape), options.initial_std, options.head_scale);
 }
 
 torch::Tensor SampleActions(const ActionDistribution& distribution, std::span<Rng> streams,

@@ -196,6 +196,21 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(0, 3)),
     NameOf);
 
+TEST(MlpPolicy, TheHeadsInitialWeightsHaveAScale) {
+  const auto weights = [](double scale) {
+    MlpOptions options;
+    options.hidden = {4};
+    options.head_scale = scale;
+    const auto policy = MakeMlpPolicy(SpecOf(3, 2, ActionKind::kDiscrete), options);
+    const Parameters initial = policy->InitialParameters(Rng(1));
+    return std::pair(initial.View(0), initial.View(2));
+  };
+  const auto [body, head] = weights(1);
+  EXPECT_TRUE(SameBits(weights(0.25).first, body));
+  EXPECT_LT(Distance(weights(0.25).second * 4, head), 1e-6);
+  EXPECT_EQ(weights(0).second.abs().max().item<float>(), 0);
+}
+
 TEST(MlpPolicy, TheHeadIsTheLastLayerAndTheStandardDeviation) {
   MlpOptions options;
   options.hidden = {4};
