@@ -221,11 +221,12 @@ void FamilyOptions::Visit(FieldVisitor& visitor) {
                  .unit = "episodes",
                  .min = 0,
                  .max = static_cast<double>(kMaxTrialEpisodes)});
-  visitor.Field("arms", arms,
-                {.help = "Arms of a bandit; 0 keeps the published number. Other families have none.",
-                 .unit = "arms",
-                 .min = 0,
-                 .max = static_cast<double>(kMaxArms)});
+  visitor.Field(
+      "arms", arms,
+      {.help = "Arms of a bandit; 0 keeps the published number. Other families have none.",
+       .unit = "arms",
+       .min = 0,
+       .max = static_cast<double>(kMaxArms)});
 }
 
 }  // namespace fewstep

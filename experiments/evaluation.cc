@@ -128,7 +128,8 @@ std::string TrialNote(const AdaptationCurve& curve) {
   if (!curve.is_trial) return "";
   const TrialReturn& trial = curve.trial;
   std::string note = fmt::format(
-      "Trial return of {} episodes: {:.2f} ± {:.2f} standard errors, 95 % interval {:.2f} to {:.2f}",
+      "Trial return of {} episodes: {:.2f} ± {:.2f} standard errors, 95 % interval {:.2f} to "
+      "{:.2f}",
       trial.episodes, trial.mean.point, trial.standard_error, trial.mean.low, trial.mean.high);
   if (trial.optimum) {
     note += fmt::format("; {:.3f} of what knowing the task would give, {:.2f}",

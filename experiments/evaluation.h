@@ -35,8 +35,8 @@ struct TrialReturn {
   std::vector<double> returns;  // [tasks]
   Interval mean;                // 95 % bootstrap interval over tasks
   double standard_error = 0;
-  // Mean over tasks of what a policy that knows the task reaches in as many episodes; where it can be
-  // computed.
+  // Mean over tasks of what a policy that knows the task reaches in as many episodes; where it can
+  // be computed.
   std::optional<double> optimum;
 };
 
@@ -55,7 +55,8 @@ struct AdaptationCurve {
   int64_t steps = 0;
   int64_t diverged = 0;
   TrialReturn trial;
-  bool is_trial = false;  // the family has a trial, or a unit is an episode: the trial return counts
+  bool is_trial =
+      false;  // the family has a trial, or a unit is an episode: the trial return counts
 };
 inline constexpr int kBootstrappedPoints = 50;
 

@@ -10,9 +10,8 @@ namespace {
 constexpr double kNone = -1;
 
 // SNAIL table 3, columns of the classical agents.
-constexpr std::string_view kBanditAgents[] = {"random",         "gittins", "thompson",
-                                              "optimistic-thompson", "ucb1",
-                                              "epsilon-greedy", "greedy"};
+constexpr std::string_view kBanditAgents[] = {
+    "random", "gittins", "thompson", "optimistic-thompson", "ucb1", "epsilon-greedy", "greedy"};
 struct BanditRow {
   int pulls, arms;
   double values[std::size(kBanditAgents)];

@@ -13,8 +13,8 @@ struct PublishedCell {
 };
 
 // Bernoulli bandits: total reward of a trial of `pulls` pulls of `arms` arms. Tabular processes:
-// return of a trial of `episodes` episodes over that of value iteration. Nothing where no figure was
-// published.
+// return of a trial of `episodes` episodes over that of value iteration. Nothing where no figure
+// was published.
 std::optional<PublishedCell> PublishedBanditCell(std::string_view agent, int arms, int pulls);
 std::optional<PublishedCell> PublishedMdpCell(std::string_view agent, int episodes);
 

@@ -153,9 +153,8 @@ void Compare(const Ruler& ruler, RulerRow& row) {
   }
   if (!row.published) return;
   const double apart = row.comparable - row.published->value;
-  row.difference =
-      std::copysign(std::max(0.0, std::abs(apart) - row.published->rounding), apart) /
-      row.comparable_error;
+  row.difference = std::copysign(std::max(0.0, std::abs(apart) - row.published->rounding), apart) /
+                   row.comparable_error;
 }
 
 }  // namespace
@@ -189,10 +188,9 @@ Ruler MeasureRuler(const RulerOptions& options) {
                                                       : Label(variant.settings),
                  .trial = curve.trial};
     Compare(ruler, row);
-    row.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    LogInfo(fmt::format("{} {}: {:.2f} ({:.1f} s)", row.agent, row.constant,
-                        row.trial.mean.point, row.seconds));
+    row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    LogInfo(fmt::format("{} {}: {:.2f} ({:.1f} s)", row.agent, row.constant, row.trial.mean.point,
+                        row.seconds));
     ruler.rows.push_back(std::move(row));
   }
   return ruler;
@@ -238,8 +236,8 @@ std::string RulerText(const Ruler& ruler) {
         "noise.\n",
         *ruler.ceiling);
   }
-  text += fmt::format("Knowing these tasks gives {:.2f} ± {:.2f}", ruler.optimum,
-                      ruler.optimum_error);
+  text +=
+      fmt::format("Knowing these tasks gives {:.2f} ± {:.2f}", ruler.optimum, ruler.optimum_error);
   if (ruler.bandit) {
     text += ".\n";
   } else {

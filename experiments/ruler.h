@@ -1,5 +1,5 @@
-// The ruler: every classical agent on the same tasks of a tabular family, under the evaluator of the
-// meta-learners, beside what was published and what can be computed.
+// The ruler: every classical agent on the same tasks of a tabular family, under the evaluator of
+// the meta-learners, beside what was published and what can be computed.
 #pragma once
 
 #include <optional>

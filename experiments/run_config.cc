@@ -45,8 +45,9 @@ void RunOptions::Visit(FieldVisitor& v) {
           {.help = "Held-out tasks of an evaluation.", .unit = "tasks", .min = 2, .max = 1e6});
   v.Field(
       "evaluation_units", evaluation_units,
-      {.help = "Units of adaptation of an evaluation (gradient steps for gradient-based agents); -1 "
-               "fills the family's trial, or means 3 where there is none.",
+      {.help =
+           "Units of adaptation of an evaluation (gradient steps for gradient-based agents); -1 "
+           "fills the family's trial, or means 3 where there is none.",
        .unit = "units",
        .min = -1,
        .max = 100000});

@@ -42,8 +42,8 @@ class MetaAgent {
   virtual int64_t steps_per_iteration() const = 0;  // at most, in environment control steps
 
   // One iteration of meta-training. Everything random comes from `rng`. Throws Error(kRuntime) when
-  // the update is not finite; the agent is then as before the call. Never called on an agent that is
-  // not trained (AgentEntry::trained).
+  // the update is not finite; the agent is then as before the call. Never called on an agent that
+  // is not trained (AgentEntry::trained).
   virtual Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) = 0;
 
   // A copy that adapts to `num_tasks` tasks, independent of further training. The agent must

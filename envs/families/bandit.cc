@@ -42,7 +42,7 @@ class BanditWorld final : public World {
 }  // namespace
 
 std::unique_ptr<TaskFamily> MakeBanditFamily(FamilySpec spec, PullFunction pull,
-                                       const FamilyOptions& options) {
+                                             const FamilyOptions& options) {
   const int arms = options.arms == 0 ? spec.action_size : static_cast<int>(options.arms);
   if (options.arms < 0 || options.arms == 1 || options.arms > kMaxArms) {
     throw Error(ErrorKind::kUsage, fmt::format("a bandit cannot have {} arms", options.arms),

@@ -1,7 +1,7 @@
 // bandit-bernoulli@rl2: arms that pay 1 or 0.
 // Duan et al., "RL^2: Fast Reinforcement Learning via Slow Reinforcement Learning", 2016, section
-// 3.1, with k of 5, 10, 50 arms and n of 10, 100, 500 pulls; SNAIL (Mishra et al., ICLR 2018) repeats
-// it.
+// 3.1, with k of 5, 10, 50 arms and n of 10, 100, 500 pulls; SNAIL (Mishra et al., ICLR 2018)
+// repeats it.
 #include <utility>
 
 #include "envs/families/bandit.h"

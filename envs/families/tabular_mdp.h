@@ -16,9 +16,7 @@ struct TabularMdp {
   std::vector<double> rewards;      // [S, A] means
   std::vector<double> transitions;  // [S, A, S] probabilities of the next state
 
-  size_t Pair(int state, int action) const {
-    return static_cast<size_t>(state * actions + action);
-  }
+  size_t Pair(int state, int action) const { return static_cast<size_t>(state * actions + action); }
   std::span<const double> Next(int state, int action) const {
     const auto size = static_cast<size_t>(states);
     return std::span(transitions).subspan(Pair(state, action) * size, size);

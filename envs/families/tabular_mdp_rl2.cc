@@ -107,12 +107,8 @@ std::unique_ptr<TaskFamily> MakeTabularMdpRl2(const FamilyOptions& options) {
   spec.horizon = 10;
   spec.trial_episodes = 10;
   const auto add = [&](std::string name, double low, double high, const char* law) {
-    spec.parameters.push_back({.name = std::move(name),
-                               .unit = "",
-                               .low = low,
-                               .high = high,
-                               .choices = {},
-                               .law = law});
+    spec.parameters.push_back(
+        {.name = std::move(name), .unit = "", .low = low, .high = high, .choices = {}, .law = law});
   };
   for (int s = 0; s < kMdpStates; ++s) {
     for (int a = 0; a < kMdpActions; ++a) {

@@ -67,10 +67,9 @@ nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
   // parameters that differ by nothing but their names stand together
   for (const ParameterGroup& group : GroupParameters(spec)) {
     const ParameterSpec& parameter = spec.parameters[group.first];
-    nlohmann::ordered_json object = {
-        {"name", parameter.name},       {"unit", parameter.unit}, {"low", parameter.low},
-        {"high", parameter.high},       {"choices", parameter.choices},
-        {"law", parameter.law}};
+    nlohmann::ordered_json object = {{"name", parameter.name},       {"unit", parameter.unit},
+                                     {"low", parameter.low},         {"high", parameter.high},
+                                     {"choices", parameter.choices}, {"law", parameter.law}};
     if (group.count > 1) {
       object["last_name"] = spec.parameters[group.first + group.count - 1].name;
       object["count"] = group.count;
@@ -98,9 +97,9 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   line("model", spec.model);
   for (const ParameterGroup& group : GroupParameters(spec)) {
     const ParameterSpec& parameter = spec.parameters[group.first];
-    line("parameter", fmt::format("{} ~ {}{}{}, from {} to {}", ToString(spec, group), parameter.law,
-                                  parameter.unit.empty() ? "" : " ", parameter.unit, parameter.low,
-                                  parameter.high));
+    line("parameter", fmt::format("{} ~ {}{}{}, from {} to {}", ToString(spec, group),
+                                  parameter.law, parameter.unit.empty() ? "" : " ", parameter.unit,
+                                  parameter.low, parameter.high));
   }
   line("reset", spec.reset);
   line("action", spec.action);
@@ -123,12 +122,12 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   DescribeOptions("family", "its keys in a recipe", named, false);
 }
 
-int RunDescribe(const std::string& name, const FamilyOptions& options,
+int RunDescribe(const std::string& name, const FamilyOptions& family_options,
                 const CommonOptions& common) {
   const FamilyRegistry families = BuiltinFamilies();
   const AgentRegistry agents = BuiltinAgents();
   if (families.Contains(name)) {
-    DescribeFamily(*families.Get(name)(options), common.json);
+    DescribeFamily(*families.Get(name)(family_options), common.json);
   } else if (agents.Contains(name)) {
     const std::unique_ptr<Options> options = agents.Get(name).make_options();
     std::string agent = name;

@@ -1,4 +1,6 @@
 // fewstep ruler
+#include "experiments/ruler.h"
+
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -6,7 +8,6 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/ruler.h"
 #include "experiments/run_config.h"
 
 namespace fewstep {
@@ -23,12 +24,14 @@ int RunRuler(const RulerOptions& options, const CommonOptions& common) {
 
 void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto options = std::make_shared<RulerOptions>();
-  CLI::App* command = app.add_subcommand(
-      "ruler", "Measure the classical agents on a bandit or a tabular process.");
+  CLI::App* command =
+      app.add_subcommand("ruler", "Measure the classical agents on a bandit or a tabular process.");
   command->footer(
       "Every classical agent plays the same held-out tasks under the evaluator that meta-learners\n"
-      "get: the sum of returns over a trial, with its standard error, beside the published figure,\n"
-      "the difference in standard errors (less the rounding of what was published), and what can be\n"
+      "get: the sum of returns over a trial, with its standard error, beside the published "
+      "figure,\n"
+      "the difference in standard errors (less the rounding of what was published), and what can "
+      "be\n"
       "computed exactly. --tune chooses constants on as many training tasks from a small grid.\n\n"
       "Examples:\n"
       "  fewstep ruler bandit-bernoulli@rl2\n"

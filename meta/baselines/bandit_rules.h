@@ -1,6 +1,6 @@
 // The classical rules for bandits: each gives every arm an index and pulls an arm with the largest,
-// chosen evenly among ties. Constants and initial statistics as in Duan et al. 2016 (RL^2), who start
-// every arm with the statistics of its prior: one success and one failure for Bernoulli arms.
+// chosen evenly among ties. Constants and initial statistics as in Duan et al. 2016 (RL^2), who
+// start every arm with the statistics of its prior: one success and one failure for Bernoulli arms.
 #pragma once
 
 #include <functional>
@@ -17,9 +17,9 @@ using ArmIndex = std::function<double(const RewardStatistics& arm, int64_t pulls
 // mu_i: the posterior mean. Greedy.
 ArmIndex PosteriorMeanIndex(const RewardPrior& prior);
 
-// mu_i + c sqrt(2 ln t / T_i), t the number of this pull, T_i the pulls of the arm and the weight of
-// its prior: Auer, Cesa-Bianchi and Fischer, "Finite-time analysis of the multiarmed bandit problem"
-// (2002) with c = 1; Audibert and Munos for other c.
+// mu_i + c sqrt(2 ln t / T_i), t the number of this pull, T_i the pulls of the arm and the weight
+// of its prior: Auer, Cesa-Bianchi and Fischer, "Finite-time analysis of the multiarmed bandit
+// problem" (2002) with c = 1; Audibert and Munos for other c.
 ArmIndex Ucb1Index(const RewardPrior& prior, double constant);
 
 // A sample of the posterior: Thompson (1933).
@@ -28,8 +28,8 @@ ArmIndex ThompsonIndex(const RewardPrior& prior);
 // The largest of several samples of the posterior: the optimistic variant of RL^2.
 ArmIndex BestOfSamplesIndex(const RewardPrior& prior, int samples);
 
-// A sample of the posterior, but at least its mean: May, Korda, Lee and Leslie, "Optimistic Bayesian
-// sampling in contextual-bandit problems" (JMLR 2012).
+// A sample of the posterior, but at least its mean: May, Korda, Lee and Leslie, "Optimistic
+// Bayesian sampling in contextual-bandit problems" (JMLR 2012).
 ArmIndex ClippedSampleIndex(const RewardPrior& prior);
 
 // The Gittins index with trial_episodes - pulls pulls left; the posterior mean when the trial is

@@ -9,8 +9,8 @@
 namespace fewstep {
 
 // One learner a task. A unit of adaptation is an episode, after which every learner chooses its
-// next table; learner t draws from rng.Fork("choose", unit).Fork("task", t) of the stream that Begin
-// was given. Nothing is saved and nothing is trained.
+// next table; learner t draws from rng.Fork("choose", unit).Fork("task", t) of the stream that
+// Begin was given. Nothing is saved and nothing is trained.
 std::unique_ptr<MetaAgent> MakeTabularBaseline(const AgentContext& context, LearnerFactory factory);
 
 // Acts at random in any family and never learns: evenly over choices, or with a normal distribution

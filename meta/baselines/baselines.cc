@@ -95,10 +95,10 @@ TabularFamily Bandit(const AgentContext& context, std::string_view agent) {
 TabularFamily Process(const AgentContext& context, std::string_view agent) {
   TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
   if (family.bandit) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("'{}' plays decision processes, not '{}'", agent,
-                            context.family.spec().name),
-                {.key = "agent.name", .remedy = "thompson, ucb1 and gittins play it"});
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("'{}' plays decision processes, not '{}'", agent, context.family.spec().name),
+        {.key = "agent.name", .remedy = "thompson, ucb1 and gittins play it"});
   }
   return family;
 }
@@ -135,14 +135,14 @@ std::unique_ptr<MetaAgent> MakeGittins(const GittinsOptions& options, const Agen
 // An entry from a function of (options, context).
 template <typename AgentOptions, typename Make>
 AgentEntry Entry(std::string summary, Make) {
-  return {.summary = std::move(summary),
-          .make_options = []() -> std::unique_ptr<Options> {
-            return std::make_unique<AgentOptions>();
-          },
-          .make = [](const Options& options, const AgentContext& context) {
+  return {
+      .summary = std::move(summary),
+      .make_options = []() -> std::unique_ptr<Options> { return std::make_unique<AgentOptions>(); },
+      .make =
+          [](const Options& options, const AgentContext& context) {
             return Make{}(dynamic_cast<const AgentOptions&>(options), context);
           },
-          .trained = false};
+      .trained = false};
 }
 
 }  // namespace
@@ -163,70 +163,69 @@ void RegisterBaselines(AgentRegistry& registry) {
                    [](const EpsilonGreedyOptions& options, const Context& context) {
                      return MakeEpsilonGreedy("epsilon-greedy", options.epsilon, context);
                    }));
-  registry.Add("ucb1", Entry<Ucb1Options>(
-                           "Pulls the arm with the largest upper confidence bound.",
-                           [](const Ucb1Options& options, const Context& context) {
-                             const TabularFamily family = Bandit(context, "ucb1");
-                             return MakeBandit(context, family,
-                                               Ucb1Index(family.prior, options.constant));
-                           }));
+  registry.Add("ucb1", Entry<Ucb1Options>("Pulls the arm with the largest upper confidence bound.",
+                                          [](const Ucb1Options& options, const Context& context) {
+                                            const TabularFamily family = Bandit(context, "ucb1");
+                                            return MakeBandit(
+                                                context, family,
+                                                Ucb1Index(family.prior, options.constant));
+                                          }));
   registry.Add("thompson",
                Entry<NoOptions>("Pulls the arm that is best in a sample of the posterior.",
                                 [](const NoOptions&, const Context& context) {
                                   const TabularFamily family = Bandit(context, "thompson");
                                   return MakeBandit(context, family, ThompsonIndex(family.prior));
                                 }));
-  registry.Add(
-      "optimistic-thompson",
-      Entry<OptimisticThompsonOptions>(
-          "Thompson sampling from an optimistic posterior.",
-          [](const OptimisticThompsonOptions& options, const Context& context) {
-            const TabularFamily family = Bandit(context, "optimistic-thompson");
-            return MakeBandit(
-                context, family,
-                options.variant == "clipped"
-                    ? ClippedSampleIndex(family.prior)
-                    : BestOfSamplesIndex(family.prior, static_cast<int>(options.samples)));
-          }));
-  registry.Add("gittins", Entry<GittinsOptions>(
-                              "Pulls the arm with the largest Gittins index.",
-                              [](const GittinsOptions& options, const Context& context) {
-                                return MakeGittins(options, context);
-                              }));
-  registry.Add("psrl", Entry<NoOptions>(
-                           "Acts best for a decision process drawn from the posterior.",
-                           [](const NoOptions&, const Context& context) {
-                             const TabularFamily family = Process(context, "psrl");
-                             return MakeTabularBaseline(
-                                 context, [family] { return MakePosteriorSampling(family, 1); });
-                           }));
-  registry.Add("optimistic-psrl",
-               Entry<OptimisticPsrlOptions>(
-                   "Acts best for the most promising of several processes drawn from the posterior.",
-                   [](const OptimisticPsrlOptions& options, const Context& context) {
-                     const TabularFamily family = Process(context, "optimistic-psrl");
-                     const int samples = static_cast<int>(options.samples);
-                     return MakeTabularBaseline(context, [family, samples] {
-                       return MakePosteriorSampling(family, samples);
-                     });
+  registry.Add("optimistic-thompson",
+               Entry<OptimisticThompsonOptions>(
+                   "Thompson sampling from an optimistic posterior.",
+                   [](const OptimisticThompsonOptions& options, const Context& context) {
+                     const TabularFamily family = Bandit(context, "optimistic-thompson");
+                     return MakeBandit(
+                         context, family,
+                         options.variant == "clipped"
+                             ? ClippedSampleIndex(family.prior)
+                             : BestOfSamplesIndex(family.prior, static_cast<int>(options.samples)));
                    }));
+  registry.Add("gittins",
+               Entry<GittinsOptions>("Pulls the arm with the largest Gittins index.",
+                                     [](const GittinsOptions& options, const Context& context) {
+                                       return MakeGittins(options, context);
+                                     }));
+  registry.Add("psrl",
+               Entry<NoOptions>("Acts best for a decision process drawn from the posterior.",
+                                [](const NoOptions&, const Context& context) {
+                                  const TabularFamily family = Process(context, "psrl");
+                                  return MakeTabularBaseline(context, [family] {
+                                    return MakePosteriorSampling(family, 1);
+                                  });
+                                }));
+  registry.Add(
+      "optimistic-psrl",
+      Entry<OptimisticPsrlOptions>(
+          "Acts best for the most promising of several processes drawn from the posterior.",
+          [](const OptimisticPsrlOptions& options, const Context& context) {
+            const TabularFamily family = Process(context, "optimistic-psrl");
+            const int samples = static_cast<int>(options.samples);
+            return MakeTabularBaseline(
+                context, [family, samples] { return MakePosteriorSampling(family, samples); });
+          }));
   registry.Add("ucrl2", Entry<Ucrl2Options>(
                             "Acts best for the best process that it does not exclude.",
                             [](const Ucrl2Options& options, const Context& context) {
                               const TabularFamily family = Process(context, "ucrl2");
-                              return MakeTabularBaseline(context,
-                                                         [family, scale = options.scale] {
-                                                           return MakeUcrl2(family, scale);
-                                                         });
+                              return MakeTabularBaseline(context, [family, scale = options.scale] {
+                                return MakeUcrl2(family, scale);
+                              });
                             }));
-  registry.Add(
-      "value-iteration",
-      Entry<NoOptions>(
-          "Is told the task and acts optimally: what nobody can exceed.",
-          [](const NoOptions&, const Context& context) {
-            const TabularFamily family = TabularFamilyOf(context.family.spec(), "value-iteration");
-            return MakeTabularBaseline(context, [family] { return MakeOracle(family); });
-          }));
+  registry.Add("value-iteration",
+               Entry<NoOptions>("Is told the task and acts optimally: what nobody can exceed.",
+                                [](const NoOptions&, const Context& context) {
+                                  const TabularFamily family =
+                                      TabularFamilyOf(context.family.spec(), "value-iteration");
+                                  return MakeTabularBaseline(
+                                      context, [family] { return MakeOracle(family); });
+                                }));
 }
 
 std::vector<std::string> BaselinesOf(const FamilySpec& spec) {

@@ -69,8 +69,7 @@ class TablePolicy final : public Policy {
                   {.key = "run.sampling_plan", .remedy = "Use sampling_plan = \"episodes\""});
     }
     // [T, B, S] x [T, S, A]
-    return ActionDistribution::Categorical(
-        observations.bmm(parameters.View(0).squeeze(1)).log());
+    return ActionDistribution::Categorical(observations.bmm(parameters.View(0).squeeze(1)).log());
   }
 
   std::unique_ptr<Actor> MakeActor() const override { return std::make_unique<TableActor>(shape_); }

@@ -1,5 +1,5 @@
-// A policy that is a table: the parameters are the probabilities of every action at every step of an
-// episode in every state.
+// A policy that is a table: the parameters are the probabilities of every action at every step of
+// an episode in every state.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,9 @@
 namespace fewstep {
 
 // For families whose observation is the one-hot of their state (a constant 1 where there is one
-// state) and whose actions are choices. A row of parameters is one array "probabilities", [H, S, A].
-// Its actor counts the steps from SetParameters. Forward, which is not told the step, takes tables
-// of one step only and throws Error(kUsage) otherwise.
+// state) and whose actions are choices. A row of parameters is one array "probabilities", [H, S,
+// A]. Its actor counts the steps from SetParameters. Forward, which is not told the step, takes
+// tables of one step only and throws Error(kUsage) otherwise.
 std::unique_ptr<Policy> MakeTablePolicy(const FamilySpec& spec);
 
 }  // namespace fewstep

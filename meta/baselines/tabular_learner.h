@@ -42,8 +42,8 @@ struct TabularFamily {
 // Whether TabularFamilyOf knows the family.
 bool IsTabular(const FamilySpec& spec);
 
-// bandit-bernoulli@rl2: Beta(1, 1), its law. bandit-gaussian@maml: N(1/2, 1/12), with the moments of
-// its law U(0, 1). tabular-mdp@rl2: N(1, 1), its law. Throws Error(kUsage) naming `agent` on any
+// bandit-bernoulli@rl2: Beta(1, 1), its law. bandit-gaussian@maml: N(1/2, 1/12), with the moments
+// of its law U(0, 1). tabular-mdp@rl2: N(1, 1), its law. Throws Error(kUsage) naming `agent` on any
 // other family.
 TabularFamily TabularFamilyOf(const FamilySpec& spec, std::string_view agent);
 

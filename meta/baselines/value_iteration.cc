@@ -60,8 +60,7 @@ struct OptimisticValue {
   double operator()(int s, int a, const std::vector<double>& next) const {
     const size_t pair = set.centre.Pair(s, a);
     return set.centre.rewards[pair] + set.reward_radius[pair] +
-           LargestExpectation(set.centre.Next(s, a), set.transition_radius[pair], next,
-                              descending);
+           LargestExpectation(set.centre.Next(s, a), set.transition_radius[pair], next, descending);
   }
 };
 
@@ -88,8 +87,7 @@ double PolicyReturn(const TabularMdp& mdp, int horizon, std::span<const float> t
 }
 
 double PlanOptimistically(const ConfidenceSet& set, int horizon, std::span<float> table) {
-  return PlanBackwards(set.centre.states, set.centre.actions, horizon, table,
-                       OptimisticValue{set});
+  return PlanBackwards(set.centre.states, set.centre.actions, horizon, table, OptimisticValue{set});
 }
 
 double LargestExpectation(std::span<const double> centre, double radius,

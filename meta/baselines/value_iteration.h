@@ -27,8 +27,8 @@ struct ConfidenceSet {
 // learning", JMLR 2010, figure 2) for episodes: the same in the process of the set that is best.
 double PlanOptimistically(const ConfidenceSet& set, int horizon, std::span<float> table);
 
-// The largest expectation of `values` under distributions within `radius` of `centre` in the 1-norm.
-// `descending` lists the indices of `values` from the largest to the smallest.
+// The largest expectation of `values` under distributions within `radius` of `centre` in the
+// 1-norm. `descending` lists the indices of `values` from the largest to the smallest.
 double LargestExpectation(std::span<const double> centre, double radius,
                           std::span<const double> values, std::span<const int> descending);
 

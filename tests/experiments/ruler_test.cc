@@ -1,4 +1,6 @@
 // The ruler against closed forms, exact optima and published figures.
+#include "experiments/ruler.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +9,6 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "experiments/ruler.h"
 
 namespace fewstep {
 namespace {

@@ -42,8 +42,7 @@ TEST(Gittins, FiniteHorizonIndicesAreRootsOfTheStoppingProblem) {
           const double middle = (low + high) / 2;
           (WorthOfPulling(s, f, remaining, middle) > 0 ? low : high) = middle;
         }
-        ASSERT_NEAR(table.Index(s, f, remaining), low, 3e-5)
-            << s << " " << f << " " << remaining;
+        ASSERT_NEAR(table.Index(s, f, remaining), low, 3e-5) << s << " " << f << " " << remaining;
       }
     }
   }

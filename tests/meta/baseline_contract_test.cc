@@ -16,8 +16,7 @@ namespace {
 
 using Pair = std::pair<std::string, std::string>;  // family, agent
 
-const std::string kFamilies[] = {"bandit-bernoulli@rl2", "bandit-gaussian@maml",
-                                 "tabular-mdp@rl2"};
+const std::string kFamilies[] = {"bandit-bernoulli@rl2", "bandit-gaussian@maml", "tabular-mdp@rl2"};
 
 std::vector<Pair> Pairs() {
   std::vector<Pair> pairs;
@@ -41,7 +40,7 @@ class BaselineContract : public testing::TestWithParam<Pair> {
 
   // Tasks that act, and those that the agent is told.
   Trial Play(const std::vector<Task>& tasks, const std::vector<Task>& told, int threads,
-             SamplingPlan plan = SamplingPlan::kAuto, uint64_t seed = 1) const {
+             SamplingPlan plan = SamplingPlan::kAuto, uint64_t units = 6) const {
     const auto family = Family();
     const auto pool = MakePool(threads);
     Sampler sampler(*family, *pool, plan);
@@ -52,11 +51,11 @@ class BaselineContract : public testing::TestWithParam<Pair> {
     const auto deployed = agent->Deploy(static_cast<int>(tasks.size()));
     EXPECT_EQ(deployed->unit(), "episode");
     EXPECT_EQ(deployed->episodes_per_unit(), 1);
-    const Rng rng(seed);
+    const Rng rng(1);
     deployed->Begin(told, rng.Fork("agent"));
     Trial trial;
     trial.returns = torch::zeros({static_cast<int64_t>(tasks.size())}, torch::kFloat64);
-    for (uint64_t unit = 0; unit < 6; ++unit) {
+    for (uint64_t unit = 0; unit < units; ++unit) {
       trial.rows.push_back(deployed->parameters().flat);
       const Rollouts rollouts = sampler.Collect(deployed->policy(), deployed->parameters(), tasks,
                                                 {.episodes = 1}, rng.Fork("episodes", unit));
@@ -80,8 +79,8 @@ TEST_P(BaselineContract, IsRegisteredAsNotTrained) {
 TEST_P(BaselineContract, RowsAreProbabilities) {
   if (GetParam().second == "random") GTEST_SKIP() << "its parameters are weights";
   const auto family = Family();
-  const Trial trial = Play(family->Sample(Split::kTest, 4, Rng(1)),
-                           family->Sample(Split::kTest, 4, Rng(1)), 1);
+  const Trial trial =
+      Play(family->Sample(Split::kTest, 4, Rng(1)), family->Sample(Split::kTest, 4, Rng(1)), 1);
   for (const torch::Tensor& rows : trial.rows) {
     const torch::Tensor table = rows.view({4, -1, family->spec().action_size});
     EXPECT_GE(table.min().item<float>(), 0);
@@ -132,12 +131,15 @@ TEST_P(BaselineContract, BothPlansAgreeOrTheTableIsRefused) {
 }
 
 TEST_P(BaselineContract, PlaysBetterThanChance) {
-  // over six episodes of many tasks; chance itself by its exact mean
+  // over some episodes of many tasks, more where noise hides the means; chance itself by its exact
+  // mean
   const auto family = Family();
   const auto tasks = family->Sample(Split::kTest, 400, Rng(7));
-  const Trial trial = Play(tasks, tasks, 2);
-  const double mean = trial.returns.mean().item<double>() / 6;
-  const double error = trial.returns.std().item<double>() / 6 / std::sqrt(400.0);
+  const uint64_t units = GetParam().first == "bandit-gaussian@maml" ? 60 : 6;
+  const Trial trial = Play(tasks, tasks, 2, SamplingPlan::kAuto, units);
+  const double episodes = static_cast<double>(units);
+  const double mean = trial.returns.mean().item<double>() / episodes;
+  const double error = trial.returns.std().item<double>() / episodes / std::sqrt(400.0);
   const double chance = family->spec().horizon * (family->spec().horizon == 1 ? 0.5 : 1.0);
   if (GetParam().second == "random") {
     EXPECT_NEAR(mean, chance, 4 * error);
@@ -165,8 +167,7 @@ TEST(Baselines, AreRefusedWhereTheyDoNotPlay) {
     const auto family = MakeFamily(family_name);
     const auto pool = MakePool(1);
     try {
-      BuiltinAgents().Get(agent).make(*AgentOptions(agent, ""),
-                                      {.family = *family, .pool = *pool});
+      BuiltinAgents().Get(agent).make(*AgentOptions(agent, ""), {.family = *family, .pool = *pool});
       ADD_FAILURE() << agent << " plays " << family_name;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kUsage);

@@ -38,8 +38,8 @@ double BestByEnumeration(const TabularMdp& mdp, int horizon, double discount) {
     const int action = policy[static_cast<size_t>(step * mdp.states + state)];
     double value = mdp.rewards[mdp.Pair(state, action)];
     for (int next = 0; next < mdp.states; ++next) {
-      value += discount * mdp.Next(state, action)[static_cast<size_t>(next)] *
-               follow(step + 1, next);
+      value +=
+          discount * mdp.Next(state, action)[static_cast<size_t>(next)] * follow(step + 1, next);
     }
     return value;
   };
