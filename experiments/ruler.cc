@@ -162,6 +162,11 @@ void Compare(const Ruler& ruler, RulerRow& row) {
 Ruler MeasureRuler(const RulerOptions& options) {
   Measurer measurer(options);
   const FamilySpec& spec = measurer.family().spec();
+  if (!IsTabular(spec)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' is neither a bandit nor a tabular process", spec.name),
+                {.remedy = "Use bandit-bernoulli@rl2, bandit-gaussian@maml or tabular-mdp@rl2"});
+  }
   const TabularFamily family = TabularFamilyOf(spec, "ruler");
   Ruler ruler{.options = options,
               .family_hash = measurer.family().hash(),
@@ -189,8 +194,8 @@ Ruler MeasureRuler(const RulerOptions& options) {
                  .trial = curve.trial};
     Compare(ruler, row);
     row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    LogInfo(fmt::format("{} {}: {:.2f} ({:.1f} s)", row.agent, row.constant, row.trial.mean.point,
-                        row.seconds));
+    LogInfo(fmt::format("{}{}{}: {:.2f} ({:.1f} s)", row.agent, row.constant.empty() ? "" : " ",
+                        row.constant, row.trial.mean.point, row.seconds));
     ruler.rows.push_back(std::move(row));
   }
   return ruler;
