@@ -42,7 +42,7 @@ TEST(Bandits, PayByTheArmThatIsPulled) {
   for (size_t arm = 0; arm < 5; ++arm) {
     const double p = bernoulli.values[arm];
     const Moments m = FirstRewards(*coins, bernoulli, static_cast<double>(arm), kPulls);
-    EXPECT_NEAR(m.mean, p, 4 * std::sqrt(p * (1 - p) / kPulls));
+    EXPECT_NEAR(m.mean, p, 4 * std::sqrt(p * (1 - p) / kPulls) + 1e-9);
     EXPECT_NEAR(m.variance, p * (1 - p), 0.01);
   }
   const Task gaussian{"bandit-gaussian@maml", {0.1, 0.8, 0.0, 1.0, 0.5}};
