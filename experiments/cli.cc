@@ -99,6 +99,7 @@ int RunCommandLine(int argc, char** argv) {
 #ifdef FEWSTEP_VIEWER
   AddViewCommand(app, common, exit_code);
 #endif
+  AddRulerCommand(app, common, exit_code);
   AddRolloutCommand(app, common, exit_code);
   AddListCommand(app, common, exit_code);
   AddDescribeCommand(app, common, exit_code);

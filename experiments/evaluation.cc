@@ -13,9 +13,8 @@
 namespace fewstep {
 namespace {
 
-// Thousands of resamples for each of hundreds of points take minutes.
-Interval MeanInterval(std::span<const double> values, int points, const Rng& rng) {
-  if (points <= kBootstrappedPoints) return BootstrapMean(values, rng);
+Interval MeanInterval(std::span<const double> values, bool bootstrap, const Rng& rng) {
+  if (bootstrap) return BootstrapMean(values, rng);
   const double mean = Mean(values), half = 1.96 * StandardError(values);
   return {mean, mean - half, mean + half};
 }
@@ -79,6 +78,9 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
   const int units = EvaluationUnits(options, spec, curve.options.episodes);
   curve.options.units = units;
   curve.is_trial = spec.trial_episodes > 1 || curve.unit == "episode";
+  curve.bootstrapped =
+      units < kBootstrappedPoints &&
+      (spec.trial_episodes <= 1 || (units + 1) * int64_t{options.tasks} <= kBootstrappedReturns);
   adaptive->Begin(curve.tasks, rng.Fork("agent"));
 
   int64_t used = 0;
@@ -92,7 +94,7 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     const torch::Tensor means = rollouts.returns.mean(1).contiguous();
     const double* values = means.const_data_ptr<double>();
     curve.returns.emplace_back(values, values + options.tasks);
-    curve.mean.push_back(MeanInterval(curve.returns.back(), units + 1,
+    curve.mean.push_back(MeanInterval(curve.returns.back(), curve.bootstrapped,
                                       rng.Fork("bootstrap", static_cast<uint64_t>(unit))));
     for (size_t task = 0; task < trial_returns.size(); ++task) {
       trial_returns[task] += values[task] * curve.options.episodes;
@@ -173,9 +175,8 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["episodes_per_task_and_unit"] = curve.options.episodes;
   json["deterministic"] = curve.options.deterministic;
   json["unit"] = curve.unit;
-  json["interval"] = curve.mean.size() <= kBootstrappedPoints
-                         ? "95 % percentile bootstrap over tasks"
-                         : "mean ± 1.96 standard errors over tasks";
+  json["interval"] = curve.bootstrapped ? "95 % percentile bootstrap over tasks"
+                                        : "mean ± 1.96 standard errors over tasks";
   json["environment_steps"] = curve.steps;
   json["diverged_episodes"] = curve.diverged;
   json["curve"] = nlohmann::ordered_json::array();
@@ -208,7 +209,7 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
 
 std::string CurveSvg(const AdaptationCurve& curve, const std::string& title) {
   PlotSeries series{.name = curve.agent, .points = {}, .style = PlotStyle::kErrorBars};
-  if (curve.mean.size() > kBootstrappedPoints) series.style = PlotStyle::kBand;
+  if (!curve.bootstrapped) series.style = PlotStyle::kBand;
   for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
     const Interval& mean = curve.mean[unit];
     series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});

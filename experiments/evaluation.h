@@ -47,18 +47,18 @@ struct AdaptationCurve {
   EvaluationOptions options;
   std::vector<Task> tasks;
   std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
-  // [U + 1], 95 % intervals over tasks: bootstrap up to kBootstrappedPoints points, else
-  // 1.96 standard errors
-  std::vector<Interval> mean;
+  std::vector<Interval> mean;                // [U + 1], 95 % intervals over tasks
+  bool bootstrapped = true;                  // the intervals; false: 1.96 standard errors
   std::vector<Metrics> metrics;              // [U + 1], means over tasks of the family's metrics
   std::vector<int64_t> adaptation_episodes;  // [U + 1] for each task, used up to here
   int64_t steps = 0;
   int64_t diverged = 0;
   TrialReturn trial;
-  bool is_trial =
-      false;  // the family has a trial, or a unit is an episode: the trial return counts
+  bool is_trial = false;  // the family has a trial, or a unit is an episode
 };
-inline constexpr int kBootstrappedPoints = 50;
+// Thousands of resamples for every point take long: longer curves, and trials with more returns,
+// have intervals of 1.96 standard errors.
+inline constexpr int kBootstrappedPoints = 50, kBootstrappedReturns = 10'000;
 
 AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
                          const EvaluationOptions& options);

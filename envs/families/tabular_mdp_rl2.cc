@@ -67,7 +67,10 @@ class MdpWorld final : public World {
     observation[state_] = 1;
   }
 
-  TabularMdp mdp_;
+  TabularMdp mdp_{.states = kMdpStates,
+                  .actions = kMdpActions,
+                  .rewards = std::vector<double>(kPairs),
+                  .transitions = std::vector<double>(kWeights)};
   int state_ = 0;
 };
 

@@ -10,7 +10,7 @@
 // allocation indices", JRSS B 1979; for a finite horizon Kaufmann, "On Bayesian index policies for
 // sequential resource allocation", Annals of Statistics 2018, section 3). W is solved for on a grid
 // of charges, and the root interpolated between the two on either side of it; W is convex in
-// lambda, so the index is right to the square of the grid's step (below 1e-5).
+// lambda, so the index is right to the square of the grid's step (below 3e-5).
 #pragma once
 
 #include <cstdint>

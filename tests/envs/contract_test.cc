@@ -197,19 +197,22 @@ TEST_P(FamilyContract, TasksDiffer) {
   const auto env = family_->MakeVectorEnv(1, 1);
   const size_t width = static_cast<size_t>(ActionWidth(spec_));
 
-  // rewards under pushes in every corner direction, and random actions
+  // rewards under pushes in every corner direction, and random actions; of choices as many episodes
+  // as make sixty steps
+  const bool discrete = spec_.action_kind == ActionKind::kDiscrete;
+  const unsigned episodes = discrete ? 4 * static_cast<unsigned>(kSteps / spec_.horizon + 1) : 4;
   std::set<std::vector<double>> seen;
   for (const Task& task : tasks) {
     env->SetTasks({&task, 1});
     std::vector<double> rewards;
-    for (unsigned signs = 0; signs < 4; ++signs) {
-      auto actions = RandomActions(spec_, kSteps, 1, 13);
-      if (spec_.action_kind == ActionKind::kContinuous) {
+    for (unsigned signs = 0; signs < episodes; ++signs) {
+      auto actions = RandomActions(spec_, kSteps, 1, discrete ? signs : 13);
+      if (!discrete) {
         for (size_t i = 0; i < actions.size(); ++i) {
           actions[i] = (signs >> (i % width % 2)) & 1u ? spec_.action_high : spec_.action_low;
         }
       }
-      const Trajectory t = Roll(*env, Rng(14), actions);
+      const Trajectory t = Roll(*env, discrete ? Rng(14).Fork("episode", signs) : Rng(14), actions);
       rewards.insert(rewards.end(), t.rewards.begin(), t.rewards.end());
     }
     EXPECT_TRUE(seen.insert(rewards).second) << ToString(spec_, task) << " acts like another task";
@@ -312,6 +315,16 @@ TEST_P(FamilyContract, BadTasksAreRefused) {
 }
 
 TEST_P(FamilyContract, HorizonTruncates) {
+  if (spec_.horizon == 1) {
+    // a bandit's episode is a pull, whatever is asked for
+    ExpectUsageError([&] { Make(7); }, "another horizon");
+    EXPECT_EQ(Make(1)->hash(), family_->hash());
+    const auto env = MakeEnv(2, 1);
+    const Trajectory t = Roll(*env, Rng(24), RandomActions(spec_, 3, 2, 23));
+    for (size_t i = 0; i < 6; ++i) EXPECT_EQ(t.flags[i * 3 + 1], 1);
+    for (size_t i = 2; i < 6; ++i) EXPECT_EQ(t.rewards[i], 0);
+    return;
+  }
   const auto family = Make(7);
   EXPECT_EQ(family->spec().horizon, 7);
   EXPECT_NE(family->hash(), family_->hash());
@@ -338,6 +351,33 @@ TEST_P(FamilyContract, HorizonTruncates) {
     for (size_t k = 0; step > 6 && k < size; ++k) {
       ASSERT_EQ(t.observations[step * size + k], t.observations[6 * size + k]);
     }
+  }
+}
+
+TEST_P(FamilyContract, TrialAndArmsAreOptions) {
+  FamilyOptions options;
+  options.trial_episodes = 37;
+  const auto longer = AllFamilies().Get(GetParam())(options);
+  EXPECT_EQ(longer->spec().trial_episodes, 37);
+  EXPECT_NE(longer->hash(), family_->hash());
+  options.trial_episodes = -1;
+  ExpectUsageError([&] { AllFamilies().Get(GetParam())(options); }, "a negative trial");
+
+  // only bandits have arms
+  options = {};
+  options.arms = 7;
+  if (GetParam().starts_with("bandit-")) {
+    const auto family = AllFamilies().Get(GetParam())(options);
+    EXPECT_EQ(family->spec().action_size, 7);
+    EXPECT_EQ(family->spec().parameters.size(), 7u);
+    options.arms = 1;
+  }
+  try {
+    AllFamilies().Get(GetParam())(options);
+    ADD_FAILURE() << options.arms << " arms were accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_EQ(error.context().key, "arms") << error.what();
   }
 }
 

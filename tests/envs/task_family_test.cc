@@ -53,6 +53,8 @@ TEST(TaskFamily, EveryFieldButTheSummaryEntersTheHash) {
   change([](FamilySpec& s) { s.action_low -= 1; });
   change([](FamilySpec& s) { s.action_high += 1; });
   change([](FamilySpec& s) { ++s.horizon; });
+  change([](FamilySpec& s) { s.trial_episodes = 2; });
+  change([](FamilySpec& s) { s.trial_episodes = 3; });
   change([](FamilySpec& s) { s.control_dt = 0.05; });
   change([](FamilySpec& s) { s.finite = false; });
   change([](FamilySpec& s) { s.parameters[0].name += "x"; });
@@ -88,9 +90,11 @@ TEST(TaskFamily, UnknownFamiliesAreNamed) {
 TEST(TaskFamily, OptionsAreDescribed) {
   FamilyOptions options;
   const auto fields = DescribeFields(options);
-  ASSERT_EQ(fields.size(), 1u);
+  ASSERT_EQ(fields.size(), 3u);
   EXPECT_EQ(fields[0].key, "horizon");
   EXPECT_EQ(fields[0].unit, "control steps");
+  EXPECT_EQ(fields[1].key, "trial_episodes");
+  EXPECT_EQ(fields[2].key, "arms");
 }
 
 // One step of a point family from a state: reward and end.

@@ -55,7 +55,8 @@ class FieldList final : public FieldVisitor {
   }
 };
 
-class MetaAgentContract : public testing::TestWithParam<std::string> {
+// Of every agent, trained or not.
+class AgentOptionsContract : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Options> Defaults() const {
     return BuiltinAgents().Get(GetParam()).make_options();
@@ -66,6 +67,20 @@ class MetaAgentContract : public testing::TestWithParam<std::string> {
     return list.entries;
   }
 
+  void ExpectRefused(const std::string& line) const {
+    try {
+      AgentOptions(GetParam(), line);
+      ADD_FAILURE() << "accepted: " << line;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage) << error.what();
+      EXPECT_EQ(error.context().line, 2) << error.what();
+    }
+  }
+};
+
+// Of those that are trained.
+class MetaAgentContract : public AgentOptionsContract {
+ protected:
   // Small sizes for the keys that the agent has.
   std::string Small() const {
     std::string settings;
@@ -88,19 +103,9 @@ class MetaAgentContract : public testing::TestWithParam<std::string> {
             {"point-nav@maml", {-0.5, -0.5}},
             {"point-nav@maml", {0.5, -0.4}}};
   }
-
-  void ExpectRefused(const std::string& line) const {
-    try {
-      AgentOptions(GetParam(), line);
-      ADD_FAILURE() << "accepted: " << line;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::kUsage) << error.what();
-      EXPECT_EQ(error.context().line, 2) << error.what();
-    }
-  }
 };
 
-TEST_P(MetaAgentContract, EveryOptionIsDescribedOnce) {
+TEST_P(AgentOptionsContract, EveryOptionIsDescribedOnce) {
   EXPECT_FALSE(BuiltinAgents().Get(GetParam()).summary.empty());
   const auto options = Defaults();
   const std::vector<FieldDescription> descriptions = DescribeFields(*options);
@@ -114,7 +119,7 @@ TEST_P(MetaAgentContract, EveryOptionIsDescribedOnce) {
   }
 }
 
-TEST_P(MetaAgentContract, OptionsAreWrittenAndReadBack) {
+TEST_P(AgentOptionsContract, OptionsAreWrittenAndReadBack) {
   const auto options = Defaults();
   const std::string defaults = WriteToml("agent", *options);
   const auto again = Defaults();
@@ -132,7 +137,7 @@ TEST_P(MetaAgentContract, OptionsAreWrittenAndReadBack) {
   }
 }
 
-TEST_P(MetaAgentContract, BadOptionsAreRefused) {
+TEST_P(AgentOptionsContract, BadOptionsAreRefused) {
   ExpectRefused("no_such_key = 1\n");
   for (const FieldList::Entry& field : Fields()) {
     ExpectRefused(field.key + " = " + field.bad_type + "\n");
@@ -303,14 +308,23 @@ TEST_P(MetaAgentContract, ATaskAdaptsByItselfAsAmongOthers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Agents, MetaAgentContract, testing::ValuesIn(BuiltinAgents().Names()),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](unsigned char c) { return !std::isalnum(c); }, '_');
-                           return name;
-                         });
+std::string TestName(const testing::TestParamInfo<std::string>& test) {
+  std::string name = test.param;
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+std::vector<std::string> TrainedAgents() {
+  const AgentRegistry agents = BuiltinAgents();
+  std::vector<std::string> names = agents.Names();
+  std::erase_if(names, [&](const std::string& name) { return !agents.Get(name).trained; });
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Agents, AgentOptionsContract, testing::ValuesIn(BuiltinAgents().Names()),
+                         TestName);
+INSTANTIATE_TEST_SUITE_P(Agents, MetaAgentContract, testing::ValuesIn(TrainedAgents()), TestName);
 
 }  // namespace
 }  // namespace fewstep

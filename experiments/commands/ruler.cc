@@ -1,0 +1,63 @@
+// fewstep ruler
+#include "experiments/ruler.h"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "core/log.h"
+#include "experiments/cli.h"
+#include "experiments/output.h"
+#include "experiments/run_config.h"
+
+namespace fewstep {
+namespace {
+
+int RunRuler(const RulerOptions& options, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  const Ruler ruler = MeasureRuler(options);
+  Print(common.json ? RulerJson(ruler) : RulerText(ruler));
+  return 0;
+}
+
+}  // namespace
+
+void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto options = std::make_shared<RulerOptions>();
+  CLI::App* command =
+      app.add_subcommand("ruler", "Measure the classical agents on a bandit or a tabular process.");
+  command->footer(
+      "Every classical agent plays the same held-out tasks under the evaluator that meta-learners\n"
+      "get: the sum of returns over a trial, with its standard error, beside the published "
+      "figure,\n"
+      "the difference in standard errors (less the rounding of what was published), and what can "
+      "be\n"
+      "computed exactly. --tune chooses constants on as many training tasks from a small grid.\n\n"
+      "Examples:\n"
+      "  fewstep ruler bandit-bernoulli@rl2\n"
+      "  fewstep ruler bandit-bernoulli@rl2 --arms 50 --episodes 500 --tune\n"
+      "  fewstep ruler tabular-mdp@rl2 --episodes 100 --agents psrl,ucrl2 --json");
+  command->add_option("family", options->family, "A bandit or tabular-mdp@rl2")->required();
+  command->add_option("--arms", options->family_options.arms, "Arms of a bandit; 0: the published")
+      ->check(CLI::Range(0, 10000));
+  command
+      ->add_option("--episodes", options->family_options.trial_episodes,
+                   "Episodes of a trial (pulls of a bandit); 0: the published")
+      ->check(CLI::Range(0, 100000));
+  command->add_option("--trials", options->trials, "Tasks, one trial each")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of tasks, episodes and intervals")
+      ->check(CLI::Range(int64_t{0}, kLargestSeed))
+      ->capture_default_str();
+  command->add_option("--agents", options->agents, "Some of them, as random,thompson")
+      ->delimiter(',');
+  command->add_option("--threads", options->threads, "0 for one a processor")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--tune", options->tune, "Choose constants on training tasks");
+  command->add_flag("--quiet", common.quiet, "No progress");
+  command->add_flag("--json", common.json, "Print JSON");
+  command->callback([options, &common, &exit_code] { exit_code = RunRuler(*options, common); });
+}
+
+}  // namespace fewstep
