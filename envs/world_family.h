@@ -3,6 +3,7 @@
 // lockstep simulation are supplied here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -38,7 +39,7 @@ class World {
 struct WorldDefinition {
   FamilySpec spec;
   TaskLaw law;
-  std::unique_ptr<World> (*make_world)() = nullptr;
+  std::function<std::unique_ptr<World>()> make_world;
 };
 
 // Its vector environments step on the calling thread: a world costs less than waking a thread.
