@@ -99,6 +99,7 @@ int RunCommandLine(int argc, char** argv) {
   AddViewCommand(app, common, exit_code);
 #endif
   AddRolloutCommand(app, common, exit_code);
+  AddVerifyCommand(app, common, exit_code);
   AddListCommand(app, common, exit_code);
   AddDescribeCommand(app, common, exit_code);
   AddDoctorCommand(app, common, exit_code);

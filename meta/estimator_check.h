@@ -46,6 +46,11 @@ struct MonteCarlo {
 MonteCarlo SampleEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
                           const MonteCarloOptions& options, WorkerPool& pool, const Rng& rng);
 
+// What verification asks: of the estimators that are exact, this relative error at most; of every
+// Monte-Carlo mean, at most so many standard errors from the exact expectation.
+inline constexpr double kExactTolerance = 1e-6;
+inline constexpr double kMaxErrors = 4;
+
 // |estimate - truth| / |truth|, infinite when only the truth is 0, and the cosine of their angle,
 // NaN when either is 0.
 double RelativeError(const std::vector<double>& estimate, const std::vector<double>& truth);

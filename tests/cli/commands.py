@@ -8,7 +8,7 @@ import resource
 
 from fewstep import begin, fewstep, read, sets, train
 
-COMMANDS = ("train", "resume", "evaluate", "rollout", "list", "describe", "doctor")
+COMMANDS = ("train", "resume", "evaluate", "rollout", "list", "describe", "doctor", "verify")
 
 
 def check_help():

@@ -38,7 +38,7 @@ TEST(EstimatorCheck, WhatTrainingSamplesHasTheExpectationThatWasEnumerated) {
   for (const Estimator& estimator : AllEstimators()) {
     const std::vector<double> expected = ExpectedEstimate(two, estimator);
     const MonteCarlo sampled = SampleEstimate(two, estimator, {}, *pool, Rng(1));
-    EXPECT_LT(DistanceInErrors(sampled, expected), 4) << estimator.name;
+    EXPECT_LT(DistanceInErrors(sampled, expected), kMaxErrors) << estimator.name;
     // fine enough to tell the estimators apart
     EXPECT_LT(sampled.standard_error[0], 0.01 * std::abs(expected[0])) << estimator.name;
   }
@@ -51,7 +51,7 @@ TEST(EstimatorCheck, AnotherInnerRateIsSeen) {
     const std::vector<double> wrong = ExpectedEstimate(WithRate(0.6), estimator);
     EXPECT_GT(RelativeError(wrong, truth), 1e-2) << estimator.name;
     const MonteCarlo sampled = SampleEstimate(WithRate(0.5), estimator, {}, *pool, Rng(1));
-    EXPECT_GT(DistanceInErrors(sampled, wrong), 4) << estimator.name;
+    EXPECT_GT(DistanceInErrors(sampled, wrong), kMaxErrors) << estimator.name;
   }
 }
 
