@@ -72,10 +72,14 @@ void AdvantageOptions::Visit(FieldVisitor& v) {
            .min = 0,
            .max = 1});
   v.Field("baseline", baseline,
-          {.help = "Value baseline, fitted anew to each task's episodes.",
-           .choices = {"linear", "none"}});
+          {.help = "What returns are compared with: a linear function of observation and time, "
+                   "fitted anew to each task's episodes, or the constant baseline_value at every "
+                   "step, or nothing.",
+           .choices = {"linear", "constant", "none"}});
   v.Field("baseline_ridge", baseline_ridge,
           {.help = "Ridge coefficient of the linear baseline.", .min = 0});
+  v.Field("baseline_value", baseline_value,
+          {.help = "The constant baseline: the value of every state that is not terminal."});
   v.Field("normalize_advantages", normalize,
           {.help = "Whether advantages are normalised over each task's steps."});
   v.Field("bootstrap_at_horizon", bootstrap_at_horizon,
@@ -93,6 +97,7 @@ struct TaskView {
   const float* final_observations;  // [E, O]
   const float* terminated;          // [E]
   float* advantages;                // [E, H]
+  double* returns;                  // [E]
 
   std::span<const float> Observation(int64_t e, int64_t t) const {
     return {observations + (e * horizon + t) * observation_size,
@@ -116,6 +121,7 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
     returns.resize(rewards.size());
     DiscountedSums(rewards, options.discount, returns);
+    task.returns[e] = length > 0 ? returns[0] : 0.0;
     for (int64_t t = 0; t < length; ++t) {
       const double target = returns[static_cast<size_t>(t)];
       if (linear) baseline.Append(task.Observation(e, t), static_cast<int>(t), target);
@@ -133,6 +139,12 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     if (length == 0) continue;
     rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
     values.assign(static_cast<size_t>(length) + 1, 0.0);
+    if (options.baseline == "constant") {
+      std::fill_n(values.begin(), length, options.baseline_value);
+      if (options.bootstrap_at_horizon && task.terminated[e] == 0.0f) {
+        values.back() = options.baseline_value;
+      }
+    }
     if (linear) {
       for (int64_t t = 0; t < length; ++t) {
         values[static_cast<size_t>(t)] =
@@ -181,7 +193,9 @@ Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& o
                              WorkerPool& pool) {
   const int64_t tasks = rollouts.num_tasks(), episodes = rollouts.episodes();
   const int64_t horizon = rollouts.horizon(), observation_size = rollouts.observations.size(3);
-  Advantages out{.advantages = torch::zeros({tasks, episodes, horizon})};
+  Advantages out{.advantages = torch::zeros({tasks, episodes, horizon}),
+                 .returns = torch::zeros({tasks, episodes}, torch::kFloat64)};
+  double* returns = out.returns.mutable_data_ptr<double>();
   float* advantages = out.advantages.mutable_data_ptr<float>();
   const float* observations = rollouts.observations.const_data_ptr<float>();
   const float* rewards = rollouts.rewards.const_data_ptr<float>();
@@ -201,7 +215,8 @@ Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& o
                         .mask = mask + task * steps,
                         .final_observations = finals + task * episodes * observation_size,
                         .terminated = terminated + task * episodes,
-                        .advantages = advantages + task * steps},
+                        .advantages = advantages + task * steps,
+                        .returns = returns + task * episodes},
                        options);
   });
   for (const double value : explained) out.explained_variance += value / static_cast<double>(tasks);

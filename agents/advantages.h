@@ -14,6 +14,7 @@ struct AdvantageOptions : Options {
   double gae_lambda = 1.0;
   std::string baseline = "linear";
   double baseline_ridge = 1e-5;
+  double baseline_value = 0;
   bool normalize = true;
   bool bootstrap_at_horizon = false;
   void Visit(FieldVisitor& visitor) override;
@@ -21,6 +22,7 @@ struct AdvantageOptions : Options {
 
 struct Advantages {
   torch::Tensor advantages;       // [T, E, H] float32, 0 past the end of an episode
+  torch::Tensor returns;          // [T, E] float64, discounted from each episode's start
   double explained_variance = 0;  // of discounted returns by the baseline, mean over tasks
 };
 

@@ -18,7 +18,8 @@ Activation ParseActivation(const std::string& name) {
 
 // What both evaluations of the network share.
 struct MlpShape {
-  std::vector<int64_t> widths;  // input, hidden ..., output
+  std::vector<int64_t> widths;  // input (observation, then context), hidden ..., output
+  int64_t context = 0;          // inputs that are parameters
   Activation activation = Activation::kTanh;
   bool bias = true;
   bool gaussian = true;
@@ -33,11 +34,15 @@ class MlpActor final : public Actor {
     for (const int64_t width : shape.widths) values_.emplace_back(Eigen::VectorXf::Zero(width));
   }
 
-  void SetParameters(const float* row) override { row_ = row; }
+  void SetParameters(const float* row) override {
+    row_ = row;
+    if (shape_.context == 0) return;
+    std::copy_n(row + offsets_.back(), shape_.context, values_[0].data() + observation_size());
+  }
 
   void Act(const float* observation, Rng& rng, bool deterministic,
            float* action) noexcept override {
-    std::copy_n(observation, values_[0].size(), values_[0].data());
+    std::copy_n(observation, observation_size(), values_[0].data());
 
     // layers; a weight is stored [in, out], so column-major it is its own transpose
     size_t slice = 0;
@@ -72,6 +77,7 @@ class MlpActor final : public Actor {
 
  private:
   const float* Array(size_t slice) const { return row_ + offsets_[slice]; }
+  Eigen::Index observation_size() const { return values_[0].size() - shape_.context; }
 
   // Inverse of the cumulative distribution, in double as in SampleActions.
   static Eigen::Index Choose(const Eigen::VectorXf& logits, Rng& rng, bool deterministic) {
@@ -98,13 +104,17 @@ class MlpPolicy final : public Policy {
  public:
   MlpPolicy(MlpShape shape, double initial_std)
       : shape_(std::move(shape)), initial_std_(initial_std) {
-    for (size_t layer = 0; layer + 1 < shape_.widths.size(); ++layer) {
-      layout_->Add(fmt::format("layer{}.weight", layer),
-                   {shape_.widths[layer], shape_.widths[layer + 1]});
-      if (shape_.bias)
-        layout_->Add(fmt::format("layer{}.bias", layer), {1, shape_.widths[layer + 1]});
+    const size_t num_layers = shape_.widths.size() - 1;
+    for (size_t layer = 0; layer < num_layers; ++layer) {
+      const auto group = layer + 1 == num_layers ? ParameterGroup::kHead : ParameterGroup::kBody;
+      const int64_t in = shape_.widths[layer], out = shape_.widths[layer + 1];
+      layout_->Add(fmt::format("layer{}.weight", layer), {in, out}, group);
+      if (shape_.bias) layout_->Add(fmt::format("layer{}.bias", layer), {1, out}, group);
     }
-    if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()});
+    if (shape_.gaussian) layout_->Add("log_std", {1, shape_.widths.back()}, ParameterGroup::kHead);
+    if (shape_.context > 0) {
+      context_slice_ = layout_->Add("context", {1, shape_.context}, ParameterGroup::kContext);
+    }
     // the parameters, their gradient and two moments of an optimizer
     RequireMemory(4 * sizeof(float) * static_cast<double>(layout_->size()), "a policy in training",
                   "agent.hidden");
@@ -130,6 +140,9 @@ class MlpPolicy final : public Policy {
   ActionDistribution Forward(const Parameters& parameters,
                              const torch::Tensor& observations) const override {
     torch::Tensor x = observations;  // [T, B, O]
+    if (shape_.context > 0) {
+      x = torch::cat({x, parameters.View(context_slice_).expand({x.size(0), x.size(1), -1})}, 2);
+    }
     size_t slice = 0;
     const size_t num_layers = shape_.widths.size() - 1;
     for (size_t layer = 0; layer < num_layers; ++layer) {
@@ -149,6 +162,7 @@ class MlpPolicy final : public Policy {
  private:
   MlpShape shape_;
   double initial_std_;
+  size_t context_slice_ = 0;
 };
 
 }  // namespace
@@ -170,13 +184,19 @@ void MlpOptions::Visit(FieldVisitor& v) {
            .max = 1e6});
   v.Field("min_std", min_std,
           {.help = "Lower bound of the standard deviation.", .min = 1e-12, .max = 1e6});
+  v.Field("context_size", context_size,
+          {.help = "Context parameters: inputs of the network beside the observation.",
+           .unit = "parameters",
+           .min = 0,
+           .max = 65536});
 }
 
 std::unique_ptr<Policy> MakeMlpPolicy(const FamilySpec& spec, const MlpOptions& options) {
   MlpShape shape;
-  shape.widths.push_back(spec.observation_size);
+  shape.widths.push_back(spec.observation_size + options.context_size);
   shape.widths.insert(shape.widths.end(), options.hidden.begin(), options.hidden.end());
   shape.widths.push_back(spec.action_size);
+  shape.context = options.context_size;
   shape.activation = ParseActivation(options.activation);
   shape.bias = options.bias;
   shape.gaussian = spec.action_kind == ActionKind::kContinuous;

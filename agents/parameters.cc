@@ -7,11 +7,19 @@
 
 namespace fewstep {
 
-size_t ParameterLayout::Add(std::string name, std::vector<int64_t> shape) {
+size_t ParameterLayout::Add(std::string name, std::vector<int64_t> shape, ParameterGroup group) {
   const int64_t size = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-  slices_.push_back({std::move(name), std::move(shape), size_, size});
+  slices_.push_back({std::move(name), std::move(shape), size_, size, group});
   size_ += size;
   return slices_.size() - 1;
+}
+
+torch::Tensor ParameterLayout::Mask(ParameterGroup group) const {
+  torch::Tensor mask = torch::zeros({1, size_});
+  for (const ParameterSlice& slice : slices_) {
+    if (slice.group == group) mask.narrow(1, slice.offset, slice.size).fill_(1);
+  }
+  return mask;
 }
 
 torch::Tensor Parameters::View(size_t index) const {

@@ -14,21 +14,33 @@
 
 namespace fewstep {
 
+// What part of a network an array belongs to, for learners that adapt some of it only.
+enum class ParameterGroup {
+  kBody,
+  kHead,     // the last layer, and what else shapes the action distribution directly
+  kContext,  // inputs that are parameters (CAVIA)
+};
+
 struct ParameterSlice {
   std::string name;            // "hidden0.weight"
   std::vector<int64_t> shape;  // without the task dimension
   int64_t offset = 0;          // first column of the row
   int64_t size = 0;
+  ParameterGroup group = ParameterGroup::kBody;
 };
 
 // Where each named array lies in a row. Immutable once a policy is built.
 class ParameterLayout {
  public:
   // Appends an array at the end of the row; returns its index.
-  size_t Add(std::string name, std::vector<int64_t> shape);
+  size_t Add(std::string name, std::vector<int64_t> shape,
+             ParameterGroup group = ParameterGroup::kBody);
 
   const std::vector<ParameterSlice>& slices() const { return slices_; }
   int64_t size() const { return size_; }
+
+  // 1 where a parameter belongs to `group`, 0 elsewhere: [1, P] float32.
+  torch::Tensor Mask(ParameterGroup group) const;
 
  private:
   std::vector<ParameterSlice> slices_;

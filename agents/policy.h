@@ -56,13 +56,15 @@ struct MlpOptions : Options {
   bool bias = true;
   double initial_std = 1.0;
   double min_std = 1e-6;
+  int64_t context_size = 0;
   void Visit(FieldVisitor& visitor) override;
 };
 
 // A multilayer perceptron whose output is the mean of a Gaussian, with a log standard deviation
 // that is a parameter of its own (adapted like the others), or the logits of a categorical
 // distribution. Weights start as Glorot and Bengio's uniform ("Xavier"), biases at 0, as in ProMP's
-// code.
+// code. `context_size` parameters, 0 at the start, join the observation as inputs of the first
+// layer (Zintgraf et al. 2019, CAVIA).
 std::unique_ptr<Policy> MakeMlpPolicy(const FamilySpec& spec, const MlpOptions& options);
 
 }  // namespace fewstep

@@ -25,7 +25,7 @@
 #include "agents/device.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
-#include "meta/maml_ppo.h"
+#include "meta/gradient_agent.h"
 
 namespace fewstep {
 namespace {
@@ -35,7 +35,7 @@ constexpr int kTasks = 40, kEpisodes = 20;
 // The recipe of ProMP and the episodes of one iteration, the same for every benchmark.
 struct Recipe {
   Recipe() {
-    options.kl_penalty = "fixed";
+    options.outer.kl_penalty = "fixed";
     options.adaptation.inner_surrogate = "likelihood_ratio";
     tasks = family->Sample(Split::kTrain, kTasks, Rng(1).Fork("tasks"));
     theta = policy->InitialParameters(Rng(1));

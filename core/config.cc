@@ -444,6 +444,26 @@ void Config::CheckTables(const std::vector<std::string>& known) const {
   }
 }
 
+template <typename T>
+void FieldFilter::Pass(std::string_view key, T& value, const FieldInfo& info) {
+  if (std::ranges::find(hidden_, key) == hidden_.end()) visitor_.Field(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, bool& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, int64_t& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, double& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, std::string& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+
 std::string WriteToml(std::string_view table, Options& options) {
   Writer writer;
   options.Visit(writer);

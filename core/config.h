@@ -47,6 +47,26 @@ class FieldVisitor {
   virtual void Field(std::string_view key, NumberTable& value, const FieldInfo& info) = 0;
 };
 
+// Shows a visitor all fields but some: those are not for recipes to set.
+class FieldFilter final : public FieldVisitor {
+ public:
+  // Both must outlive it.
+  FieldFilter(FieldVisitor& visitor, const std::vector<std::string>& hidden)
+      : visitor_(visitor), hidden_(hidden) {}
+  void Field(std::string_view key, bool& value, const FieldInfo& info) override;
+  void Field(std::string_view key, int64_t& value, const FieldInfo& info) override;
+  void Field(std::string_view key, double& value, const FieldInfo& info) override;
+  void Field(std::string_view key, std::string& value, const FieldInfo& info) override;
+  void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override;
+
+ private:
+  template <typename T>
+  void Pass(std::string_view key, T& value, const FieldInfo& info);
+
+  FieldVisitor& visitor_;
+  const std::vector<std::string>& hidden_;
+};
+
 // Anything with Visit(FieldVisitor&), passed by reference.
 class Options {
  public:

@@ -1,26 +1,23 @@
-#include "meta/maml_ppo.h"
+#include "meta/algorithms/algorithms.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
-namespace {
-
-template <typename AgentOptions,
-          std::unique_ptr<MetaAgent> (*make)(const AgentOptions&, const AgentContext&)>
-AgentEntry Entry(std::string summary) {
-  return {std::move(summary),
-          []() -> std::unique_ptr<Options> { return std::make_unique<AgentOptions>(); },
-          [](const Options& options, const AgentContext& context) {
-            return make(dynamic_cast<const AgentOptions&>(options), context);
-          }};
-}
-
-}  // namespace
 
 AgentRegistry BuiltinAgents() {
   AgentRegistry registry("agent");
-  registry.Add("maml-ppo", Entry<MamlPpoOptions, MakeMamlPpo>(
-                               "MAML with PPO in the outer loop; ProMP with the likelihood-ratio "
-                               "surrogate and a KL penalty."));
+  registry.Add("anil", Anil());
+  registry.Add("cavia", Cavia());
+  registry.Add("dice-maml", DiceMaml());
+  registry.Add("e-maml", EMaml());
+  registry.Add("fomaml", Fomaml());
+  registry.Add("maml-ppo", MamlPpo());
+  registry.Add("maml-trpo", MamlTrpo());
+  registry.Add("maml-trpo-h2", MamlTrpoH2());
+  registry.Add("maml-vpg", MamlVpg());
+  registry.Add("meta-sgd", MetaSgd());
+  registry.Add("multitask", Multitask());
+  registry.Add("promp", Promp());
+  registry.Add("reptile", Reptile());
   return registry;
 }
 

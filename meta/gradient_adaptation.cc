@@ -1,6 +1,6 @@
 #include "meta/gradient_adaptation.h"
 
-#include <cmath>
+#include "core/error.h"
 
 namespace fewstep {
 
@@ -17,6 +17,18 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
            .max = 100});
   v.Field("inner_learning_rate", inner_learning_rate,
           {.help = "Step size alpha of the inner loop.", .min = 0, .max = 1e6});
+  v.Field(
+      "learn_inner_rates", learn_inner_rates,
+      {.help = "Whether every parameter has an inner rate of its own that the outer loop trains "
+               "(Meta-SGD); inner_learning_rate is where they start."});
+  v.Field("inner_optimizer", inner_optimizer,
+          {.help = "What an inner step does with the gradient; moments last from step to step and "
+                   "are differentiated.",
+           .choices = {"gradient", "momentum", "adam"}});
+  v.Field("inner_momentum", inner_momentum,
+          {.help = "Momentum of the inner optimiser, beta_1 of Adam.", .min = 0, .max = 0.9999});
+  v.Field("inner_second_momentum", inner_second_momentum,
+          {.help = "beta_2 of the inner Adam.", .min = 0, .max = 0.999999});
   v.Field("inner_order", inner_order,
           {.help = "Whether the meta-gradient flows through the inner gradient.",
            .choices = {"first", "second"}});
@@ -27,6 +39,10 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
   v.Field("inner_reduction", inner_reduction,
           {.help = "Inner objective: mean over steps, or the return of an episode.",
            .choices = {"steps", "episodes"}});
+  v.Field("adapted", adapted,
+          {.help = "What the inner loop adapts: all parameters, the last layer (ANIL) or the "
+                   "context (CAVIA).",
+           .choices = {"all", "head", "context"}});
   v.Field("evaluation_rate_factor", evaluation_rate_factor,
           {.help = "Factor on the inner learning rate after the first step of an evaluation.",
            .min = 0,
@@ -36,8 +52,13 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
 
 InnerLoopOptions GradientAdaptationOptions::inner_loop() const {
   return {.steps = inner_steps,
-          .learning_rate = inner_learning_rate,
-          .order = inner_order == "first" ? GradientOrder::kFirst : GradientOrder::kSecond};
+          .learning_rate = learn_inner_rates ? 1.0 : inner_learning_rate,
+          .order = inner_order == "first" ? GradientOrder::kFirst : GradientOrder::kSecond,
+          .optimizer = inner_optimizer == "adam"       ? InnerOptimizer::kAdam
+                       : inner_optimizer == "momentum" ? InnerOptimizer::kMomentum
+                                                       : InnerOptimizer::kGradient,
+          .momentum = inner_momentum,
+          .second_momentum = inner_second_momentum};
 }
 
 Reduction GradientAdaptationOptions::reduction() const {
@@ -47,12 +68,54 @@ Reduction GradientAdaptationOptions::reduction() const {
 GradientAdaptation::GradientAdaptation(const Policy& policy,
                                        const GradientAdaptationOptions& options, WorkerPool& pool,
                                        torch::Device device)
-    : policy_(policy), options_(options), pool_(pool), device_(device) {}
+    : policy_(policy), options_(options), pool_(pool), device_(device) {
+  // what adapts
+  const ParameterLayout& layout = *policy.layout();
+  const torch::Tensor context = layout.Mask(ParameterGroup::kContext);
+  if (options.adapted == "head") mask_ = layout.Mask(ParameterGroup::kHead).to(device);
+  if (options.adapted == "context") mask_ = context.to(device);
+  if (mask_.defined() && mask_.sum().item<float>() == 0) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the policy has no {} parameters to adapt", options.adapted),
+                {.key = "agent.adapted",
+                 .remedy = options.adapted == "context" ? "Set agent.context_size" : ""});
+  }
+
+  // what is trained: a context starts from 0 on every task
+  if (context.sum().item<float>() == 0) return;
+  trained_ = 1 - context;
+  if (options.learn_inner_rates) trained_ = torch::cat({trained_, torch::ones_like(context)}, 1);
+  trained_ = trained_.to(device);
+}
+
+torch::Tensor GradientAdaptation::InitialMeta(const Rng& rng) const {
+  const torch::Tensor theta = policy_.InitialParameters(rng).flat;
+  if (!options_.learn_inner_rates) return theta.to(device_);
+  const torch::Tensor rates = torch::full_like(theta, options_.inner_learning_rate);
+  return torch::cat({theta, rates}, 1).to(device_);
+}
+
+Parameters GradientAdaptation::Theta(const torch::Tensor& meta) const {
+  const auto layout = policy_.layout();
+  return {options_.learn_inner_rates ? meta.narrow(1, 0, layout->size()) : meta, layout};
+}
+
+torch::Tensor GradientAdaptation::Scale(const torch::Tensor& meta) const {
+  if (!options_.learn_inner_rates) return mask_;
+  const int64_t size = policy_.layout()->size();
+  const torch::Tensor rates = meta.narrow(1, size, size);
+  return mask_.defined() ? rates * mask_ : rates;
+}
+
+torch::Tensor GradientAdaptation::Trained(const torch::Tensor& tensor) const {
+  return trained_.defined() ? tensor * trained_ : tensor;
+}
 
 AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Parameters& rows,
                                            const std::vector<Shard>& shards) const {
   const Advantages advantages = ComputeAdvantages(rollouts, options_.advantage, pool_);
   AdaptationData data{.batches = std::vector<PolicyBatch>(shards.size()),
+                      .returns = advantages.returns.mean(1),
                       .explained_variance = advantages.explained_variance};
   pool_.Run(static_cast<int>(shards.size()), [&](int item, int) {
     const Shard& shard = shards[static_cast<size_t>(item)];
@@ -63,64 +126,79 @@ AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Param
   return data;
 }
 
-torch::Tensor GradientAdaptation::Loss(const ActionDistribution& distribution,
+torch::Tensor GradientAdaptation::Loss(const torch::Tensor& log_probs,
                                        const PolicyBatch& batch) const {
-  return -SurrogateObjective(options_.surrogate(), distribution.LogProb(batch.actions), batch);
+  return -SurrogateObjective(options_.surrogate(), log_probs, batch);
 }
 
-Parameters GradientAdaptation::Step(const Parameters& rows, const AdaptationData& data,
-                                    const std::vector<Shard>& shards, double learning_rate) const {
-  std::vector<torch::Tensor> adapted(shards.size());
+AdaptedRows GradientAdaptation::Start(const torch::Tensor& meta, int64_t num_tasks,
+                                      const std::vector<Shard>& shards) const {
+  const Parameters theta = Theta(meta.detach());
+  return {.rows = theta.WithFlat(theta.flat.repeat({num_tasks, 1})),
+          .states = std::vector<InnerState>(shards.size())};
+}
+
+void GradientAdaptation::Step(AdaptedRows& adapted, const AdaptationData& data,
+                              const std::vector<Shard>& shards, const torch::Tensor& meta,
+                              double rate_factor) const {
+  InnerLoopOptions inner = options_.inner_loop();
+  inner.order = GradientOrder::kFirst;  // no one differentiates this step
+  inner.learning_rate *= rate_factor;
+  const torch::Tensor scale = Scale(meta.detach());
+  std::vector<torch::Tensor> rows(shards.size());
   pool_.Run(static_cast<int>(shards.size()), [&](int item, int) {
     const size_t i = static_cast<size_t>(item);
     const torch::AutoGradMode with_gradient(true);
-    Parameters leaf = rows.Rows(shards[i].begin, shards[i].end);
+    Parameters leaf = adapted.rows.Rows(shards[i].begin, shards[i].end);
     leaf.flat = leaf.flat.detach().clone().requires_grad_(true);
     const PolicyBatch& batch = data.batches[i];
-    const torch::Tensor losses = Loss(policy_.Forward(leaf, batch.observations), batch);
-    adapted[i] = AdaptStep(leaf, losses, learning_rate, GradientOrder::kFirst).flat.detach();
+    const torch::Tensor log_probs =
+        policy_.Forward(leaf, batch.observations).LogProb(batch.actions);
+    rows[i] =
+        AdaptStep(leaf, Loss(log_probs, batch), inner, scale, adapted.states[i]).flat.detach();
   });
-  return rows.WithFlat(torch::cat(adapted, 0));
+  adapted.rows.flat = torch::cat(rows, 0);
 }
 
 namespace {
 
 class DeployedGradientAdaptation final : public AdaptiveAgent {
  public:
-  DeployedGradientAdaptation(const GradientAdaptation& adaptation, const Parameters& theta,
+  DeployedGradientAdaptation(const GradientAdaptation& adaptation, const torch::Tensor& meta,
                              int num_tasks, int64_t num_shards)
       : adaptation_(adaptation),
-        rows_(theta.WithFlat(theta.flat.detach().repeat({num_tasks, 1}))),
-        shards_(MakeShards(num_tasks, num_shards)) {}
+        meta_(meta.detach().clone()),
+        shards_(MakeShards(num_tasks, num_shards)),
+        adapted_(adaptation.Start(meta_, num_tasks, shards_)) {}
 
   const Policy& policy() const override { return adaptation_.policy(); }
-  const Parameters& parameters() const override { return rows_; }
+  const Parameters& parameters() const override { return adapted_.rows; }
   std::string unit() const override { return "gradient step"; }
   int episodes_per_unit() const override {
     return static_cast<int>(adaptation_.options().episodes);
   }
 
   void Adapt(const Rollouts& support) override {
-    const GradientAdaptationOptions& options = adaptation_.options();
-    const double rate =
-        options.inner_learning_rate * (steps_ == 0 ? 1.0 : options.evaluation_rate_factor);
-    rows_ = adaptation_.Step(rows_, adaptation_.Prepare(support, rows_, shards_), shards_, rate);
+    const double factor = steps_ == 0 ? 1.0 : adaptation_.options().evaluation_rate_factor;
+    adaptation_.Step(adapted_, adaptation_.Prepare(support, adapted_.rows, shards_), shards_, meta_,
+                     factor);
     ++steps_;
   }
 
  private:
   const GradientAdaptation& adaptation_;
-  Parameters rows_;
+  torch::Tensor meta_;  // [1, M]
   std::vector<Shard> shards_;
+  AdaptedRows adapted_;
   int steps_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<AdaptiveAgent> DeployGradientAdaptation(const GradientAdaptation& adaptation,
-                                                        const Parameters& theta, int num_tasks,
+                                                        const torch::Tensor& meta, int num_tasks,
                                                         int64_t num_shards) {
-  return std::make_unique<DeployedGradientAdaptation>(adaptation, theta, num_tasks, num_shards);
+  return std::make_unique<DeployedGradientAdaptation>(adaptation, meta, num_tasks, num_shards);
 }
 
 }  // namespace fewstep

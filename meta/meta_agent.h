@@ -61,9 +61,9 @@ struct AgentContext {
 };
 
 struct AgentEntry {
-  std::string summary;                         // one sentence
-  std::unique_ptr<Options> (*make_options)();  // with its defaults
-  std::unique_ptr<MetaAgent> (*make)(const Options&, const AgentContext&);
+  std::string summary;                                     // one sentence
+  std::function<std::unique_ptr<Options>()> make_options;  // with its defaults
+  std::function<std::unique_ptr<MetaAgent>(const Options&, const AgentContext&)> make;
 };
 using AgentRegistry = Registry<AgentEntry>;
 

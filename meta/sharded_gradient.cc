@@ -16,24 +16,22 @@ std::vector<Shard> MakeShards(int64_t num_tasks, int64_t num_shards) {
   return shards;
 }
 
-ShardedGradient ComputeShardedGradient(const Parameters& theta, const std::vector<Shard>& shards,
-                                       size_t num_values, WorkerPool& pool, const ShardLoss& loss) {
+torch::Tensor SumInOrder(const std::vector<torch::Tensor>& parts) {
+  torch::Tensor sum = parts[0];
+  for (size_t i = 1; i < parts.size(); ++i) sum = sum + parts[i];
+  return sum;
+}
+
+torch::Tensor ComputeShardedGradient(const torch::Tensor& point, const std::vector<Shard>& shards,
+                                     WorkerPool& pool, const ShardFunction& function) {
   std::vector<torch::Tensor> gradients(shards.size());
-  std::vector<std::vector<double>> values(shards.size(), std::vector<double>(num_values));
   pool.Run(static_cast<int>(shards.size()), [&](int item, int) {
     const size_t i = static_cast<size_t>(item);
     const torch::AutoGradMode with_gradient(true);
-    const Parameters leaf = theta.WithFlat(theta.flat.detach().clone().requires_grad_(true));
-    const torch::Tensor shard_loss = loss(leaf, shards[i], values[i]);
-    gradients[i] = torch::autograd::grad({shard_loss}, {leaf.flat})[0];
+    const torch::Tensor leaf = point.detach().clone().requires_grad_(true);
+    gradients[i] = torch::autograd::grad({function(leaf, shards[i])}, {leaf})[0];
   });
-
-  ShardedGradient total{gradients[0], values[0]};
-  for (size_t i = 1; i < shards.size(); ++i) {
-    total.gradient = total.gradient + gradients[i];
-    for (size_t v = 0; v < num_values; ++v) total.values[v] += values[i][v];
-  }
-  return total;
+  return SumInOrder(gradients);
 }
 
 }  // namespace fewstep

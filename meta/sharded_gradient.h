@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "agents/parameters.h"
+#include "agents/torch.h"
 #include "core/worker_pool.h"
 
 namespace fewstep {
@@ -19,17 +19,14 @@ struct Shard {
 // At most `num_shards` shards of equal size (the last ones one smaller) over `num_tasks` tasks.
 std::vector<Shard> MakeShards(int64_t num_tasks, int64_t num_shards);
 
-struct ShardedGradient {
-  torch::Tensor gradient;      // [1, P]
-  std::vector<double> values;  // sums over shards of what the losses reported
-};
+// What one shard contributes to a function of `point` [1, P], a scalar. `point` is the shard's own
+// leaf.
+using ShardFunction = std::function<torch::Tensor(const torch::Tensor& point, const Shard& shard)>;
 
-// What one shard contributes to the loss, a scalar, and to each reported value. `theta` [1, P] is
-// the shard's own leaf.
-using ShardLoss = std::function<torch::Tensor(const Parameters& theta, const Shard& shard,
-                                              std::vector<double>& values)>;
+// The gradient of the sum over shards, [1, P].
+torch::Tensor ComputeShardedGradient(const torch::Tensor& point, const std::vector<Shard>& shards,
+                                     WorkerPool& pool, const ShardFunction& function);
 
-ShardedGradient ComputeShardedGradient(const Parameters& theta, const std::vector<Shard>& shards,
-                                       size_t num_values, WorkerPool& pool, const ShardLoss& loss);
+torch::Tensor SumInOrder(const std::vector<torch::Tensor>& parts);
 
 }  // namespace fewstep

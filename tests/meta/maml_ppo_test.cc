@@ -1,10 +1,9 @@
 // MAML with PPO: its meta-gradient against finite differences of algorithm 1 written out, and what
 // its options do.
-#include "meta/maml_ppo.h"
-
 #include <cmath>
 #include <tuple>
 
+#include "meta/gradient_agent.h"
 #include "tests/meta/agent_testing.h"
 
 namespace fewstep {
@@ -31,7 +30,7 @@ class Reference {
  public:
   Reference(const std::string& settings, AgentBench& bench) {
     const auto options = AgentOptions("maml-ppo", settings);
-    options_ = dynamic_cast<const MamlPpoOptions&>(*options);
+    options_ = dynamic_cast<const PpoAgentOptions&>(*options);
     policy_ = MakeMlpPolicy(bench.family().spec(), options_.policy);
     const std::vector<Task> tasks = bench.Tasks(1);
     num_tasks_ = static_cast<int64_t>(tasks.size());
@@ -61,8 +60,8 @@ class Reference {
     const int64_t inner_steps = options_.adaptation.inner_steps;
     for (int64_t k = 0; k < inner_steps; ++k) {
       const PolicyBatch& batch = batches_[static_cast<size_t>(k)];
-      if (options_.kl_penalty != "none") {
-        penalty += options_.kl_coefficient / static_cast<double>(inner_steps) *
+      if (options_.outer.kl_penalty != "none") {
+        penalty += options_.outer.kl_coefficient / static_cast<double>(inner_steps) *
                    MeanKl(Forward(rows, batch), batch).mean().item<double>();
       }
       const torch::Tensor ascent = AutogradGradient(
@@ -76,7 +75,7 @@ class Reference {
     }
     const PolicyBatch& batch = batches_.back();
     const torch::Tensor log_probs = Forward(rows, batch).LogProb(batch.actions);
-    return penalty - ClippedObjective(log_probs, batch, options_.clip).mean().item<double>();
+    return penalty - ClippedObjective(log_probs, batch, options_.outer.clip).mean().item<double>();
   }
 
   torch::Tensor Gradient(const torch::Tensor& theta) const {
@@ -88,7 +87,7 @@ class Reference {
     return policy_->Forward({rows, policy_->layout()}, batch.observations);
   }
 
-  MamlPpoOptions options_;
+  PpoAgentOptions options_;
   std::unique_ptr<Policy> policy_;
   int64_t num_tasks_ = 0;
   std::vector<PolicyBatch> batches_;  // [K + 1]

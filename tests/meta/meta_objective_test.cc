@@ -1,0 +1,321 @@
+// The meta-objective in double precision, against finite differences of itself on fixed data and
+// against its definition written out.
+#include "meta/meta_objective.h"
+
+#include "meta/gradient_agent.h"
+#include "meta/outer_optimizer.h"
+#include "tests/agents/learning_testing.h"
+
+namespace fewstep {
+namespace {
+
+constexpr int64_t kTasks = 4, kEpisodes = 3, kHorizon = 5, kSize = 3;
+
+// A policy, an inner loop and the data of one iteration, sampled as an agent samples and then taken
+// to double precision. Returns depend on actions, so that everything has a gradient.
+class Problem {
+ public:
+  explicit Problem(const std::string& settings, bool discrete = false)
+      : pool_(MakePool(2)), shards_(MakeShards(kTasks, 3)) {
+    Config::ParseText("[agent]\nhidden = [4]\n" + settings, "test").Read("agent", options_);
+    policy_ =
+        MakeMlpPolicy(SpecOf(kSize, 2, discrete ? ActionKind::kDiscrete : ActionKind::kContinuous),
+                      options_.policy);
+    adaptation_ =
+        std::make_unique<GradientAdaptation>(*policy_, options_.adaptation, *pool_, torch::kCPU);
+    meta_ = adaptation_->InitialMeta(Rng(3)).to(torch::kFloat64);
+
+    AdaptedRows adapted = adaptation_->Start(meta_, kTasks, shards_);
+    for (int64_t k = 0; k <= options_.adaptation.inner_steps; ++k) {
+      data_.push_back(Sample(adapted.rows, static_cast<uint64_t>(k)));
+      if (k < options_.adaptation.inner_steps) {
+        adaptation_->Step(adapted, data_.back(), shards_, meta_);
+      }
+    }
+    adapted_ = adapted.rows.flat;
+  }
+
+  MetaObjective objective() const {
+    return MetaObjective(*adaptation_, options_.objective, shards_, data_);
+  }
+  const torch::Tensor& meta() const { return meta_; }
+  const torch::Tensor& adapted() const { return adapted_; }
+  const TrustRegionAgentOptions& options() const { return options_; }
+  const std::vector<AdaptationData>& data() const { return data_; }
+  const std::vector<Shard>& shards() const { return shards_; }
+  const GradientAdaptation& adaptation() const { return *adaptation_; }
+  // Away from where the data were sampled.
+  torch::Tensor moved() const { return meta_ + Normals(meta_.sizes().vec(), 9) * 0.05; }
+
+ private:
+  AdaptationData Sample(const Parameters& rows, uint64_t k) const {
+    const Rng rng(100 + k);
+    Rollouts r = BlankRollouts({{5, 5, 4}, {5, 3, 5}, {2, 5, 5}, {5, 5, 5}}, kHorizon, kSize, 2);
+    r.observations = Normals({kTasks, kEpisodes, kHorizon, kSize}, 11 + k);
+    const torch::Tensor flat = r.observations.view({kTasks, kEpisodes * kHorizon, kSize});
+    const ActionDistribution distribution = policy_->Forward(rows, flat);
+    if (distribution.kind == ActionDistribution::Kind::kGaussian) {
+      const torch::Tensor noise = Normals(distribution.mean.sizes().vec(), 21 + k);
+      r.actions = (distribution.mean + noise * distribution.log_std.exp())
+                      .view({kTasks, kEpisodes, kHorizon, 2});
+      r.rewards = r.actions.select(3, 0).sin() + Normals({kTasks, kEpisodes, kHorizon}, 31 + k);
+    } else {
+      r.actions = (Normals({kTasks, kEpisodes, kHorizon, 1}, 21 + k) > 0).to(torch::kFloat64);
+      r.rewards = r.actions.select(3, 0) + Normals({kTasks, kEpisodes, kHorizon}, 31 + k);
+    }
+    r.rewards = r.rewards * r.mask;
+    // advantages are computed from single precision, the batch keeps double
+    Rollouts single = r;
+    for (torch::Tensor* values : {&single.observations, &single.actions, &single.rewards}) {
+      *values = values->to(torch::kFloat32).contiguous();
+    }
+    AdaptationData data =
+        adaptation_->Prepare(single, rows.WithFlat(rows.flat.to(torch::kFloat32)), shards_);
+    const torch::Tensor advantages =
+        ComputeAdvantages(single, options_.adaptation.advantage, *pool_)
+            .advantages.to(torch::kFloat64);
+    r.mask = r.mask.to(torch::kFloat64);
+    for (const Shard& shard : shards_) {
+      data.batches[static_cast<size_t>(shard.index)] =
+          MakePolicyBatch(*policy_, rows.Rows(shard.begin, shard.end), r, advantages,
+                          options_.adaptation.reduction(), shard.begin, shard.end);
+    }
+    return data;
+  }
+
+  TrustRegionAgentOptions options_;
+  std::unique_ptr<WorkerPool> pool_;
+  std::vector<Shard> shards_;
+  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<GradientAdaptation> adaptation_;
+  torch::Tensor meta_, adapted_;
+  std::vector<AdaptationData> data_;
+};
+
+const char* const kSettings[] = {
+    "inner_steps = 0\n",
+    "inner_steps = 1\n",
+    "inner_steps = 1\ninner_surrogate = \"dice\"\n",
+    "inner_steps = 3\ninner_surrogate = \"log_likelihood\"\n",
+    "inner_steps = 2\ninner_optimizer = \"momentum\"\n",
+    "inner_steps = 2\ninner_optimizer = \"adam\"\ninner_learning_rate = 0.02\n",
+    "inner_steps = 2\nlearn_inner_rates = true\n",
+    "inner_steps = 2\nadapted = \"head\"\n",
+    "inner_steps = 2\nadapted = \"head\"\nlearn_inner_rates = true\n",
+    "inner_steps = 2\nadapted = \"context\"\ncontext_size = 2\ninner_learning_rate = 1.0\n",
+    "inner_steps = 2\nouter_returns = \"trial\"\n",
+    "inner_steps = 2\nexploration_credit = \"exact\"\ninner_surrogate = \"log_likelihood\"\n",
+    "inner_steps = 3\nexploration_credit = \"exact\"\nouter_returns = \"trial\"\n"
+    "inner_surrogate = \"log_likelihood\"\n",
+    "inner_steps = 1\nexploration_credit = \"mean\"\n",
+};
+
+class MetaGradientOf : public testing::TestWithParam<const char*> {};
+
+TEST_P(MetaGradientOf, TheObjectiveIsThatOfFiniteDifferences) {
+  using Kind = OuterSurrogate::Kind;
+  for (const bool discrete : {false, true}) {
+    const Problem problem(GetParam(), discrete);
+    const MetaObjective objective = problem.objective();
+    for (const Kind kind :
+         {Kind::kLogLikelihood, Kind::kLikelihoodRatio, Kind::kDice, Kind::kClipped}) {
+      OuterSurrogate surrogate{.kind = kind, .clip = 0.05};
+      // not where ratios are 1 and the clipped objective has a corner
+      const torch::Tensor point = problem.moved();
+      const torch::Tensor numeric = problem.adaptation().Trained(NumericGradient(
+          [&](const torch::Tensor& x) { return objective.Values(x, surrogate).objective; }, point));
+      OuterValues values;
+      const torch::Tensor gradient = objective.Gradient(point, surrogate, &values);
+      EXPECT_LT(RelativeDistance(gradient, numeric), 2e-6) << static_cast<int>(kind);
+      EXPECT_NEAR(values.objective, objective.Values(point, surrogate).objective, 1e-12);
+    }
+  }
+}
+
+TEST_P(MetaGradientOf, TheKlPenaltyIsSubtracted) {
+  const Problem problem(GetParam());
+  const size_t inner = static_cast<size_t>(problem.options().adaptation.inner_steps);
+  if (inner == 0) return;
+  const MetaObjective objective = problem.objective();
+  OuterSurrogate plain, penalised;
+  for (size_t k = 0; k < inner; ++k) penalised.kl_coefficients.push_back(0.5 + double(k));
+  const torch::Tensor point = problem.moved();
+  const torch::Tensor numeric = problem.adaptation().Trained(NumericGradient(
+      [&](const torch::Tensor& x) {
+        const OuterValues values = objective.Values(x, penalised);
+        double sum = 0;
+        for (size_t k = 0; k < inner; ++k) {
+          sum += penalised.kl_coefficients[k] * values.inner_kl[k] / static_cast<double>(inner);
+        }
+        return sum;
+      },
+      point));
+  const torch::Tensor difference =
+      objective.Gradient(point, plain) - objective.Gradient(point, penalised);
+  EXPECT_LT(RelativeDistance(difference, numeric), 1e-6);
+}
+
+TEST_P(MetaGradientOf, ProductsWithTheHessianOfTheDivergenceAreExact) {
+  const Problem problem(GetParam());
+  const MetaObjective objective = problem.objective();
+  // also where it is not the Fisher matrix
+  for (const torch::Tensor& point : {problem.meta(), problem.moved()}) {
+    const MetaObjective::KlHessian hessian = objective.HessianOfKl(point);
+    const torch::Tensor v = problem.adaptation().Trained(Normals(point.sizes().vec(), 41)).detach();
+    const torch::Tensor w = problem.adaptation().Trained(Normals(point.sizes().vec(), 42)).detach();
+    const auto kl = [&](double a, double b) {
+      return objective.Values(point + v * a + w * b, {}).kl;
+    };
+    const double h = 2e-4;
+    const double numeric = (kl(h, h) - kl(h, -h) - kl(-h, h) + kl(-h, -h)) / (4 * h * h);
+    const torch::Tensor product = hessian(v);
+    const double exact = (product * w).sum().item<double>();
+    EXPECT_NEAR(exact, numeric, 1e-4 * std::max(1.0, std::abs(numeric)));
+    EXPECT_NEAR(exact, (hessian(w) * v).sum().item<double>(),
+                1e-9 * std::max(1.0, std::abs(exact)));
+    EXPECT_LT(Distance(product * 2, hessian(v * 2)), 1e-9 * product.abs().max().item<double>());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Settings, MetaGradientOf, testing::ValuesIn(kSettings));
+
+TEST(MetaObjective, BeginsWhereTheDataWereSampled) {
+  const Problem problem("inner_steps = 2\nouter_returns = \"trial\"\n");
+  const OuterValues values = problem.objective().Values(problem.meta(), {});
+  EXPECT_NEAR(values.kl, 0, 1e-13);
+  EXPECT_NEAR(values.inner_kl[0], 0, 1e-13);
+  EXPECT_NEAR(values.inner_kl[1], 0, 1e-13);
+  EXPECT_EQ(values.clip_fraction, 0);
+}
+
+TEST(MetaObjective, ExactCreditIsTheScoreOfTheDataTimesWhatFollows) {
+  // the difference that the credit makes, written out for one inner step
+  const std::string settings = "inner_steps = 1\ninner_surrogate = \"log_likelihood\"\n";
+  const Problem with(settings + "exploration_credit = \"exact\"\n"), without(settings);
+  const torch::Tensor returns = with.data()[1].returns;
+  torch::Tensor expected = torch::zeros_like(with.meta());
+  for (const Shard& shard : with.shards()) {
+    const PolicyBatch& batch = with.data()[0].batches[static_cast<size_t>(shard.index)];
+    for (int64_t t = shard.begin; t < shard.end; ++t) {
+      const double others = (returns.sum() - returns[t]).item<double>() / (kTasks - 1);
+      const torch::Tensor score = AutogradGradient(
+          [&](const torch::Tensor& theta) {
+            const Parameters row{theta.expand({shard.end - shard.begin, -1}),
+                                 with.adaptation().policy().layout()};
+            const torch::Tensor log_probs =
+                with.adaptation().policy().Forward(row, batch.observations).LogProb(batch.actions);
+            return (log_probs * (batch.weights != 0))[t - shard.begin].sum();
+          },
+          with.meta());
+      expected = expected + score * (returns[t].item<double>() - others) / double(kTasks);
+    }
+  }
+  const torch::Tensor difference =
+      with.objective().Gradient(with.meta(), {}) - without.objective().Gradient(without.meta(), {});
+  EXPECT_LT(RelativeDistance(difference, expected), 1e-9);
+}
+
+TEST(MetaObjective, TheReturnsAreDiscountedFromTheStart) {
+  const Problem problem("inner_steps = 0\ndiscount = 0.5\n");
+  const Problem undiscounted("inner_steps = 0\ndiscount = 1.0\n");
+  EXPECT_GT(Distance(problem.data()[0].returns, undiscounted.data()[0].returns), 1e-2);
+}
+
+TEST(MetaObjective, AContextIsNotTrained) {
+  const Problem problem("inner_steps = 1\nadapted = \"context\"\ncontext_size = 2\n");
+  const torch::Tensor mask =
+      problem.adaptation().policy().layout()->Mask(ParameterGroup::kContext) > 0;
+  const torch::Tensor gradient = problem.objective().Gradient(problem.meta(), {});
+  EXPECT_EQ(gradient.masked_select(mask).abs().max().item<double>(), 0);
+  EXPECT_GT(gradient.abs().max().item<double>(), 1e-3);
+  // and nothing but the context adapts
+  const torch::Tensor moved = (problem.adapted() - problem.meta()).abs().sum(0, true);
+  EXPECT_EQ(moved.masked_select(~mask).max().item<double>(), 0);
+  EXPECT_GT(moved.masked_select(mask).min().item<double>(), 1e-6);
+}
+
+TEST(MetaObjective, OnlyTheHeadAdaptsAndEverythingIsTrained) {
+  const Problem problem("inner_steps = 1\nadapted = \"head\"\n");
+  const torch::Tensor mask =
+      problem.adaptation().policy().layout()->Mask(ParameterGroup::kHead) > 0;
+  const torch::Tensor moved = (problem.adapted() - problem.meta()).abs().sum(0, true);
+  EXPECT_EQ(moved.masked_select(~mask).max().item<double>(), 0);
+  EXPECT_GT(moved.masked_select(mask).min().item<double>(), 1e-6);
+  const torch::Tensor gradient = problem.objective().Gradient(problem.meta(), {});
+  EXPECT_GT(gradient.masked_select(~mask).abs().max().item<double>(), 1e-3);
+}
+
+TEST(MetaObjective, TheContextMustBeThere) {
+  try {
+    const Problem problem("adapted = \"context\"\n");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_EQ(error.context().key, "agent.adapted");
+  }
+}
+
+// A trust-region step.
+class TrustRegionStep : public testing::TestWithParam<const char*> {};
+
+TEST_P(TrustRegionStep, ImprovesWithinTheBound) {
+  const Problem problem(GetParam());
+  const MetaObjective objective = problem.objective();
+  for (const double max_kl : {1e-4, 1e-2, 0.1}) {
+    TrustRegionOptions options;
+    options.max_kl = max_kl;
+    Metrics metrics;
+    const auto outer = MakeTrustRegion(options);
+    const torch::Tensor improved = outer->Improve(problem.meta(), objective, metrics);
+    const OuterValues before = objective.Values(problem.meta(), outer->surrogate());
+    const OuterValues after = objective.Values(improved, outer->surrogate());
+    EXPECT_LE(after.kl, max_kl);
+    EXPECT_GT(after.objective, before.objective);
+    EXPECT_NEAR(metrics.Get("outer_kl"), after.kl, 1e-12);
+    EXPECT_NEAR(metrics.Get("outer_improvement"), after.objective - before.objective, 1e-12);
+    EXPECT_GT(metrics.Get("step_fraction"), 0);
+    // a small step is as long as its quadratic model says
+    if (max_kl == 1e-4 && metrics.Get("step_fraction") == 1) {
+      EXPECT_GT(after.kl, 0.8 * max_kl);
+    }
+  }
+}
+
+TEST_P(TrustRegionStep, FollowsTheNaturalGradient) {
+  // H s = g to the accuracy of as many conjugate gradients as there are parameters
+  const Problem problem(GetParam());
+  const MetaObjective objective = problem.objective();
+  TrustRegionOptions options;
+  options.max_kl = 1e-8;
+  options.cg_damping = 1e-2;
+  options.cg_iterations = 500;
+  Metrics metrics;
+  const torch::Tensor step =
+      MakeTrustRegion(options)->Improve(problem.meta(), objective, metrics) - problem.meta();
+  const auto hessian = objective.HessianOfKl(problem.meta());
+  const torch::Tensor image = hessian(step) + step * options.cg_damping;
+  const torch::Tensor gradient = objective.Gradient(problem.meta(), {});
+  const double cosine =
+      ((image * gradient).sum() / (image.norm() * gradient.norm())).item<double>();
+  EXPECT_GT(cosine, 1 - 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Settings, TrustRegionStep,
+                         testing::Values(kSettings[0], kSettings[1], kSettings[3], kSettings[6],
+                                         kSettings[9], kSettings[10]));
+
+TEST(TrustRegion, StaysWhereNoStepImproves) {
+  // a gradient of zero: no advantages
+  Problem problem("inner_steps = 1\n");
+  std::vector<AdaptationData> data = problem.data();
+  for (PolicyBatch& batch : data.back().batches) batch.advantages = batch.advantages * 0;
+  const MetaObjective objective(problem.adaptation(), {}, problem.shards(), data);
+  Metrics metrics;
+  const torch::Tensor improved = MakeTrustRegion({})->Improve(problem.meta(), objective, metrics);
+  EXPECT_TRUE(SameBits(improved, problem.meta()));
+  EXPECT_EQ(metrics.Get("step_fraction"), 0);
+  EXPECT_EQ(metrics.Get("outer_improvement"), 0);
+}
+
+}  // namespace
+}  // namespace fewstep
