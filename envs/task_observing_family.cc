@@ -77,8 +77,7 @@ class TaskObservingRunner final : public EpisodeRunner {
     void* context;
   };
 
-  static void ActOnFull(void* context, const float* observation, int step,
-                        float* action) noexcept {
+  static void ActOnFull(void* context, const float* observation, int step, float* action) noexcept {
     const Caller& caller = *static_cast<Caller*>(context);
     TaskObservingRunner& runner = caller.runner;
     runner.writer_.Join(observation, runner.scaled_, runner.present_.data());
@@ -109,7 +108,8 @@ class TaskObservingEnv final : public VectorEnv {
   void SetTasks(std::span<const Task> tasks) override {
     env_->SetTasks(tasks);  // checks them
     for (size_t i = 0; i < tasks.size(); ++i) {
-      writer_.Scale(tasks[i].values, std::span(scaled_).subspan(i * writer_.task(), writer_.task()));
+      writer_.Scale(tasks[i].values,
+                    std::span(scaled_).subspan(i * writer_.task(), writer_.task()));
     }
   }
 

@@ -23,6 +23,9 @@ void MdpOptions::Visit(FieldVisitor& v) {
           {.help = "Step size alpha of the inner loop.", .min = 0, .max = 1e6});
   v.Field("inner_steps", inner_steps,
           {.help = "Gradient steps of the inner loop.", .unit = "steps", .min = 0, .max = 10});
+  v.Field("inner_optimizer", inner_optimizer,
+          {.help = "What an inner step does with the gradient.",
+           .choices = {"gradient", "momentum", "adam"}});
 }
 
 MdpOptions TwoStateMdp() {
@@ -286,6 +289,13 @@ EnumerableMdp EnumerableMdp::WithRewardOffset(double constant) const {
   MdpOptions moved = options_;
   for (double& reward : moved.reward.values) reward += constant;
   return EnumerableMdp(std::move(moved));
+}
+
+EnumerableMdp EnumerableMdp::WithOneInnerStep() const {
+  MdpOptions plain = options_;
+  plain.inner_steps = 1;
+  plain.inner_optimizer = "gradient";
+  return EnumerableMdp(std::move(plain));
 }
 
 std::unique_ptr<Policy> EnumerableMdp::MakePolicy() const {

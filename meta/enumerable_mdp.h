@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct MdpOptions : Options {
   NumberTable policy;      // [S, A] logits: pi(a | s) is their softmax over a
   double inner_learning_rate = 0.1;
   int64_t inner_steps = 1;
+  std::string inner_optimizer = "gradient";
   void Visit(FieldVisitor& visitor) override;
 };
 
@@ -60,6 +62,8 @@ class EnumerableMdp {
 
   // The same process with `constant` added to every reward.
   EnumerableMdp WithRewardOffset(double constant) const;
+  // The same process adapted to by one plain gradient step.
+  EnumerableMdp WithOneInnerStep() const;
 
   // A softmax table as the production policy: the network without hidden layers and biases on
   // one-hot states. Its row of parameters is the table of logits, row-major.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "meta/meta_objective.h"
 
 namespace fewstep {
 namespace {
@@ -12,6 +15,7 @@ GradientAdaptationOptions InnerLoopOf(const EnumerableMdp& mdp, const Estimator&
   GradientAdaptationOptions options;
   options.inner_steps = mdp.options().inner_steps;
   options.inner_learning_rate = mdp.options().inner_learning_rate;
+  options.inner_optimizer = mdp.options().inner_optimizer;
   options.inner_order = estimator.inner_order;
   options.inner_surrogate = estimator.inner_surrogate;
   options.inner_reduction = "episodes";
@@ -22,40 +26,30 @@ GradientAdaptationOptions InnerLoopOf(const EnumerableMdp& mdp, const Estimator&
   return options;
 }
 
-// Episodes of one task acted by `row`, for inner step k, or for after the last.
-using Collect = std::function<AdaptationData(const Parameters& row, int64_t k)>;
+// Enumerated episodes of one task as the learner prepares sampled ones.
+AdaptationData DataOf(PolicyBatch batch) {
+  const torch::Tensor weighted = (batch.weights * batch.advantages).view({1, -1, batch.horizon});
+  return {.batches = {std::move(batch)}, .returns = weighted.select(2, 0).sum(1)};
+}
+
+// Episodes acted by `rows` [T, P], for inner step k, or for after the last.
+using Collect = std::function<AdaptationData(const Parameters& rows, int64_t k)>;
 
 // The meta-gradient as an iteration of training computes it, from data that `collect` supplies.
-std::vector<double> Estimate(const GradientAdaptation& adaptation, const Parameters& theta,
-                             const Collect& collect) {
-  const std::vector<Shard> shards = MakeShards(1, 1);
-  const GradientAdaptationOptions& options = adaptation.options();
-  const Policy& policy = adaptation.policy();
+std::vector<double> Estimate(const GradientAdaptation& adaptation, const Estimator& estimator,
+                             const torch::Tensor& meta, int64_t num_tasks, const Collect& collect) {
+  const std::vector<Shard> shards = MakeShards(num_tasks, 1);
+  AdaptedRows adapted = adaptation.Start(meta, num_tasks, shards);
   std::vector<AdaptationData> data;
-  Parameters row = theta;
   for (int64_t k = 0;; ++k) {
-    data.push_back(collect(row, k));
-    if (k == options.inner_steps) break;
-    row = adaptation.Step(row, data.back(), shards, options.inner_learning_rate);
+    data.push_back(collect(adapted.rows, k));
+    if (k == adaptation.options().inner_steps) break;
+    adaptation.Step(adapted, data.back(), shards, meta);
   }
-
-  WorkerPool alone(1);
-  const auto loss = [&](const Parameters& leaf, const Shard&, std::vector<double>&) {
-    const Parameters adapted = Adapt(
-        leaf,
-        [&](const Parameters& rows, int64_t k) {
-          const PolicyBatch& batch = data[static_cast<size_t>(k)].batches[0];
-          return adaptation.Loss(policy.Forward(rows, batch.observations), batch);
-        },
-        options.inner_loop());
-    const PolicyBatch& batch = data.back().batches[0];
-    const torch::Tensor log_probs =
-        policy.Forward(adapted, batch.observations).LogProb(batch.actions);
-    return SurrogateObjective(Surrogate::kLikelihoodRatio, log_probs, batch).sum();
-  };
-  const torch::Tensor gradient = ComputeShardedGradient(theta, shards, 0, alone, loss)
-                                     .gradient.to(torch::kFloat64)
-                                     .contiguous();
+  MetaObjectiveOptions options;
+  options.exploration_credit = estimator.exploration_credit;
+  const MetaObjective objective(adaptation, options, shards, std::move(data));
+  const torch::Tensor gradient = objective.Gradient(meta, {}).to(torch::kFloat64).contiguous();
   return {gradient.const_data_ptr<double>(), gradient.const_data_ptr<double>() + gradient.numel()};
 }
 
@@ -74,22 +68,69 @@ std::vector<Estimator> AllEstimators() {
           {"first order", "log_likelihood", "first"}};
 }
 
+std::vector<Estimator> SampledEstimators() {
+  return {{"exact credit (E-MAML)", "log_likelihood", "second", "exact"},
+          {"mean credit", "log_likelihood", "second", "mean"},
+          {"no credit, log_likelihood", "log_likelihood", "second"},
+          {"no credit, likelihood_ratio", "likelihood_ratio", "second"},
+          {"no credit, dice", "dice", "second"},
+          {"no credit, first order", "log_likelihood", "first"}};
+}
+
 std::vector<double> ExpectedEstimate(const EnumerableMdp& mdp, const Estimator& estimator) {
   WorkerPool alone(1);
   const auto policy = mdp.MakePolicy();
   const GradientAdaptation adaptation(*policy, InnerLoopOf(mdp, estimator), alone, torch::kCPU);
-  return Estimate(adaptation, mdp.InitialParameters(*policy), [&](const Parameters& row, int64_t) {
-    return AdaptationData{.batches = {mdp.Enumerate(*policy, row)}};
+  return Estimate(
+      adaptation, estimator, mdp.InitialParameters(*policy).flat, 1,
+      [&](const Parameters& row, int64_t) { return DataOf(mdp.Enumerate(*policy, row)); });
+}
+
+std::vector<double> ExpectedSampledEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
+                                            int episodes, WorkerPool& pool) {
+  FEWSTEP_CHECK(mdp.options().inner_steps == 1, "{} steps", mdp.options().inner_steps);
+  const auto policy = mdp.MakePolicy();
+  const Parameters theta = mdp.InitialParameters(*policy);
+  const torch::Tensor probabilities =
+      mdp.Enumerate(*policy, theta).weights.view({-1, mdp.options().horizon}).select(1, 0);
+  const int64_t size = mdp.trajectories().size();
+  const GradientAdaptationOptions options = InnerLoopOf(mdp, estimator);
+
+  // one estimate for every way to draw the episodes, and how likely that is
+  const auto ways = static_cast<size_t>(std::pow(static_cast<double>(size), episodes));
+  std::vector<std::vector<double>> estimates(ways);
+  std::vector<double> likelihoods(ways, 1.0);
+  pool.Run(static_cast<int>(ways), [&](int way, int) {
+    const auto item = static_cast<size_t>(way);
+    std::vector<int64_t> drawn;
+    for (int64_t rest = way; static_cast<int>(drawn.size()) < episodes; rest /= size) {
+      drawn.push_back(rest % size);
+      likelihoods[item] *= probabilities[drawn.back()].item<double>();
+    }
+    WorkerPool alone(1);
+    const GradientAdaptation adaptation(*policy, options, alone, torch::kCPU);
+    estimates[item] =
+        Estimate(adaptation, estimator, theta.flat, 1, [&](const Parameters& row, int64_t k) {
+          return DataOf(k == 0 ? mdp.Episodes(*policy, row, drawn) : mdp.Enumerate(*policy, row));
+        });
   });
+
+  std::vector<double> expected(mdp.options().policy.values.size());
+  for (size_t way = 0; way < ways; ++way) {
+    for (size_t i = 0; i < expected.size(); ++i) {
+      expected[i] += likelihoods[way] * estimates[way][i];
+    }
+  }
+  return expected;
 }
 
 MonteCarlo SampleEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
                           const MonteCarloOptions& options, WorkerPool& pool, const Rng& rng) {
   const auto policy = mdp.MakePolicy();
   const auto family = mdp.MakeFamily();
-  const std::vector<Task> tasks = {{family->spec().name, {}}};
-  Parameters theta = mdp.InitialParameters(*policy);
-  theta.flat = theta.flat.to(torch::kFloat32);
+  const std::vector<Task> tasks(static_cast<size_t>(options.tasks), {family->spec().name, {}});
+  const torch::Tensor meta = mdp.InitialParameters(*policy).flat.to(torch::kFloat32);
+  const std::vector<Shard> shards = MakeShards(options.tasks, 1);
 
   // each replica is an iteration of training with one thread
   std::vector<std::vector<double>> estimates(static_cast<size_t>(options.replicas));
@@ -98,13 +139,12 @@ MonteCarlo SampleEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
     Sampler sampler(*family, alone, SamplingPlan::kEpisodes);
     const GradientAdaptation adaptation(*policy, InnerLoopOf(mdp, estimator), alone, torch::kCPU);
     const Rng stream = rng.Fork("replica", static_cast<uint64_t>(replica));
-    const std::vector<Shard> shards = MakeShards(1, 1);
-    estimates[static_cast<size_t>(replica)] =
-        Estimate(adaptation, theta, [&](const Parameters& row, int64_t k) {
-          const Rollouts rollouts =
-              sampler.Collect(*policy, row, tasks, {.episodes = static_cast<int>(options.episodes)},
-                              stream.Fork("rollouts", static_cast<uint64_t>(k)));
-          return adaptation.Prepare(rollouts, row, shards);
+    estimates[static_cast<size_t>(replica)] = Estimate(
+        adaptation, estimator, meta, options.tasks, [&](const Parameters& rows, int64_t k) {
+          const Rollouts rollouts = sampler.Collect(
+              *policy, rows, tasks, {.episodes = static_cast<int>(options.episodes)},
+              stream.Fork("rollouts", static_cast<uint64_t>(k)));
+          return adaptation.Prepare(rollouts, rows, shards);
         });
   });
 

@@ -20,6 +20,7 @@ struct Estimator {
   std::string name;
   std::string inner_surrogate;
   std::string inner_order;
+  std::string exploration_credit = "none";
 };
 
 // dice, likelihood_ratio and log_likelihood in second order, and first order, in which the
@@ -30,9 +31,18 @@ std::vector<Estimator> AllEstimators();
 // their probabilities. [S * A].
 std::vector<double> ExpectedEstimate(const EnumerableMdp& mdp, const Estimator& estimator);
 
+// Whether the credit of sampling is what E-MAML needs, beside what MAML does without it.
+std::vector<Estimator> SampledEstimators();
+
+// Its exact expectation on `episodes` sampled episodes, for a process with one inner step: the sum
+// over every way to draw them, of which there are M^episodes. [S * A].
+std::vector<double> ExpectedSampledEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
+                                            int episodes, WorkerPool& pool);
+
 struct MonteCarloOptions {
-  int64_t replicas = 64;     // independent estimates
-  int64_t episodes = 10000;  // of every batch of a replica
+  int64_t replicas = 64;     // independent estimates, one an iteration of training
+  int64_t tasks = 1;         // of an iteration
+  int64_t episodes = 10000;  // of a task, for every inner step and after the last
 };
 
 struct MonteCarlo {

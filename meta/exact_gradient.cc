@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "meta/inner_loop.h"
+
 namespace fewstep {
 namespace {
 
@@ -108,13 +110,27 @@ std::vector<double> PolicyGradient(const EnumerableMdp& mdp, std::span<const dou
 
 FiniteDifferences TrueMetaGradient(const EnumerableMdp& mdp) {
   const MdpOptions& o = mdp.options();
+  const InnerLoopOptions moments;  // their coefficients
   return Differentiate(
       [&](std::span<const double> theta) {
         std::vector<double> adapted(theta.begin(), theta.end());
-        for (int64_t k = 0; k < o.inner_steps; ++k) {
+        std::vector<double> first(theta.size()), second(theta.size());
+        for (int64_t k = 1; k <= o.inner_steps; ++k) {
           const std::vector<double> gradient = PolicyGradient(mdp, adapted);
+          const double steps = static_cast<double>(k);
           for (size_t i = 0; i < adapted.size(); ++i) {
-            adapted[i] += o.inner_learning_rate * gradient[i];
+            const double g = gradient[i], beta1 = moments.momentum;
+            const double beta2 = moments.second_momentum, epsilon = moments.epsilon;
+            double direction = g;
+            if (o.inner_optimizer == "momentum") direction = first[i] = beta1 * first[i] + g;
+            if (o.inner_optimizer == "adam") {
+              first[i] = beta1 * first[i] + (1 - beta1) * g;
+              second[i] = beta2 * second[i] + (1 - beta2) * g * g;
+              const double variance = second[i] / (1 - std::pow(beta2, steps));
+              direction =
+                  first[i] / (1 - std::pow(beta1, steps)) / std::sqrt(variance + epsilon * epsilon);
+            }
+            adapted[i] += o.inner_learning_rate * direction;
           }
         }
         return ExpectedReturn(mdp, adapted);

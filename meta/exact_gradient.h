@@ -29,8 +29,9 @@ double ExpectedReturn(const EnumerableMdp& mdp, std::span<const double> logits);
 // grad J = sum_t P(s_t = s) pi(a | s) (Q_t(s, a) - V_t(s)) (Sutton et al. 2000).
 std::vector<double> PolicyGradient(const EnumerableMdp& mdp, std::span<const double> logits);
 
-// The gradient by theta of J(theta_K), theta_{k+1} = theta_k + alpha grad J(theta_k), at the
-// process's own policy: what MAML estimates, in the limit of many episodes.
+// The gradient by theta of J(theta_K), theta_{k+1} = theta_k + alpha grad J(theta_k) or what the
+// inner optimizer makes of it, at the process's own policy: what MAML estimates, in the limit of
+// many episodes.
 FiniteDifferences TrueMetaGradient(const EnumerableMdp& mdp);
 
 // The gradient by theta of E[ J(theta + alpha g(theta, D)) ] over D, `episodes` trajectories of

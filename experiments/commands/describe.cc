@@ -115,12 +115,11 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   DescribeOptions("family", "its keys in a recipe", named, false);
 }
 
-int RunDescribe(const std::string& name, int64_t horizon, const CommonOptions& common) {
+int RunDescribe(const std::string& name, const FamilyOptions& options,
+                const CommonOptions& common) {
   const FamilyRegistry families = BuiltinFamilies();
   const AgentRegistry agents = BuiltinAgents();
   if (families.Contains(name)) {
-    FamilyOptions options;
-    options.horizon = horizon;
     DescribeFamily(*families.Get(name)(options), common.json);
   } else if (agents.Contains(name)) {
     const std::unique_ptr<Options> options = agents.Get(name).make_options();
@@ -146,7 +145,7 @@ int RunDescribe(const std::string& name, int64_t horizon, const CommonOptions& c
 
 void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto name = std::make_shared<std::string>();
-  auto horizon = std::make_shared<int64_t>(0);
+  auto options = std::make_shared<FamilyOptions>();
   CLI::App* command = app.add_subcommand(
       "describe", "Print a family's exact definition, or the keys of an agent or of [run].");
   command->footer(
@@ -155,11 +154,12 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep describe maml-ppo                   the keys of [agent]\n"
       "  fewstep describe run                        the keys of [run]");
   command->add_option("name", *name, "A family, an agent, or run")->required();
-  command->add_option("--horizon", *horizon, "The family with another horizon")
+  command->add_option("--horizon", options->horizon, "The family with another horizon")
       ->check(CLI::Range(0, 1000000));
+  command->add_flag("--observe-task", options->observe_task, "The family that is told its task");
   command->add_flag("--json", common.json, "Print JSON");
   command->callback(
-      [name, horizon, &common, &exit_code] { exit_code = RunDescribe(*name, *horizon, common); });
+      [name, options, &common, &exit_code] { exit_code = RunDescribe(*name, *options, common); });
 }
 
 }  // namespace fewstep

@@ -1,4 +1,5 @@
 // fewstep verify
+#include <algorithm>
 #include <cmath>
 
 #include <CLI/CLI.hpp>
@@ -17,9 +18,13 @@
 namespace fewstep {
 namespace {
 
+// Ways to draw the episodes of an adaptation that are enumerated at most.
+constexpr double kMaxWays = 2000;
+
 struct VerifyArguments {
   std::string file;
   std::vector<double> offsets = {1, 5};
+  int64_t support = 1;  // episodes of a sampled adaptation
   MonteCarloOptions sampling;
   int64_t seed = 1, threads = 0;
 };
@@ -82,8 +87,7 @@ nlohmann::ordered_json ToJson(const Finding& f, const std::vector<double>& offse
   return json;
 }
 
-void PrintTables(const std::vector<Finding>& findings, const std::vector<double>& offsets,
-                 const MonteCarloOptions& sampling) {
+void PrintTables(const std::vector<Finding>& findings, const std::vector<double>& offsets) {
   // the exact part
   std::vector<TableColumn> columns = {{"estimator"},
                                       {"exact expectation"},
@@ -107,10 +111,8 @@ void PrintTables(const std::vector<Finding>& findings, const std::vector<double>
   Print("{}\n", exact.Text());
 
   // what training samples
-  Print("As training samples it: mean of {} replicas, {} episodes a batch\n", sampling.replicas,
-        sampling.episodes);
   Table sampled({{"estimator"},
-                 {"mean"},
+                 {"mean as training samples it"},
                  {"standard error"},
                  {"farthest from the expectation", Align::kRight}});
   for (const Finding& f : findings) {
@@ -120,31 +122,23 @@ void PrintTables(const std::vector<Finding>& findings, const std::vector<double>
   Print("{}\n", sampled.Text());
 }
 
-int RunVerify(const VerifyArguments& arguments, const CommonOptions& common) {
-  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  const EnumerableMdp mdp =
-      arguments.file.empty() ? EnumerableMdp(TwoStateMdp()) : EnumerableMdp::Read(arguments.file);
-  WorkerPool pool(ResolveThreads(arguments.threads), UseOneTorchThread);
-  UseOneTorchThread();
-
-  // the truth, of the process and of what it becomes with other rewards
-  const FiniteDifferences truth = TrueMetaGradient(mdp);
+// The estimators of the limit of many episodes.
+std::vector<Finding> CheckLimit(const EnumerableMdp& mdp, const std::vector<double>& truth,
+                                const VerifyArguments& arguments, WorkerPool& pool,
+                                const Rng& rng) {
   std::vector<EnumerableMdp> moved;
   std::vector<std::vector<double>> moved_truth;
   for (const double offset : arguments.offsets) {
     moved.push_back(mdp.WithRewardOffset(offset));
     moved_truth.push_back(TrueMetaGradient(moved.back()).values);
   }
-
-  // what is claimed to estimate it
-  const Rng rng = Rng(static_cast<uint64_t>(arguments.seed)).Fork("verify");
   std::vector<Finding> findings;
   for (const Estimator& estimator : AllEstimators()) {
     LogInfo(fmt::format("Sampling {}: {} replicas of {} batches of {} episodes ...", estimator.name,
                         arguments.sampling.replicas, mdp.options().inner_steps + 1,
                         arguments.sampling.episodes));
     Finding finding{.estimator = estimator,
-                    .truth = truth.values,
+                    .truth = truth,
                     .expected = ExpectedEstimate(mdp, estimator),
                     .offset_truth = moved_truth,
                     .sampled = SampleEstimate(mdp, estimator, arguments.sampling, pool,
@@ -155,8 +149,58 @@ int RunVerify(const VerifyArguments& arguments, const CommonOptions& common) {
     }
     findings.push_back(std::move(finding));
   }
+  return findings;
+}
 
-  const std::vector<std::string> contradictions = Contradictions(findings);
+// The estimators of one step on few sampled episodes.
+std::vector<Finding> CheckSampledStep(const EnumerableMdp& mdp, const std::vector<double>& truth,
+                                      const VerifyArguments& arguments, WorkerPool& pool,
+                                      const Rng& rng) {
+  MonteCarloOptions sampling = arguments.sampling;
+  sampling.episodes = arguments.support;
+  sampling.tasks = std::max<int64_t>(1, arguments.sampling.episodes / arguments.support);
+  std::vector<Finding> findings;
+  for (const Estimator& estimator : SampledEstimators()) {
+    LogInfo(fmt::format("Sampling {}: {} replicas of {} tasks ...", estimator.name,
+                        sampling.replicas, sampling.tasks));
+    findings.push_back(
+        {.estimator = estimator,
+         .truth = truth,
+         .expected =
+             ExpectedSampledEstimate(mdp, estimator, static_cast<int>(arguments.support), pool),
+         .offset_truth = {},
+         .offset_expected = {},
+         .sampled = SampleEstimate(mdp, estimator, sampling, pool, rng.Fork(estimator.name)),
+         .exact = estimator.exploration_credit == "exact"});
+  }
+  return findings;
+}
+
+int RunVerify(const VerifyArguments& arguments, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  const EnumerableMdp mdp =
+      arguments.file.empty() ? EnumerableMdp(TwoStateMdp()) : EnumerableMdp::Read(arguments.file);
+  WorkerPool pool(ResolveThreads(arguments.threads), UseOneTorchThread);
+  UseOneTorchThread();
+
+  // in the limit of many episodes
+  const Rng rng = Rng(static_cast<uint64_t>(arguments.seed)).Fork("verify");
+  const FiniteDifferences truth = TrueMetaGradient(mdp);
+  const std::vector<Finding> limit = CheckLimit(mdp, truth.values, arguments, pool, rng);
+  std::vector<std::string> contradictions = Contradictions(limit);
+
+  // after one step on few, where all ways to draw them can be enumerated
+  const EnumerableMdp one_step = mdp.WithOneInnerStep();
+  const double ways = std::pow(static_cast<double>(mdp.trajectories().size()),
+                               static_cast<double>(arguments.support));
+  FiniteDifferences sampled_truth;
+  std::vector<Finding> sampled;
+  if (ways <= kMaxWays) {
+    sampled_truth = TrueSampledMetaGradient(mdp, static_cast<int>(arguments.support));
+    sampled = CheckSampledStep(one_step, sampled_truth.values, arguments, pool, rng);
+    for (std::string& found : Contradictions(sampled)) contradictions.push_back(std::move(found));
+  }
+
   const MdpOptions& o = mdp.options();
   if (common.json) {
     nlohmann::ordered_json json = {
@@ -167,32 +211,56 @@ int RunVerify(const VerifyArguments& arguments, const CommonOptions& common) {
         {"trajectories", mdp.trajectories().size()},
         {"inner_learning_rate", o.inner_learning_rate},
         {"inner_steps", o.inner_steps},
+        {"inner_optimizer", o.inner_optimizer},
         {"replicas", arguments.sampling.replicas},
         {"episodes", arguments.sampling.episodes},
         {"seed", arguments.seed},
         {"truth", {{"gradient", truth.values}, {"uncertainty", truth.uncertainty}}},
-        {"estimators", nlohmann::ordered_json::array()},
-        {"contradictions", contradictions},
-        {"verified", contradictions.empty()}};
-    for (const Finding& finding : findings) {
-      json["estimators"].push_back(ToJson(finding, arguments.offsets));
+        {"estimators", nlohmann::ordered_json::array()}};
+    for (const Finding& f : limit) json["estimators"].push_back(ToJson(f, arguments.offsets));
+    if (!sampled.empty()) {
+      json["sampled_step"] = {
+          {"episodes", arguments.support},
+          {"truth",
+           {{"gradient", sampled_truth.values}, {"uncertainty", sampled_truth.uncertainty}}},
+          {"estimators", nlohmann::ordered_json::array()}};
+      for (const Finding& f : sampled) json["sampled_step"]["estimators"].push_back(ToJson(f, {}));
     }
+    json["contradictions"] = contradictions;
+    json["verified"] = contradictions.empty();
     Print(ToText(json));
+    return contradictions.empty() ? 0 : 1;
+  }
+
+  Print("{}: {} states, {} actions, horizon {}, {} trajectories; {} inner step{} of rate {}{}\n\n",
+        arguments.file.empty() ? "The built-in process" : arguments.file, o.states, o.actions,
+        o.horizon, mdp.trajectories().size(), o.inner_steps, o.inner_steps == 1 ? "" : "s",
+        o.inner_learning_rate,
+        o.inner_optimizer == "gradient" ? "" : fmt::format(" ({})", o.inner_optimizer));
+  Print(
+      "Adapting on many episodes. The true meta-gradient, by finite differences of the exact\n"
+      "objective (uncertain by {:.0e}):\n{}\n\n",
+      truth.uncertainty, Row(truth.values));
+  PrintTables(limit, arguments.offsets);
+  if (sampled.empty()) {
+    Print(
+        "A step on {} sampled episode{} is not checked: they can be drawn in {:.3g} ways, and at "
+        "most {} are enumerated.\n\n",
+        arguments.support, arguments.support == 1 ? "" : "s", ways, kMaxWays);
   } else {
-    Print("{}: {} states, {} actions, horizon {}, {} trajectories; {} inner step{} of rate {}\n\n",
-          arguments.file.empty() ? "The built-in process" : arguments.file, o.states, o.actions,
-          o.horizon, mdp.trajectories().size(), o.inner_steps, o.inner_steps == 1 ? "" : "s",
-          o.inner_learning_rate);
-    Print("The true meta-gradient, finite differences of the exact objective, uncertain by {:.0e}\n"
-          "{}\n\n",
-          truth.uncertainty, Row(truth.values));
-    PrintTables(findings, arguments.offsets, arguments.sampling);
-    for (const std::string& contradiction : contradictions) Print("WRONG: {}\n", contradiction);
-    if (contradictions.empty()) {
-      Print("Verified: dice is exact to {:g}, and what training samples lies within {:g} standard "
-            "errors of the exact expectations.\n",
-            kExactTolerance, kMaxErrors);
-    }
+    Print(
+        "Adapting once on {} sampled episode{}. The true meta-gradient, by finite differences of\n"
+        "the mean over all ways to draw them (uncertain by {:.0e}):\n{}\n\n",
+        arguments.support, arguments.support == 1 ? "" : "s", sampled_truth.uncertainty,
+        Row(sampled_truth.values));
+    PrintTables(sampled, {});
+  }
+  for (const std::string& contradiction : contradictions) Print("WRONG: {}\n", contradiction);
+  if (contradictions.empty()) {
+    Print(
+        "Verified: what is claimed to be exact ({}) is so to {:g}, and what training samples lies "
+        "within {:g}\nstandard errors of the exact expectations.\n",
+        sampled.empty() ? "dice" : "dice; exact credit", kExactTolerance, kMaxErrors);
   }
   return contradictions.empty() ? 0 : 1;
 }
@@ -219,8 +287,11 @@ and its finite differences are the true meta-gradient. The code under test is th
 dice is unbiased to the digits of double precision; likelihood_ratio leaves out terms of low weight;
 log_likelihood lacks a part of the Hessian and depends on the baseline; first order has no Hessian.
 
-Exit code 0 when dice agrees with the truth to 1e-6 and every mean lies within 4 standard errors of
-its exact expectation, 1 otherwise.
+The second part adapts once on few sampled episodes, as training does, where the meta-gradient has to
+credit sampling for what it leads to. exact credit (E-MAML) does; without it, no surrogate is exact.
+
+Exit code 0 when dice and exact credit agree with the truth to 1e-6 and every mean lies within 4
+standard errors of its exact expectation, 1 otherwise.
 
 Examples:
   fewstep verify                                          the built-in process, of two states
@@ -232,7 +303,14 @@ Examples:
                    "Constant to add to every reward; may be repeated")
       ->check(CLI::Range(-1e6, 1e6))
       ->capture_default_str();
-  command->add_option("--episodes", arguments->sampling.episodes, "Episodes of a batch")
+  command
+      ->add_option("--adaptation-episodes", arguments->support,
+                   "Episodes of the sampled step of the second part")
+      ->check(CLI::Range(1, 5))
+      ->capture_default_str();
+  command
+      ->add_option("--episodes", arguments->sampling.episodes,
+                   "Episodes of a replica, for each step")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--replicas", arguments->sampling.replicas, "Independent estimates")

@@ -32,6 +32,60 @@ TEST(EstimatorCheck, DiceIsExactOnThreeStatesThroughTwoSteps) {
   }
 }
 
+TEST(EstimatorCheck, DiceIsExactThroughEveryInnerOptimizer) {
+  for (const char* optimizer : {"momentum", "adam"}) {
+    MdpOptions options = TwoStateMdp();
+    options.inner_optimizer = optimizer;
+    options.inner_steps = 3;
+    options.inner_learning_rate = 0.2;
+    const EnumerableMdp mdp{options};
+    const std::vector<double> truth = TrueMetaGradient(mdp).values;
+    options.inner_optimizer = "gradient";
+    EXPECT_GT(RelativeError(TrueMetaGradient(EnumerableMdp(options)).values, truth), 0.05);
+    for (const Estimator& estimator : AllEstimators()) {
+      const double error = RelativeError(ExpectedEstimate(mdp, estimator), truth);
+      if (estimator.inner_surrogate == "dice") {
+        EXPECT_LT(error, kExactTolerance) << optimizer;
+      } else {
+        EXPECT_GT(error, 1e-3) << optimizer << " " << estimator.name;
+      }
+    }
+  }
+}
+
+TEST(EstimatorCheck, OnSampledEpisodesTheCreditOfSamplingIsWhatMakesItExact) {
+  const auto pool = MakePool(2);
+  const EnumerableMdp mdp = WithRate(0.5);
+  for (const int episodes : {1, 2}) {
+    const std::vector<double> truth = TrueSampledMetaGradient(mdp, episodes).values;
+    for (const Estimator& estimator : SampledEstimators()) {
+      const auto estimate = ExpectedSampledEstimate(mdp, estimator, episodes, *pool);
+      const double error = RelativeError(estimate, truth);
+      if (estimator.exploration_credit == "exact") {
+        EXPECT_LT(error, kExactTolerance) << episodes << " episodes";
+      } else {
+        EXPECT_GT(error, 0.01) << estimator.name << ", " << episodes << " episodes";
+      }
+    }
+  }
+}
+
+TEST(EstimatorCheck, OnSampledEpisodesTrainingHasTheExpectationThatWasEnumerated) {
+  const auto pool = MakePool(2);
+  const EnumerableMdp mdp = WithRate(0.5);
+  for (const Estimator& estimator : SampledEstimators()) {
+    const auto expected = ExpectedSampledEstimate(mdp, estimator, 1, *pool);
+    const MonteCarlo sampled = SampleEstimate(
+        mdp, estimator, {.replicas = 32, .tasks = 5000, .episodes = 1}, *pool, Rng(2));
+    EXPECT_LT(DistanceInErrors(sampled, expected), kMaxErrors) << estimator.name;
+    // without the credit it would be elsewhere
+    if (estimator.exploration_credit != "exact") continue;
+    const Estimator without = {"", estimator.inner_surrogate, estimator.inner_order};
+    EXPECT_GT(DistanceInErrors(sampled, ExpectedSampledEstimate(mdp, without, 1, *pool)),
+              kMaxErrors);
+  }
+}
+
 TEST(EstimatorCheck, WhatTrainingSamplesHasTheExpectationThatWasEnumerated) {
   const auto pool = MakePool(2);
   const EnumerableMdp two = WithRate(0.5);
