@@ -71,8 +71,8 @@ TEST_P(TaskObserving, AnEnvironmentGivesTheSameBitsAndTheTask) {
   // the present observation, and that of some simulations that are reset
   std::vector<double> present(told_size_);
   told->Observe(3, present);
-  EXPECT_TRUE(std::equal(present.begin(), present.end(), b.observations.end() -
-                                                             static_cast<std::ptrdiff_t>(told_size_)));
+  EXPECT_TRUE(std::equal(present.begin(), present.end(),
+                         b.observations.end() - static_cast<std::ptrdiff_t>(told_size_)));
   const std::vector<int> ids = {1, 3};
   std::vector<float> rows(2 * told_size_);
   told->Reset(ids, Rng(6), rows);

@@ -59,10 +59,15 @@ TEST(EstimatorCheck, OnSampledEpisodesTheCreditOfSamplingIsWhatMakesItExact) {
   for (const int episodes : {1, 2}) {
     const std::vector<double> truth = TrueSampledMetaGradient(mdp, episodes).values;
     for (const Estimator& estimator : SampledEstimators()) {
+      // two episodes can be drawn in a thousand ways: what no credit does is seen with one
+      if (episodes == 2 && estimator.exploration_credit == "none") continue;
       const auto estimate = ExpectedSampledEstimate(mdp, estimator, episodes, *pool);
       const double error = RelativeError(estimate, truth);
-      if (estimator.exploration_credit == "exact") {
-        EXPECT_LT(error, kExactTolerance) << episodes << " episodes";
+      // the mean log-probability of a single episode is its sum
+      const bool exact = estimator.exploration_credit == "exact" ||
+                         (estimator.exploration_credit == "mean" && episodes == 1);
+      if (exact) {
+        EXPECT_LT(error, kExactTolerance) << estimator.name << ", " << episodes << " episodes";
       } else {
         EXPECT_GT(error, 0.01) << estimator.name << ", " << episodes << " episodes";
       }
