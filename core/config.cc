@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <span>
 
 #define TOML_HEADER_ONLY 1
 #include <fmt/format.h>
@@ -20,6 +21,27 @@ std::string FormatDouble(double value) {
   // TOML tells floats from integers by the point or the exponent
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
+}
+
+// "[[0.0, 1.0], [2.0, -1.0]]"
+std::string FormatTable(const NumberTable& table) {
+  std::vector<std::string> parts;
+  for (const double value : table.values) parts.push_back(FormatDouble(value));
+  // the innermost dimension first, until one array holds everything
+  for (size_t dimension = table.shape.size(); dimension-- > 0;) {
+    const auto length = static_cast<size_t>(table.shape[dimension]);
+    size_t rows = 1;
+    for (size_t outer = 0; outer < dimension; ++outer) {
+      rows *= static_cast<size_t>(table.shape[outer]);
+    }
+    std::vector<std::string> arrays;
+    for (size_t row = 0; row < rows; ++row) {
+      const std::span<const std::string> items(parts.data() + row * length, length);
+      arrays.push_back(fmt::format("[{}]", fmt::join(items, ", ")));
+    }
+    parts = std::move(arrays);
+  }
+  return parts.empty() ? "[]" : parts.front();
 }
 
 std::string QuoteToml(std::string_view text) {
@@ -101,15 +123,7 @@ class Reader final : public FieldVisitor {
 
   void Field(std::string_view key, double& value, const FieldInfo& info) override {
     if (const toml::node* node = Find(key)) {
-      if (const auto number = node->value_exact<double>()) {
-        value = *number;
-      } else if (const auto integer = node->value_exact<int64_t>()) {
-        value = static_cast<double>(*integer);
-      } else {
-        WrongType(key, *node, "a number");
-      }
-      if (!std::isfinite(value)) Fail(key, node, fmt::format("{} is not a finite number", value));
-      CheckRange(key, *node, value, info);
+      value = Number(key, *node, info);
     }
   }
 
@@ -138,6 +152,21 @@ class Reader final : public FieldVisitor {
     }
   }
 
+  void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      if (!node->is_array()) WrongType(key, *node, "an array of numbers");
+      // the first entries tell the shape, which all others must have; [] is no table
+      value = {};
+      if (node->as_array()->empty()) return;
+      for (const toml::node* first = node; first != nullptr && first->is_array();) {
+        const toml::array& array = *first->as_array();
+        value.shape.push_back(static_cast<int64_t>(array.size()));
+        first = array.empty() ? nullptr : array.get(0);
+      }
+      AppendNumbers(key, *node, 0, info, value);
+    }
+  }
+
   void RejectUnknown(const std::vector<std::string>& ignored) const {
     if (table_ == nullptr) return;
     for (const auto& [key, node] : *table_) {
@@ -160,6 +189,37 @@ class Reader final : public FieldVisitor {
     const auto integer = node.value_exact<int64_t>();
     if (!integer) WrongType(key, node, "an integer");
     return *integer;
+  }
+
+  double Number(std::string_view key, const toml::node& node, const FieldInfo& info) const {
+    double value = 0;
+    if (const auto number = node.value_exact<double>()) {
+      value = *number;
+    } else if (const auto integer = node.value_exact<int64_t>()) {
+      value = static_cast<double>(*integer);
+    } else {
+      WrongType(key, node, "a number");
+    }
+    if (!std::isfinite(value)) Fail(key, &node, fmt::format("{} is not a finite number", value));
+    CheckRange(key, node, value, info);
+    return value;
+  }
+
+  // Appends what `node`, at `depth` of the table, holds.
+  void AppendNumbers(std::string_view key, const toml::node& node, size_t depth,
+                     const FieldInfo& info, NumberTable& table) const {
+    if (depth == table.shape.size()) {
+      table.values.push_back(Number(key, node, info));
+      return;
+    }
+    const toml::array* array = node.as_array();
+    if (array == nullptr) WrongType(key, node, "an array of numbers");
+    if (static_cast<int64_t>(array->size()) != table.shape[depth]) {
+      Fail(key, &node,
+           fmt::format("an array of {} beside one of {}; all must have the same length",
+                       array->size(), table.shape[depth]));
+    }
+    for (const toml::node& element : *array) AppendNumbers(key, element, depth + 1, info, table);
   }
 
   void CheckRange(std::string_view key, const toml::node& node, double value,
@@ -204,6 +264,9 @@ class Writer final : public FieldVisitor {
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo&) override {
     text += fmt::format("{} = [{}]\n", key, fmt::join(value, ", "));
   }
+  void Field(std::string_view key, NumberTable& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, FormatTable(value));
+  }
 };
 
 class Describer final : public FieldVisitor {
@@ -223,6 +286,9 @@ class Describer final : public FieldVisitor {
   }
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override {
     Add(key, "integers", fmt::format("[{}]", fmt::join(value, ", ")), info);
+  }
+  void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override {
+    Add(key, "numbers", FormatTable(value), info);
   }
 
  private:
@@ -251,8 +317,10 @@ Config Config::ParseFile(const std::string& path) {
   std::string text(kMaxRecipeBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!file.is_open() || file.bad()) {
-    throw Error(ErrorKind::kUsage, "cannot read the recipe",
-                {.file = path, .remedy = "Check the path; recipes are in experiments/recipes"});
+    throw Error(ErrorKind::kUsage, "cannot read this file",
+                {.file = path,
+                 .remedy = "Check the path; recipes are in experiments/recipes, decision processes "
+                           "in experiments/mdps"});
   }
   text.resize(static_cast<size_t>(file.gcount()));
   return ParseText(text, path);

@@ -29,6 +29,13 @@ struct FieldInfo {
   std::vector<std::string> choices = {};  // strings only: the allowed values
 };
 
+// Nested arrays of numbers of one shape, as in `reward = [[0, 1], [2, -1]]`.
+struct NumberTable {
+  std::vector<int64_t> shape;  // [2, 2]; empty when there is no table
+  std::vector<double> values;  // row-major
+  bool operator==(const NumberTable&) const = default;
+};
+
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
@@ -37,6 +44,7 @@ class FieldVisitor {
   virtual void Field(std::string_view key, double& value, const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, std::string& value, const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) = 0;
+  virtual void Field(std::string_view key, NumberTable& value, const FieldInfo& info) = 0;
 };
 
 // Shows a visitor all fields but some: those are not for recipes to set.

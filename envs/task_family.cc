@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "envs/task_law.h"
+#include "envs/task_observing_family.h"
 
 namespace fewstep {
 namespace {
@@ -209,7 +210,15 @@ StepBatch VectorEnv::MakeStepBatch() const {
   return batch;
 }
 
+std::unique_ptr<TaskFamily> FamilyFactory::operator()(const FamilyOptions& options) const {
+  std::unique_ptr<TaskFamily> family = make_(options);
+  return options.observe_task ? ObserveTask(std::move(family)) : std::move(family);
+}
+
 void FamilyOptions::Visit(FieldVisitor& visitor) {
+  visitor.Field("observe_task", observe_task,
+                {.help = "Whether the observation ends with the task's parameters, scaled to [-1, "
+                         "1]: an oracle, the ceiling of what adapts."});
   visitor.Field(
       "horizon", horizon,
       {.help = "Control steps after which an episode is truncated; 0 keeps the published horizon.",

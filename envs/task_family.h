@@ -201,13 +201,23 @@ class TaskFamily {
 
 // [family] of a recipe, beside `name`.
 struct FamilyOptions : Options {
+  bool observe_task = false;
   int64_t horizon = 0;
   int64_t trial_episodes = 0;
   int64_t arms = 0;
   void Visit(FieldVisitor& visitor) override;
 };
 
-using FamilyFactory = std::unique_ptr<TaskFamily> (*)(const FamilyOptions& options);
+// Makes a family of what its author wrote, and applies the options that every family has.
+class FamilyFactory {
+ public:
+  using Make = std::unique_ptr<TaskFamily> (*)(const FamilyOptions& options);
+  FamilyFactory(Make make) : make_(make) {}  // NOLINT(google-explicit-constructor): as registered
+  std::unique_ptr<TaskFamily> operator()(const FamilyOptions& options) const;
+
+ private:
+  Make make_;
+};
 using FamilyRegistry = Registry<FamilyFactory>;
 
 // Every family that is compiled in; one line an entry (envs/builtin_families.cc).

@@ -101,6 +101,7 @@ int RunCommandLine(int argc, char** argv) {
 #endif
   AddRulerCommand(app, common, exit_code);
   AddRolloutCommand(app, common, exit_code);
+  AddVerifyCommand(app, common, exit_code);
   AddListCommand(app, common, exit_code);
   AddDescribeCommand(app, common, exit_code);
   AddDoctorCommand(app, common, exit_code);

@@ -29,6 +29,7 @@ void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code);  // if FEWSTEP_VIEWER
 void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddVerifyCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code);

@@ -165,6 +165,7 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->check(CLI::Range(0, 1000000));
   command->add_option("--arms", options->arms, "A bandit with another number of arms")
       ->check(CLI::Range(0, 10000));
+  command->add_flag("--observe-task", options->observe_task, "The family that is told its task");
   command->add_flag("--json", common.json, "Print JSON");
   command->callback(
       [name, options, &common, &exit_code] { exit_code = RunDescribe(*name, *options, common); });

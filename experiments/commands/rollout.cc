@@ -22,6 +22,7 @@ struct RolloutArguments {
   std::string family, actions, initial_state, out;
   std::vector<std::string> task;
   int64_t seed = 0, horizon = 0;
+  bool observe_task = false;
 };
 
 void AppendRow(std::string& csv, int64_t step, std::span<const double> observation,
@@ -43,6 +44,7 @@ int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
   }
   FamilyOptions family_options;
   family_options.horizon = arguments.horizon;
+  family_options.observe_task = arguments.observe_task;
   const FamilyRegistry families = BuiltinFamilies();
   const std::unique_ptr<TaskFamily> family = families.Get(arguments.family)(family_options);
   const FamilySpec& spec = family->spec();
@@ -154,6 +156,8 @@ void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->capture_default_str();
   command->add_option("--horizon", arguments->horizon, "Another horizon than the published one")
       ->check(CLI::Range(0, 1000000000));
+  command->add_flag("--observe-task", arguments->observe_task,
+                    "Write the task behind each observation");
   command->add_option("--out", arguments->out, "CSV to write");
   command->add_flag("--json", common.json, "Print a summary as JSON");
   command->callback(

@@ -8,7 +8,8 @@ import resource
 
 from fewstep import begin, fewstep, read, sets, train
 
-COMMANDS = ("train", "resume", "evaluate", "ruler", "rollout", "list", "describe", "doctor")
+COMMANDS = ("train", "resume", "evaluate", "variance", "ruler", "rollout", "list", "describe",
+            "doctor", "verify")
 
 
 def check_help():

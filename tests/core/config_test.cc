@@ -16,12 +16,14 @@ struct Sample : Options {
   double rate = 0.1;
   std::string mode = "first";
   std::vector<int64_t> sizes = {64, 64};
+  NumberTable table = {{2, 1}, {0.5, -1}};
   void Visit(FieldVisitor& v) override {
     v.Field("flag", flag, {.help = "A flag."});
     v.Field("count", count, {.help = "A count.", .unit = "items", .min = 1, .max = 10});
     v.Field("learning_rate", rate, {.help = "A rate.", .min = 0});
     v.Field("mode", mode, {.help = "A mode.", .choices = {"first", "second"}});
     v.Field("sizes", sizes, {.help = "Sizes.", .min = 1});
+    v.Field("table", table, {.help = "A table.", .max = 9});
   }
 };
 
@@ -73,6 +75,38 @@ TEST(Config, ErrorsNameFileLineKeyAndTheNearestKnownKey) {
   EXPECT_THAT(MessageOf("[sample\n"), HasSubstr("r.toml:1"));
 }
 
+TEST(Config, TablesOfNumbersKnowTheirShape) {
+  const auto table = [](const std::string& text) {
+    Sample sample;
+    Config::ParseText("[sample]\ntable = " + text, "r.toml").Read("sample", sample);
+    return sample.table;
+  };
+  EXPECT_EQ(table("[1, -2.5]"), (NumberTable{{2}, {1, -2.5}}));
+  EXPECT_EQ(table("[[1, 2, 3], [4, 5, 6]]"), (NumberTable{{2, 3}, {1, 2, 3, 4, 5, 6}}));
+  EXPECT_EQ(table("[[[1], [2]], [[3], [4]], [[5], [6]]]"),
+            (NumberTable{{3, 2, 1}, {1, 2, 3, 4, 5, 6}}));
+  EXPECT_EQ(table("[[], []]"), (NumberTable{{2, 0}, {}}));
+  EXPECT_EQ(table("[]"), NumberTable{});
+
+  // with the line of the entry that is wrong
+  const auto message = [](const char* text) {
+    return MessageOf(std::string("[sample]\ntable = ") + text);
+  };
+  EXPECT_THAT(message("3"), HasSubstr("expected an array of numbers, found an integer"));
+  EXPECT_THAT(message("[[1, 2],\n[3]]"),
+              AllOf(HasSubstr("r.toml:3: 'sample.table'"), HasSubstr("an array of 1 beside")));
+  EXPECT_THAT(message("[[1],\n[2, 3]]"),
+              AllOf(HasSubstr("r.toml:3"), HasSubstr("of 2 beside one of 1")));
+  EXPECT_THAT(message("[[1],\n\n2]"),
+              AllOf(HasSubstr("r.toml:4"), HasSubstr("expected an array of numbers")));
+  EXPECT_THAT(message("[1,\n[2]]"),
+              AllOf(HasSubstr("r.toml:3"), HasSubstr("expected a number, found an array")));
+  EXPECT_THAT(message("[[1, 2], [3,\n'x']]"),
+              AllOf(HasSubstr("r.toml:3"), HasSubstr("expected a number, found a string")));
+  EXPECT_THAT(message("[1,\nnan]"), AllOf(HasSubstr("r.toml:3"), HasSubstr("not a finite")));
+  EXPECT_THAT(message("[[1], [\n10]]"), AllOf(HasSubstr("r.toml:3"), HasSubstr("out of range")));
+}
+
 TEST(Config, SetOverridesAndReportsItself) {
   Config config = Config::ParseText("[sample]\ncount = 2\n", "r.toml");
   config.Set("sample.count=5");
@@ -117,10 +151,12 @@ TEST(Config, WrittenTomlReadsBackTheSame) {
   sample.rate = 0.1 + 0.2;
   sample.flag = true;
   sample.mode = "second";
+  sample.table = {{1, 2, 3}, {0, -1e-300, 1.0 / 3, 4, 5, -6e20}};
   const std::string text = WriteToml("sample", sample);
   Sample read;
   Config::ParseText(text, "w.toml").Read("sample", read);
   EXPECT_EQ(read.rate, sample.rate);
+  EXPECT_EQ(read.table, sample.table);
   EXPECT_EQ(WriteToml("sample", read), text);
 }
 
@@ -143,12 +179,13 @@ TEST(Config, FilteredFieldsAreNotForRecipes) {
 TEST(Config, DescriptionsHaveEverything) {
   Sample sample;
   const auto fields = DescribeFields(sample);
-  ASSERT_EQ(fields.size(), 5u);
+  ASSERT_EQ(fields.size(), 6u);
   EXPECT_EQ(fields[1].unit, "items");
   EXPECT_EQ(fields[0].unit, "");   // a boolean
   EXPECT_EQ(fields[2].unit, "1");  // a number
   EXPECT_EQ(fields[1].range, "1 to 10");
   EXPECT_EQ(fields[3].range, "first | second");
+  EXPECT_EQ(fields[5].value, "[[0.5], [-1.0]]");
 }
 
 }  // namespace

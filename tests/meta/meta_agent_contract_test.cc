@@ -17,7 +17,7 @@ class FieldList final : public FieldVisitor {
   struct Entry {
     std::string key;
     FieldInfo info;
-    char type;                          // b, i, d, s, l
+    char type;                          // b, i, d, s, l, t
     std::string bad_type, other_value;  // TOML
   };
 
@@ -42,6 +42,9 @@ class FieldList final : public FieldVisitor {
   }
   void Field(std::string_view key, std::vector<int64_t>&, const FieldInfo& info) override {
     Add(key, info, 'l', "\"many\"", "[3, 5]");
+  }
+  void Field(std::string_view key, NumberTable&, const FieldInfo& info) override {
+    Add(key, info, 't', "\"many\"", "[[3.5, 5.0]]");
   }
 
   std::vector<Entry> entries;
@@ -148,6 +151,8 @@ TEST_P(AgentOptionsContract, BadOptionsAreRefused) {
           return fmt::format("{}", static_cast<int64_t>(value));
         case 'l':
           return fmt::format("[{}]", static_cast<int64_t>(value));
+        case 't':
+          return fmt::format("[{:e}]", value);
         default:
           return fmt::format("{:e}", value);
       }
