@@ -463,6 +463,9 @@ void FieldFilter::Field(std::string_view key, std::string& value, const FieldInf
 void FieldFilter::Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) {
   Pass(key, value, info);
 }
+void FieldFilter::Field(std::string_view key, NumberTable& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
 
 std::string WriteToml(std::string_view table, Options& options) {
   Writer writer;

@@ -58,6 +58,7 @@ class FieldFilter final : public FieldVisitor {
   void Field(std::string_view key, double& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::string& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override;
+  void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override;
 
  private:
   template <typename T>
