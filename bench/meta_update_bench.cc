@@ -4,8 +4,8 @@
 //   iteration   one whole iteration as in training: sampling twice, adaptation, outer epochs
 //   advantages  baseline, advantages and batches of one sampling
 //   inner_step  the adaptation before the second sampling
-//   epoch       one outer gradient through the inner step; `graph` of it, summed over threads, goes
-//               by while the loss is built, the inner gradient included, and the rest is backward
+//   epoch       one outer gradient through the inner step
+//   hessian_product  one product with the exact Hessian of the divergence, graph not included
 //
 // processor counts seconds of all threads, which other programs disturb less than the time that
 // went by. peak_mib is the largest resident set, program, LibTorch and episodes included.
@@ -26,6 +26,7 @@
 #include "bench/stopwatch.h"
 #include "core/error.h"
 #include "meta/gradient_agent.h"
+#include "meta/meta_objective.h"
 
 namespace fewstep {
 namespace {
@@ -38,26 +39,28 @@ struct Recipe {
     options.outer.kl_penalty = "fixed";
     options.adaptation.inner_surrogate = "likelihood_ratio";
     tasks = family->Sample(Split::kTrain, kTasks, Rng(1).Fork("tasks"));
-    theta = policy->InitialParameters(Rng(1));
-    rows = theta.WithFlat(theta.flat.repeat({kTasks, 1}));
+    meta = policy->InitialParameters(Rng(1)).flat;
 
     // two samplings with an inner step between them
     const std::vector<Shard> shards = MakeShards(kTasks, options.shards);
     WorkerPool pool(static_cast<int>(std::thread::hardware_concurrency()), UseOneTorchThread);
     Sampler sampler(*family, pool, SamplingPlan::kAuto);
     const GradientAdaptation adaptation(*policy, options.adaptation, pool, torch::kCPU);
+    AdaptedRows trial = adaptation.Start(meta, kTasks, shards);
+    rows = trial.rows;
     before = sampler.Collect(*policy, rows, tasks, {.episodes = kEpisodes}, Rng(2));
-    adapted = adaptation.Step(rows, adaptation.Prepare(before, rows, shards), shards,
-                              options.adaptation.inner_learning_rate);
+    adaptation.Step(trial, adaptation.Prepare(before, rows, shards), shards, meta);
+    adapted = trial.rows;
     after = sampler.Collect(*policy, adapted, tasks, {.episodes = kEpisodes}, Rng(3));
   }
 
-  MamlPpoOptions options;
+  PpoAgentOptions options;
   std::unique_ptr<TaskFamily> family =
       BuiltinFamilies().Get("half-cheetah-dir@promp")(FamilyOptions{});
   std::unique_ptr<Policy> policy = MakeMlpPolicy(family->spec(), {});
   std::vector<Task> tasks;
-  Parameters theta, rows, adapted;  // [1, P], [T, P], [T, P]
+  torch::Tensor meta;        // [1, P]
+  Parameters rows, adapted;  // [T, P]
   Rollouts before, after;
 };
 
@@ -109,10 +112,12 @@ Elapsed Time(benchmark::State& state, const Work& work) {
 
 void Iteration(benchmark::State& state, Learner& learner) {
   const Recipe& recipe = learner.recipe;
-  MamlPpoOptions options = recipe.options;
+  PpoAgentOptions options = recipe.options;
   options.shards = static_cast<int64_t>(learner.shards.size());
   const std::unique_ptr<MetaAgent> agent =
-      MakeMamlPpo(options, {.family = *recipe.family, .pool = learner.pool, .init = Rng(1)});
+      BuiltinAgents()
+          .Get("maml-ppo")
+          .make(options, {.family = *recipe.family, .pool = learner.pool, .init = Rng(1)});
   Sampler sampler(*recipe.family, learner.pool, SamplingPlan::kAuto);
   uint64_t iteration = 0;
   const auto train = [&] {
@@ -138,51 +143,39 @@ void InnerStep(benchmark::State& state, Learner& learner) {
   const Recipe& recipe = learner.recipe;
   const AdaptationData data =
       learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards);
-  const double rate = recipe.options.adaptation.inner_learning_rate;
-  Time(state, [&] { learner.adaptation.Step(recipe.rows, data, learner.shards, rate); });
+  Time(state, [&] {
+    AdaptedRows trial = learner.adaptation.Start(recipe.meta, kTasks, learner.shards);
+    learner.adaptation.Step(trial, data, learner.shards, recipe.meta);
+  });
 }
 
-// The agent's outer loss without the figures it reports.
 void Epoch(benchmark::State& state, Learner& learner) {
   const Recipe& recipe = learner.recipe;
-  const AdaptationData support =
-      learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards);
-  const AdaptationData query =
-      learner.adaptation.Prepare(recipe.after, recipe.adapted, learner.shards);
-  const Policy& policy = *recipe.policy;
-  const auto loss = [&](const Parameters& theta, const Shard& shard) {
-    const PolicyBatch& before = support.batches[static_cast<size_t>(shard.index)];
-    const PolicyBatch& after = query.batches[static_cast<size_t>(shard.index)];
-    torch::Tensor penalty;
-    const Parameters adapted = Adapt(
-        theta.Expand(shard.end - shard.begin),
-        [&](const Parameters& rows, int64_t) {
-          const ActionDistribution distribution = policy.Forward(rows, before.observations);
-          penalty = MeanKl(distribution, before).sum() * recipe.options.kl_coefficient;
-          return learner.adaptation.Loss(distribution, before);
-        },
-        recipe.options.adaptation.inner_loop());
-    const torch::Tensor log_probs =
-        policy.Forward(adapted, after.observations).LogProb(after.actions);
-    return (penalty - ClippedObjective(log_probs, after, recipe.options.clip).sum()) / kTasks;
-  };
-
-  std::vector<double> graph_seconds(learner.shards.size());
-  const auto compute = [&] {
-    ComputeShardedGradient(recipe.theta, learner.shards, 0, learner.pool,
-                           [&](const Parameters& theta, const Shard& shard, std::vector<double>&) {
-                             torch::Tensor value;
-                             graph_seconds[static_cast<size_t>(shard.index)] +=
-                                 Measure([&] { value = loss(theta, shard); }).wall;
-                             return value;
-                           });
-  };
+  const MetaObjective objective(
+      learner.adaptation, recipe.options.objective, learner.shards,
+      {learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards),
+       learner.adaptation.Prepare(recipe.after, recipe.adapted, learner.shards)});
+  const OuterSurrogate surrogate{.kind = OuterSurrogate::Kind::kClipped,
+                                 .clip = recipe.options.outer.clip,
+                                 .kl_coefficients = {recipe.options.outer.kl_coefficient}};
+  const auto compute = [&] { objective.Gradient(recipe.meta, surrogate); };
   compute();
   ResetPeak();
-  std::fill(graph_seconds.begin(), graph_seconds.end(), 0.0);
   Time(state, compute);
-  const double graph = std::accumulate(graph_seconds.begin(), graph_seconds.end(), 0.0);
-  state.counters["graph"] = graph / static_cast<double>(state.iterations());
+  state.counters["peak_mib"] = PeakMib();
+}
+
+// One product with the Hessian of the divergence, as conjugate gradients take ten of.
+void HessianProduct(benchmark::State& state, Learner& learner) {
+  const Recipe& recipe = learner.recipe;
+  const MetaObjective objective(
+      learner.adaptation, recipe.options.objective, learner.shards,
+      {learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards),
+       learner.adaptation.Prepare(recipe.after, recipe.adapted, learner.shards)});
+  ResetPeak();
+  const MetaObjective::KlHessian hessian = objective.HessianOfKl(recipe.meta);
+  const torch::Tensor vector = torch::ones_like(recipe.meta);
+  Time(state, [&] { hessian(vector); });
   state.counters["peak_mib"] = PeakMib();
 }
 
@@ -206,11 +199,12 @@ void Register(const std::string& name, void (*body)(benchmark::State&, Learner&)
 int main(int argc, char** argv) {
   using namespace fewstep;
   const int processors = static_cast<int>(std::thread::hardware_concurrency());
-  const int64_t default_shards = MamlPpoOptions{}.shards;
+  const int64_t default_shards = PpoAgentOptions{}.shards;
   for (const int threads : std::set<int>{1, processors}) {
     Register("iteration", Iteration, threads, default_shards, 1);
     Register("advantages", PrepareData, threads, default_shards, 5);
     Register("inner_step", InnerStep, threads, default_shards, 5);
+    Register("hessian_product", HessianProduct, threads, default_shards, 5);
     for (const int64_t shards : {1, 2, 4, 8, 20, 40}) {
       Register("epoch", Epoch, threads, shards, 5);
     }

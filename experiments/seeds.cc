@@ -94,6 +94,15 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     series.points.push_back({static_cast<double>(unit), iqm.point, iqm.low, iqm.high});
     document["curve"].push_back(std::move(point));
   }
+  // what a task brought in all, where that is what counts
+  std::string trial;
+  if (first.is_trial) {
+    std::vector<double> means;
+    for (const SeedResult& result : results) means.push_back(result.curve.trial.mean.point);
+    trial = fmt::format("Trial return of {} episodes by seed: {:.2f}; mean {:.2f}\n",
+                        first.trial.episodes, fmt::join(means, ", "), Mean(means));
+    document["trial_returns"] = means;
+  }
   std::vector<std::string> paths;
   for (const SeedResult& result : results) paths.push_back(result.path);
   document["runs"] = paths;
@@ -101,9 +110,10 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   const std::string title = fmt::format("{}, {}, {} seeds{}", first.family, first.agent, seeds,
                                         first.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", ToText(document));
-  WriteFileAtomically(base + ".md",
-                      fmt::format("# {}\n\nDefinition {}. {}.\n\n{}", title, first.family_hash,
-                                  TasksNote(first), table.Markdown()));
+  WriteFileAtomically(
+      base + ".md",
+      fmt::format("# {}\n\nDefinition {}. {}.\n\n{}{}{}", title, first.family_hash,
+                  TasksNote(first), table.Markdown(), trial.empty() ? "" : "\n", trial));
   WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
@@ -114,8 +124,8 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   if (json) {
     Print(ToText(document));
   } else {
-    Print("{}\n{}\n{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
-          table.Text(), base, base);
+    Print("{}\n{}\n{}{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
+          table.Text(), trial, base, base);
   }
 }
 

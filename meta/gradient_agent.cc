@@ -86,6 +86,13 @@ class Agent final : public GradientAgent {
       Report(k, rollouts, data.back(), sampler.family().spec(), metrics);
       if (k < inner_steps) adaptation_.Step(adapted, data.back(), shards, meta_);
     }
+    if (objective_.outer_returns == "trial") {
+      double trial = 0;  // of all episodes of a task
+      for (int64_t k = 0; k <= inner_steps; ++k) {
+        trial += metrics.Get(fmt::format("return_{}", k)) * episodes;
+      }
+      metrics.Add("trial_return", trial);
+    }
     metrics.Add("environment_steps", static_cast<double>(environment_steps));
     metrics.Add("diverged_episodes", static_cast<double>(diverged));
     return MetaObjective(adaptation_, objective_, shards, std::move(data));

@@ -37,7 +37,7 @@ def check_ruler():
     report = ruler(*words, "--json", "--threads", "1").exits(0).json()
     again = ruler(*words, "--json", "--threads", "3", "--agents", "thompson,random").json()
     rows = {(row["agent"], row["constant"]): row for row in report["agents"]}
-    assert len(rows) == len(report["agents"]) == 9
+    assert len(rows) == len(report["agents"]) == 10
     for row in again["agents"]:
         same = rows[row["agent"], row["constant"]]
         assert {**same, "seconds": 0} == {**row, "seconds": 0}, row

@@ -44,7 +44,7 @@ def check_published_figures():
 
 def check_words():
     text = verify("--replicas", "8", "--episodes", "500", "--reward-offset", "-2").exits(0).out
-    for word in ("true meta-gradient", "-0.6945, 0.6945", "reward -2: error", "Verified: dice"):
+    for word in ("true meta-gradient", "-0.6945, 0.6945", "reward -2: error", "Verified: what is claimed to be exact (dice"):
         assert word in text, (word, text)
     noisy = fewstep("verify", "--replicas", "2", "--episodes", "10")
     assert "Sampling dice" in noisy.err and "Sampling" not in noisy.out

@@ -162,7 +162,7 @@ TEST(Config, WrittenTomlReadsBackTheSame) {
 
 TEST(Config, FilteredFieldsAreNotForRecipes) {
   struct Fixed : Sample {
-    std::vector<std::string> hidden = {"flag", "count", "mode"};
+    std::vector<std::string> hidden = {"flag", "count", "mode", "table"};
     void Visit(FieldVisitor& v) override {
       FieldFilter filter(v, hidden);
       Sample::Visit(filter);

@@ -369,24 +369,25 @@ TEST_P(FamilyContract, HorizonTruncates) {
 
 TEST_P(FamilyContract, TrialAndArmsAreOptions) {
   FamilyOptions options;
+  options.observe_task = GetParam().ends_with(kTaskObserved);
   options.trial_episodes = 37;
-  const auto longer = AllFamilies().Get(GetParam())(options);
+  const auto longer = AllFamilies().Get(name())(options);
   EXPECT_EQ(longer->spec().trial_episodes, 37);
   EXPECT_NE(longer->hash(), family_->hash());
   options.trial_episodes = -1;
-  ExpectUsageError([&] { AllFamilies().Get(GetParam())(options); }, "a negative trial");
+  ExpectUsageError([&] { AllFamilies().Get(name())(options); }, "a negative trial");
 
   // only bandits have arms
   options = {};
   options.arms = 7;
   if (GetParam().starts_with("bandit-")) {
-    const auto family = AllFamilies().Get(GetParam())(options);
+    const auto family = AllFamilies().Get(name())(options);
     EXPECT_EQ(family->spec().action_size, 7);
     EXPECT_EQ(family->spec().parameters.size(), 7u);
     options.arms = 1;
   }
   try {
-    AllFamilies().Get(GetParam())(options);
+    AllFamilies().Get(name())(options);
     ADD_FAILURE() << options.arms << " arms were accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kUsage);

@@ -90,7 +90,7 @@ TEST(TaskFamily, UnknownFamiliesAreNamed) {
 TEST(TaskFamily, OptionsAreDescribed) {
   FamilyOptions options;
   const auto fields = DescribeFields(options);
-  ASSERT_EQ(fields.size(), 3u);
+  ASSERT_EQ(fields.size(), 4u);
   EXPECT_EQ(fields[0].key, "horizon");
   EXPECT_EQ(fields[0].unit, "control steps");
   EXPECT_EQ(fields[1].key, "trial_episodes");
