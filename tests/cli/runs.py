@@ -218,6 +218,45 @@ def check_evaluate():
     fewstep("evaluate", run, "--checkpoint", "small.toml").exits(3, "small.toml")
 
 
+def check_variance():
+    # the three surrogates on the same episodes; the same figures at any number of threads
+    run = "runs/small"
+    shown = fewstep("variance", run, "--rounds", "3", "--seed", "1", "--json").exits(0, "9/9").json()
+    rows = {row["inner_surrogate"]: row for row in shown["study"]}
+    assert set(rows) == {"log_likelihood", "likelihood_ratio", "dice"} and shown["rounds"] == 3
+    for row in rows.values():
+        assert row["iteration"] > 0 and row["mean_norm"] > 0 and row["deviation"] > 0
+        assert abs(row["relative_deviation"] - row["deviation"] / row["mean_norm"]) < 1e-9
+        assert -1 <= row["mean_cosine"] <= 1
+    assert rows["dice"]["mean_norm"] != rows["log_likelihood"]["mean_norm"]
+    again = fewstep("variance", run, "--rounds", "3", "--seed", "1", "--threads", "2", "--quiet",
+                    "--surrogates", "dice", "--json").exits(0)
+    assert again.json()["study"] == [rows["dice"]] and again.err == ""
+    text = fewstep("variance", run, "--rounds", "2", "--all").exits(0).out
+    kept = glob.glob(f"{run}/checkpoints/*.safetensors")
+    assert len(re.findall(r"^ +\d+ +dice ", text, re.M)) == len(kept) > 1, text
+    fewstep("variance", run, "--surrogates", "dise").exits(2, "dise")
+    fewstep("variance", run, "--rounds", "1").exits(2, "rounds")
+    train("--set", "agent.inner_steps=0", "--set", "run.name=flat").exits(0)
+    fewstep("variance", "runs/flat").exits(2, "no gradient through an inner loop")
+
+
+def check_algorithms():
+    # every trained agent by its name alone, on the recipe's family
+    agents = [agent["name"] for agent in fewstep("list", "agents", "--json").json()["agents"]]
+    trained = [name for name in agents if "outer" in fewstep("describe", name).out]
+    assert {"maml-trpo", "promp", "reptile", "cavia"} <= set(trained) and "thompson" not in trained
+    for name in trained:
+        with open(f"{name}.toml", "w") as file:
+            file.write(f"[run]\niterations = 1\nevaluation_tasks = 2\n[family]\n"
+                       f"name = 'point-nav@maml'\nhorizon = 5\n[agent]\nname = '{name}'\n"
+                       f"meta_batch_size = 3\nepisodes = 2\nhidden = [4]\n")
+        fewstep("train", f"{name}.toml", "--quiet").exits(0)
+        assert fewstep("resume", f"runs/{name}", "--set", "run.iterations=2", "--quiet").code == 0
+    # what makes an algorithm is no key
+    fewstep("train", "fomaml.toml", "--set", "agent.inner_order=second").exits(2, "inner_order")
+
+
 def main():
     begin()
     rows = check_files()
@@ -226,6 +265,8 @@ def main():
     check_terminal()
     check_seeds()
     check_evaluate()
+    check_variance()
+    check_algorithms()
     print("runs hold what they promise")
 
 
