@@ -28,7 +28,9 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
   v.Field("inner_momentum", inner_momentum,
           {.help = "Momentum of the inner optimiser, beta_1 of Adam.", .min = 0, .max = 0.9999});
   v.Field("inner_second_momentum", inner_second_momentum,
-          {.help = "Decay of the squared gradients of the inner Adam, beta_2.", .min = 0, .max = 0.999999});
+          {.help = "Decay of the squared gradients of the inner Adam, beta_2.",
+           .min = 0,
+           .max = 0.999999});
   v.Field("inner_order", inner_order,
           {.help = "Whether the meta-gradient flows through the inner gradient.",
            .choices = {"first", "second"}});

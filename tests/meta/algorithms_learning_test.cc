@@ -49,7 +49,6 @@ TEST_P(Algorithm, AdaptsBetterAfterMetaTraining) {
       fmt::format("{}: untrained {:.2f} -> {:.2f}, trained {:.2f} -> {:.2f}", c.name,
                   untrained.before, untrained.after, trained.before, trained.after);
   RecordProperty("returns", figures);
-  std::printf("%s\n", figures.c_str());
   EXPECT_GT(trained.after, untrained.after + 1) << figures;
 }
 
