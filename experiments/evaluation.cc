@@ -121,8 +121,9 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
 
 std::string TasksNote(const AdaptationCurve& curve) {
   return fmt::format(
-      "{} {} tasks, {} episodes for each and every {}{}", curve.options.tasks,
+      "{} {} tasks, {} episodes for each and every {}{}{}", curve.options.tasks,
       ToString(curve.options.split), curve.options.episodes, curve.unit,
+      curve.options.bootstrap_at_horizon.value_or(false) ? ", bootstrapped at the horizon" : "",
       curve.finite ? "; the family has finitely many tasks: these were trained on" : "");
 }
 
@@ -174,6 +175,9 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["tasks"] = curve.options.tasks;
   json["episodes_per_task_and_unit"] = curve.options.episodes;
   json["deterministic"] = curve.options.deterministic;
+  if (const auto& bootstrap = curve.options.bootstrap_at_horizon) {
+    json["bootstrap_at_horizon"] = *bootstrap;
+  }
   json["unit"] = curve.unit;
   json["interval"] = curve.bootstrapped ? "95 % percentile bootstrap over tasks"
                                         : "mean ± 1.96 standard errors over tasks";

@@ -22,6 +22,9 @@ struct EvaluationOptions {
   int episodes = 0;  // for each task and unit; 0: as many as the agent's unit of adaptation has
   bool deterministic = false;
   uint64_t seed = 0;  // of tasks, episodes and bootstrap
+  // Whether the agent's returns go on past a time limit with a value; where it adapts by returns.
+  // Recorded, not used: it was trained so.
+  std::optional<bool> bootstrap_at_horizon = {};
 };
 
 // options.units, or when they are -1 as many as fill the family's trial with `episodes` after each

@@ -18,6 +18,7 @@
 #include "experiments/output.h"
 #include "experiments/progress.h"
 #include "experiments/signals.h"
+#include "meta/gradient_agent.h"
 
 namespace fewstep {
 namespace {
@@ -232,11 +233,15 @@ uint64_t EvaluationSeed(const RunConfig& config) {
 }
 
 EvaluationOptions EvaluationOf(const RunConfig& config) {
+  const auto* gradient = dynamic_cast<const GradientAgentOptions*>(config.agent.get());
+  std::optional<bool> bootstrap;
+  if (gradient != nullptr) bootstrap = gradient->adaptation.advantage.bootstrap_at_horizon;
   return {.split = Split::kTest,
           .tasks = static_cast<int>(config.run.evaluation_tasks),
           .units = static_cast<int>(config.run.evaluation_units),
           .episodes = static_cast<int>(config.run.evaluation_episodes),
-          .seed = EvaluationSeed(config)};
+          .seed = EvaluationSeed(config),
+          .bootstrap_at_horizon = bootstrap};
 }
 
 void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options) {

@@ -204,6 +204,7 @@ def check_evaluate():
     curve = fewstep("evaluate", f"{run}/checkpoints/checkpoint-000002.safetensors", "--units", "2",
                     "--tasks", "5", "--json").exits(0).json()
     assert curve["iteration"] == 2 and len(curve["curve"]) == 3
+    assert curve["bootstrap_at_horizon"] is False
     assert len(curve["curve"][0]["returns"]) == 5
     assert json.loads(read(f"{run}/evaluations/iteration-000002.json")) == curve
     text = fewstep("evaluate", run).exits(0).out
