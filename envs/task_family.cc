@@ -216,9 +216,6 @@ std::unique_ptr<TaskFamily> FamilyFactory::operator()(const FamilyOptions& optio
 }
 
 void FamilyOptions::Visit(FieldVisitor& visitor) {
-  visitor.Field("observe_task", observe_task,
-                {.help = "Whether the observation ends with the task's parameters, scaled to [-1, "
-                         "1]: an oracle, the ceiling of what adapts."});
   visitor.Field(
       "horizon", horizon,
       {.help = "Control steps after which an episode is truncated; 0 keeps the published horizon.",
@@ -236,6 +233,9 @@ void FamilyOptions::Visit(FieldVisitor& visitor) {
        .unit = "arms",
        .min = 0,
        .max = static_cast<double>(kMaxArms)});
+  visitor.Field("observe_task", observe_task,
+                {.help = "Whether the observation ends with the task's parameters, scaled to [-1, "
+                         "1]: an oracle, the ceiling of what adapts."});
 }
 
 }  // namespace fewstep

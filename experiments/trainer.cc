@@ -221,6 +221,14 @@ Workbench::Workbench(const RunConfig& config)
                         .device = device,
                         .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")}))),
       sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {
+  if (config.run.sampling_plan == "lockstep") {
+    // a policy that cannot act in batches says so before anything is made
+    const torch::NoGradGuard no_grad;
+    const std::unique_ptr<AdaptiveAgent> deployed = agent->Deploy(1);
+    deployed->policy().Forward(
+        deployed->parameters(),
+        torch::zeros({1, 1, family->spec().observation_size}, torch::device(device)));
+  }
   const auto steps = static_cast<double>(agent->steps_per_iteration());
   const double tasks = agent->meta_batch_size();
   CheckEpisodes(*this, tasks, steps / tasks / family->spec().horizon, steps, "an iteration",
