@@ -98,6 +98,7 @@ struct TaskView {
   const float* terminated;          // [E]
   float* advantages;                // [E, H]
   double* returns;                  // [E]
+  double* scale;                    // of this task
 
   std::span<const float> Observation(int64_t e, int64_t t) const {
     return {observations + (e * horizon + t) * observation_size,
@@ -174,9 +175,11 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     }
   }
 
+  *task.scale = 1;
   if (options.normalize && count > 0) {
     const double mean = advantage_sum / count;
     const double deviation = std::sqrt(std::max(0.0, advantage_squares / count - mean * mean));
+    *task.scale = 1 / (deviation + 1e-8);
     for (int64_t i = 0; i < task.episodes * task.horizon; ++i) {
       if (task.mask[i] == 0.0f) continue;
       task.advantages[i] =
@@ -194,7 +197,9 @@ Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& o
   const int64_t tasks = rollouts.num_tasks(), episodes = rollouts.episodes();
   const int64_t horizon = rollouts.horizon(), observation_size = rollouts.observations.size(3);
   Advantages out{.advantages = torch::zeros({tasks, episodes, horizon}),
-                 .returns = torch::zeros({tasks, episodes}, torch::kFloat64)};
+                 .returns = torch::zeros({tasks, episodes}, torch::kFloat64),
+                 .scales = torch::ones({tasks}, torch::kFloat64)};
+  double* scales = out.scales.mutable_data_ptr<double>();
   double* returns = out.returns.mutable_data_ptr<double>();
   float* advantages = out.advantages.mutable_data_ptr<float>();
   const float* observations = rollouts.observations.const_data_ptr<float>();
@@ -216,7 +221,8 @@ Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& o
                         .final_observations = finals + task * episodes * observation_size,
                         .terminated = terminated + task * episodes,
                         .advantages = advantages + task * steps,
-                        .returns = returns + task * episodes},
+                        .returns = returns + task * episodes,
+                        .scale = scales + task},
                        options);
   });
   for (const double value : explained) out.explained_variance += value / static_cast<double>(tasks);

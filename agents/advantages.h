@@ -23,6 +23,7 @@ struct AdvantageOptions : Options {
 struct Advantages {
   torch::Tensor advantages;       // [T, E, H] float32, 0 past the end of an episode
   torch::Tensor returns;          // [T, E] float64, discounted from each episode's start
+  torch::Tensor scales;           // [T] float64, what normalisation multiplied advantages by
   double explained_variance = 0;  // of discounted returns by the baseline, mean over tasks
 };
 

@@ -117,8 +117,12 @@ AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Param
                                            const std::vector<Shard>& shards) const {
   const Advantages advantages = ComputeAdvantages(rollouts, options_.advantage, pool_);
   AdaptationData data{.batches = std::vector<PolicyBatch>(shards.size()),
-                      .returns = advantages.returns.mean(1),
+                      .returns = advantages.returns.mean(1) * advantages.scales,
                       .explained_variance = advantages.explained_variance};
+  if (options_.reduction() == Reduction::kSteps) {
+    const torch::Tensor steps = rollouts.mask.sum({1, 2}).to(torch::kFloat64).clamp_min(1);
+    data.returns = data.returns * (static_cast<double>(rollouts.episodes()) / steps);
+  }
   pool_.Run(static_cast<int>(shards.size()), [&](int item, int) {
     const Shard& shard = shards[static_cast<size_t>(item)];
     data.batches[static_cast<size_t>(item)] =

@@ -40,7 +40,9 @@ struct GradientAdaptationOptions : Options {
 // The episodes of one inner step, made ready for differentiation.
 struct AdaptationData {
   std::vector<PolicyBatch> batches;  // one a shard
-  torch::Tensor returns;             // [T] float64, mean discounted return of a task's episodes
+  // Mean discounted return of a task's episodes in the units of its objective, [T] float64: scaled
+  // like the advantages, and a part of the steps where the objective is a mean over them.
+  torch::Tensor returns;
   double explained_variance = 0;
 };
 

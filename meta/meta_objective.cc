@@ -103,11 +103,15 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
       }
     }
 
+    // policies whose data the objective was measured on: what is credited with its sampling, too
+    if (trial_ || k == last || !credits_.empty()) {
+      terms.kl = terms.kl + mean_kl(distribution, batch, what == Differentiate::kKl);
+    }
+
     // the returns that count
     const torch::Tensor log_probs = distribution.LogProb(batch.actions);
     if (trial_ || k == last) {
       terms.objective = terms.objective + OuterObjective(log_probs, batch, surrogate).sum() / tasks;
-      terms.kl = terms.kl + mean_kl(distribution, batch, what == Differentiate::kKl);
       const torch::NoGradGuard no_grad;
       const torch::Tensor ratio = (log_probs - batch.old_log_probs).exp();
       const torch::Tensor clipped = ((ratio - 1).abs() > surrogate.clip).to(batch.weights.dtype());

@@ -39,7 +39,9 @@ OuterSurrogate::Kind ParseOuterSurrogate(const std::string& name);
 // Means over tasks at one point.
 struct OuterValues {
   double objective = 0;  // J without its KL terms
-  double kl = 0;         // KL(pi_old || pi) after adaptation; over all of S for trials
+  // KL(pi_old || pi) after adaptation, and the sum over all policies of the trial when its returns
+  // or its exploration count: a trust region bounds whatever the objective was measured with.
+  double kl = 0;
   double clip_fraction = 0;
   std::vector<double> inner_kl;  // [K]
 };
