@@ -31,7 +31,8 @@ std::vector<std::vector<double>> Transcribe(const TaskFamily& family) {
   for (size_t step = 0; step < kSteps; ++step) {
     std::vector<double> line(&t.observations[step * size], &t.observations[step * size] + size);
     line.push_back(t.rewards[step]);
-    line.insert(line.end(), &t.metrics[step * metrics], &t.metrics[step * metrics] + metrics);
+    const double* values = t.metrics.data() + step * metrics;  // none for some families
+    line.insert(line.end(), values, values + metrics);
     lines.push_back(std::move(line));
   }
   return lines;
