@@ -81,26 +81,23 @@ struct Ucrl2Options : Options {
   }
 };
 
-// A family of the kind that the agent plays.
-TabularFamily Bandit(const AgentContext& context, std::string_view agent) {
+// The family, which must be of the kind that the agent plays.
+TabularFamily Playable(const AgentContext& context, std::string_view agent, bool bandit) {
   TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
-  if (!family.bandit) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("'{}' plays bandits, not '{}'", agent, context.family.spec().name),
-                {.key = "agent.name", .remedy = "psrl, optimistic-psrl and ucrl2 play it"});
-  }
-  return family;
+  if (family.bandit == bandit) return family;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("'{}' plays {}, not '{}'", agent,
+                          bandit ? "bandits" : "decision processes", context.family.spec().name),
+              {.key = "agent.name",
+               .remedy = bandit ? "psrl, optimistic-psrl and ucrl2 play it"
+                                : "thompson, ucb1 and gittins play it"});
 }
 
+TabularFamily Bandit(const AgentContext& context, std::string_view agent) {
+  return Playable(context, agent, true);
+}
 TabularFamily Process(const AgentContext& context, std::string_view agent) {
-  TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
-  if (family.bandit) {
-    throw Error(
-        ErrorKind::kUsage,
-        fmt::format("'{}' plays decision processes, not '{}'", agent, context.family.spec().name),
-        {.key = "agent.name", .remedy = "thompson, ucb1 and gittins play it"});
-  }
-  return family;
+  return Playable(context, agent, false);
 }
 
 std::unique_ptr<MetaAgent> MakeBandit(const AgentContext& context, const TabularFamily& family,
