@@ -24,6 +24,8 @@ constexpr const char* kFooter =
   fewstep train experiments/recipes/quickstart.toml      meta-train; files go to runs/quickstart
   fewstep resume runs/quickstart                         continue where it stopped
   fewstep evaluate runs/quickstart                       adaptation curve on held-out tasks
+  fewstep ruler bandit-bernoulli@rl2                     classical agents and exact optima
+  fewstep verify                                         meta-gradients against the truth
 )"
 #ifdef FEWSTEP_VIEWER
     R"(  fewstep view runs/quickstart                           watch the agent in a window
