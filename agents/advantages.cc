@@ -7,13 +7,18 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 
+#include "core/error.h"
+
 namespace fewstep {
 
 // The normal equations, accumulated step by step: F is small, so the steps need not be kept.
 struct LinearBaseline::Normal {
+  bool with_time;
   Eigen::MatrixXd gram;          // [F, F]
   Eigen::VectorXd moments;       // [F]
+  Eigen::MatrixXd values;        // [F, F]: moments of the values in targets, by coefficients
   Eigen::VectorXd coefficients;  // [F]
+  Eigen::VectorXd latest;        // [F], features appended last
   mutable Eigen::VectorXd features;
 
   void Features(std::span<const float> observation, int step) const {
@@ -23,13 +28,32 @@ struct LinearBaseline::Normal {
       features[i] = value;
       features[size + i] = value * value;
     }
+    features.tail<1>()[0] = 1.0;
+    if (!with_time) return;
     const double time = step / 100.0;
     features.tail<4>() << time, time * time, time * time * time, 1.0;
   }
+
+  // w = solve(moments + values w), from w = solve(moments) on; false if that has no end.
+  bool Iterate(const Eigen::LDLT<Eigen::MatrixXd>& solver) {
+    constexpr int kIterations = 10'000;
+    Eigen::VectorXd w = coefficients;
+    for (int i = 0; i < kIterations && w.allFinite(); ++i) {
+      const Eigen::VectorXd next = solver.solve(moments + values * w);
+      const double change = (next - w).cwiseAbs().maxCoeff();
+      w = next;
+      if (!(change <= 1e-10 * (1 + w.cwiseAbs().maxCoeff()))) continue;
+      coefficients = w;
+      return true;
+    }
+    return false;
+  }
 };
 
-LinearBaseline::LinearBaseline(int observation_size) : normal_(std::make_unique<Normal>()) {
-  const Eigen::Index size = 2 * observation_size + 4;
+LinearBaseline::LinearBaseline(int observation_size, bool with_time)
+    : normal_(std::make_unique<Normal>()) {
+  const Eigen::Index size = 2 * observation_size + (with_time ? 4 : 1);
+  normal_->with_time = with_time;
   normal_->gram = Eigen::MatrixXd::Zero(size, size);
   normal_->moments = Eigen::VectorXd::Zero(size);
   normal_->coefficients = Eigen::VectorXd::Zero(size);
@@ -44,14 +68,26 @@ void LinearBaseline::Append(std::span<const float> observation, int step, double
   normal_->moments += target * normal_->features;
 }
 
-void LinearBaseline::Fit(double ridge) {
+void LinearBaseline::AddValue(std::span<const float> next, int step, double weight) {
+  Normal& normal = *normal_;
+  if (normal.values.size() == 0)
+    normal.values = Eigen::MatrixXd::Zero(normal.gram.rows(), normal.gram.cols());
+  normal.latest = normal.features;
+  normal.Features(next, step);
+  normal.values.noalias() += (weight * normal.latest) * normal.features.transpose();
+}
+
+bool LinearBaseline::Fit(double ridge) {
   for (int attempt = 0; attempt < 5; ++attempt, ridge *= 10) {
     Eigen::MatrixXd regularised = normal_->gram.selfadjointView<Eigen::Lower>();
     regularised.diagonal().array() += ridge;
-    normal_->coefficients = regularised.ldlt().solve(normal_->moments);
-    if (normal_->coefficients.allFinite()) return;
+    const Eigen::LDLT<Eigen::MatrixXd> solver = regularised.ldlt();
+    normal_->coefficients = solver.solve(normal_->moments);
+    if (!normal_->coefficients.allFinite()) continue;
+    return normal_->values.size() == 0 || normal_->Iterate(solver);
   }
   normal_->coefficients.setZero();
+  return normal_->values.size() == 0;
 }
 
 double LinearBaseline::Predict(std::span<const float> observation, int step) const {
@@ -84,7 +120,21 @@ void AdvantageOptions::Visit(FieldVisitor& v) {
           {.help = "Whether advantages are normalised over each task's steps."});
   v.Field("bootstrap_at_horizon", bootstrap_at_horizon,
           {.help = "Whether the baseline's value follows the last reward of an episode cut off by "
-                   "the time limit (the published codes do not)."});
+                   "the time limit (the published codes do not). A linear baseline then knows no "
+                   "time and is fitted to targets that hold its own value beyond the limit."});
+}
+
+void AdvantageOptions::Check() const {
+  if (!bootstrap_at_horizon) return;
+  if (baseline == "none") {
+    throw Error(ErrorKind::kUsage, "there is no value that could follow the time limit",
+                {.key = "agent.bootstrap_at_horizon",
+                 .remedy = "Set agent.baseline = \"linear\" or \"constant\""});
+  }
+  if (baseline == "linear" && discount >= 1) {
+    throw Error(ErrorKind::kUsage, "without a discount what follows the time limit has no bound",
+                {.key = "agent.bootstrap_at_horizon", .remedy = "Set agent.discount below 1"});
+  }
 }
 
 namespace {
@@ -104,6 +154,9 @@ struct TaskView {
     return {observations + (e * horizon + t) * observation_size,
             static_cast<size_t>(observation_size)};
   }
+  std::span<const float> Final(int64_t e) const {
+    return {final_observations + e * observation_size, static_cast<size_t>(observation_size)};
+  }
   int64_t Length(int64_t e) const {
     return std::count(mask + e * horizon, mask + (e + 1) * horizon, 1.0f);
   }
@@ -112,11 +165,12 @@ struct TaskView {
 // Fills one task's advantages; returns the explained variance of its baseline.
 double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
   const bool linear = options.baseline == "linear";
-  LinearBaseline baseline(static_cast<int>(task.observation_size));
+  const bool bootstrap = options.bootstrap_at_horizon;
+  LinearBaseline baseline(static_cast<int>(task.observation_size), /*with_time=*/!bootstrap);
   std::vector<double> rewards, returns, values, advantages;
 
   // fit the baseline to discounted returns
-  double sum = 0, squares = 0, residuals = 0, count = 0;
+  double count = 0;
   for (int64_t e = 0; e < task.episodes; ++e) {
     const int64_t length = task.Length(e);
     rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
@@ -126,14 +180,17 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     for (int64_t t = 0; t < length; ++t) {
       const double target = returns[static_cast<size_t>(t)];
       if (linear) baseline.Append(task.Observation(e, t), static_cast<int>(t), target);
-      sum += target;
-      squares += target * target;
+      if (linear && bootstrap && task.terminated[e] == 0.0f) {
+        baseline.AddValue(task.Final(e), static_cast<int>(length),
+                          std::pow(options.discount, static_cast<double>(length - t)));
+      }
       ++count;
     }
   }
   if (linear) baseline.Fit(options.baseline_ridge);
 
   // temporal differences, then their discounted sums
+  double sum = 0, squares = 0, residuals = 0;
   double advantage_sum = 0, advantage_squares = 0;
   for (int64_t e = 0; e < task.episodes; ++e) {
     const int64_t length = task.Length(e);
@@ -142,23 +199,23 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     values.assign(static_cast<size_t>(length) + 1, 0.0);
     if (options.baseline == "constant") {
       std::fill_n(values.begin(), length, options.baseline_value);
-      if (options.bootstrap_at_horizon && task.terminated[e] == 0.0f) {
-        values.back() = options.baseline_value;
-      }
+      if (bootstrap && task.terminated[e] == 0.0f) values.back() = options.baseline_value;
     }
     if (linear) {
       for (int64_t t = 0; t < length; ++t) {
         values[static_cast<size_t>(t)] =
             baseline.Predict(task.Observation(e, t), static_cast<int>(t));
       }
-      if (options.bootstrap_at_horizon && task.terminated[e] == 0.0f) {
-        values.back() = baseline.Predict({task.final_observations + e * task.observation_size,
-                                          static_cast<size_t>(task.observation_size)},
-                                         static_cast<int>(length));
+      if (bootstrap && task.terminated[e] == 0.0f) {
+        values.back() = baseline.Predict(task.Final(e), static_cast<int>(length));
       }
       returns.resize(rewards.size());
       DiscountedSums(rewards, options.discount, returns);
+      double beyond = values.back();  // what follows the limit, discounted to step t
+      for (size_t t = returns.size(); t-- > 0;) returns[t] += beyond *= options.discount;
       for (size_t t = 0; t < returns.size(); ++t) {
+        sum += returns[t];
+        squares += returns[t] * returns[t];
         residuals += (returns[t] - values[t]) * (returns[t] - values[t]);
       }
     }

@@ -18,6 +18,9 @@ struct AdvantageOptions : Options {
   bool normalize = true;
   bool bootstrap_at_horizon = false;
   void Visit(FieldVisitor& visitor) override;
+
+  // Throws Error(kUsage) on a bootstrap without a value to follow, or with one that has no bound.
+  void Check() const;
 };
 
 struct Advantages {
@@ -31,7 +34,10 @@ struct Advantages {
 // task's own episodes, normalised to mean 0 and standard deviation 1 over each task's steps. A time
 // limit is not a terminal state: with bootstrap_at_horizon the baseline's value of the final
 // observation follows the last reward of a truncated episode; without, nothing does, as in the
-// published codes. Tasks are independent of one another and are spread over `pool`.
+// published codes. The linear baseline is then one of the returns that would follow without the
+// limit: without features of time, and fitted to targets that hold its own value beyond the
+// horizon, again and again until they no longer change. Tasks are independent of one another and
+// are spread over `pool`.
 Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& options,
                              WorkerPool& pool);
 
@@ -39,19 +45,21 @@ Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& o
 void DiscountedSums(std::span<const double> values, double discount, std::span<double> out);
 
 // The linear baseline of Duan et al. (2016) with the features of ProMP's code: clipped observation,
-// its square, time/100 and its square and cube, and 1; ridge regression.
+// its square, time/100 and its square and cube (unless without time), and 1; ridge regression.
 class LinearBaseline {
  public:
-  // Features of every step, [steps, F] row-major, in the order they were appended.
-  explicit LinearBaseline(int observation_size);
+  explicit LinearBaseline(int observation_size, bool with_time = true);
   ~LinearBaseline();
   LinearBaseline(const LinearBaseline&) = delete;
   LinearBaseline& operator=(const LinearBaseline&) = delete;
 
   void Append(std::span<const float> observation, int step, double target);
+  // The target appended last is to hold `weight` times the baseline's own value of `next`, too.
+  void AddValue(std::span<const float> next, int step, double weight);
   // Least squares on what was appended; the ridge is multiplied by ten until the solution is
-  // finite.
-  void Fit(double ridge);
+  // finite. With values in the targets it is repeated until it reproduces itself; false when it
+  // does not come to that and is the fit without those values.
+  bool Fit(double ridge);
   double Predict(std::span<const float> observation, int step) const;
 
  private:

@@ -35,6 +35,7 @@ class Agent final : public GradientAgent {
         adaptation_(*policy_, options.adaptation, context.pool, context.device),
         meta_(adaptation_.InitialMeta(context.init)),
         outer_(make_outer(meta_)) {
+    options.adaptation.advantage.Check();
     if (objective_.exploration_credit == "exact" &&
         options.adaptation.surrogate() != Surrogate::kLogLikelihood) {
       throw Error(ErrorKind::kUsage, "the score of the episodes would be counted twice",

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/error.h"
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {
@@ -38,8 +39,10 @@ std::span<const float> Row(const torch::Tensor& contiguous_row) {
   return {contiguous_row.const_data_ptr<float>(), static_cast<size_t>(contiguous_row.numel())};
 }
 
-// The baseline of one task, fitted to sums that are written out.
-void FitBaseline(const Rollouts& r, int64_t task, double discount, LinearBaseline& baseline) {
+// The baseline of one task, fitted to sums that are written out; with `bootstrap` also to its value
+// beyond a time limit.
+void FitBaseline(const Rollouts& r, int64_t task, double discount, bool bootstrap,
+                 LinearBaseline& baseline) {
   for (int64_t e = 0; e < r.episodes(); ++e) {
     const int length = LengthOf(r, task, e);
     for (int t = 0; t < length; ++t) {
@@ -48,6 +51,10 @@ void FitBaseline(const Rollouts& r, int64_t task, double discount, LinearBaselin
         target += std::pow(discount, s - t) * r.rewards[task][e][s].item<double>();
       }
       baseline.Append(Row(r.observations[task][e][t]), t, target);
+      if (bootstrap && r.terminated[task][e].item<float>() == 0) {
+        baseline.AddValue(Row(r.final_observations[task][e]), length,
+                          std::pow(discount, length - t));
+      }
     }
   }
   baseline.Fit(AdvantageOptions().baseline_ridge);
@@ -149,8 +156,8 @@ TEST(Advantages, AreThoseOfThePapersSum) {
     double explained = 0;
     torch::Tensor expected = torch::zeros_like(r.rewards, torch::kFloat64);
     for (int64_t task = 0; task < 2; ++task) {
-      LinearBaseline baseline(2);
-      FitBaseline(r, task, discount, baseline);
+      LinearBaseline baseline(2, /*with_time=*/!bootstrap);
+      FitBaseline(r, task, discount, bootstrap, baseline);
       std::vector<double> targets, residuals;
       for (int64_t e = 0; e < 4; ++e) {
         const int length = LengthOf(r, task, e);
@@ -167,6 +174,7 @@ TEST(Advantages, AreThoseOfThePapersSum) {
                 std::pow(discount * lambda, s - t) * (reward + discount * value(s + 1) - value(s));
             target += std::pow(discount, s - t) * reward;
           }
+          target += std::pow(discount, length - t) * value(length);
           expected[task][e][t] = advantage;
           targets.push_back(target);
           residuals.push_back(target - value(t));
@@ -182,26 +190,103 @@ TEST(Advantages, AreThoseOfThePapersSum) {
   }
 }
 
-TEST(Advantages, ATimeLimitIsBootstrappedAndATerminalStateIsNot) {
-  const double discount = 0.9, lambda = 0.5;
-  Rollouts r = RandomRollouts({{7, 7, 4}}, 7, 20);
-  r.terminated[0][1] = 1;
-  r.terminated[0][2] = 1;
-  AdvantageOptions options = Plain(discount, lambda);
+// Where every step brings 1 for ever, a state is worth 1 / (1 - discount), however soon the time
+// limit comes: no action is better than another one, and none is worse for coming late.
+TEST(Advantages, BeyondATimeLimitTheValueIsThatOfGoingOn) {
+  const double discount = 0.99;
+  Rollouts r = RandomRollouts({{20, 20, 20, 20}}, 20, 20);
+  r.rewards.fill_(1);
+  AdvantageOptions options = Plain(discount, 1);
   options.baseline = "linear";
-  const torch::Tensor without = Compute(r, options).advantages;
+  options.baseline_ridge = 1e-10;
   options.bootstrap_at_horizon = true;
-  const torch::Tensor added = Compute(r, options).advantages - without;
+  EXPECT_LT(Compute(r, options).advantages.abs().max().item<double>(), 1e-3);
+  // without it the truncated returns differ by what the constant and the features of time leave
+  options.bootstrap_at_horizon = false;
+  options.baseline = "none";
+  EXPECT_NEAR(Compute(r, options).advantages[0][0][0].item<double>(),
+              (1 - std::pow(discount, 20)) / (1 - discount), 1e-4);
+}
 
-  LinearBaseline baseline(2);
-  FitBaseline(r, 0, discount, baseline);
-  const double final_value = baseline.Predict(Row(r.final_observations[0][0]), 7);
-  EXPECT_GT(std::abs(final_value), 0.05);
-  for (int t = 0; t < 7; ++t) {
-    EXPECT_NEAR(added[0][0][t].item<double>(),
-                discount * final_value * std::pow(discount * lambda, 6 - t), 1e-6);
+// Two states in turn, with rewards 3 and -1: V_0 = (3 - g) / (1 - g^2), V_1 = (3 g - 1) / (1 -
+// g^2).
+TEST(LinearBaseline, WithItsOwnValuesInTheTargetsFindsTheValueOfAChain) {
+  const double g = 0.95;
+  const std::vector<float> states[2] = {{1, 0}, {0, 1}};
+  const double rewards[2] = {3, -1};
+  LinearBaseline baseline(2, /*with_time=*/false);
+  for (const int first : {0, 1}) {
+    for (const int length : {1, 4, 7}) {
+      const auto state = [&](int t) { return static_cast<size_t>((first + t) % 2); };
+      for (int t = 0; t < length; ++t) {
+        double target = 0;
+        for (int s = t; s < length; ++s) target += std::pow(g, s - t) * rewards[state(s)];
+        baseline.Append(states[state(t)], t, target);
+        baseline.AddValue(states[state(length)], length, std::pow(g, length - t));
+      }
+    }
   }
-  EXPECT_EQ(added[0].narrow(0, 1, 2).abs().max().item<double>(), 0);
+  EXPECT_TRUE(baseline.Fit(1e-10));
+  EXPECT_NEAR(baseline.Predict(states[0], 0), (3 - g) / (1 - g * g), 1e-6);
+  EXPECT_NEAR(baseline.Predict(states[1], 5), (3 * g - 1) / (1 - g * g), 1e-6);
+}
+
+// A value that feeds on more than itself has no end: the fit is then the one without values.
+TEST(LinearBaseline, ThatDoesNotComeToAnEndIsTheFitWithoutValues) {
+  const std::vector<float> small = {1}, large = {3};
+  LinearBaseline plain(1, false), growing(1, false);
+  for (LinearBaseline* baseline : {&plain, &growing}) {
+    baseline->Append(small, 0, 1);
+    if (baseline == &growing) baseline->AddValue(large, 1, 0.9);
+  }
+  EXPECT_TRUE(plain.Fit(1e-5));
+  EXPECT_FALSE(growing.Fit(1e-5));
+  EXPECT_EQ(growing.Predict(small, 0), plain.Predict(small, 0));
+}
+
+// One observation for all steps, episodes of three steps with rewards of 1, one ended by a terminal
+// state and one by the limit. The mean of the six targets is the value:
+// V = (2 (3 + 2 g + g^2) + (g + g^2 + g^3) V) / 6.
+TEST(Advantages, ATimeLimitIsBootstrappedAndATerminalStateIsNot) {
+  const double g = 0.9;
+  Rollouts r = BlankRollouts({{3, 3}}, 3, 1, 1);
+  r.observations.fill_(1);
+  r.final_observations.fill_(1);
+  r.rewards.fill_(1);
+  r.terminated[0][0] = 1;
+  AdvantageOptions options = Plain(g, 0);
+  options.baseline = "linear";
+  options.baseline_ridge = 1e-10;
+  options.bootstrap_at_horizon = true;
+  const double value = 2 * (3 + 2 * g + g * g) / (6 - g - g * g - g * g * g);
+  const torch::Tensor advantages = Compute(r, options).advantages[0];
+  for (int t = 0; t < 3; ++t) {
+    const double beyond = g * value;
+    EXPECT_NEAR(advantages[0][t].item<double>(), 1 + (t < 2 ? beyond : 0) - value, 1e-5) << t;
+    EXPECT_NEAR(advantages[1][t].item<double>(), 1 + beyond - value, 1e-5) << t;
+  }
+}
+
+TEST(Advantages, ABootstrapWithoutAValueIsRefused) {
+  AdvantageOptions options;
+  options.bootstrap_at_horizon = true;
+  options.Check();
+  const auto refused = [](const AdvantageOptions& bad) {
+    try {
+      bad.Check();
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::kUsage &&
+             error.context().key == "agent.bootstrap_at_horizon";
+    }
+    return false;
+  };
+  AdvantageOptions none = options, endless = options;
+  none.baseline = "none";
+  endless.discount = 1;
+  EXPECT_TRUE(refused(none));
+  EXPECT_TRUE(refused(endless));
+  endless.baseline = "constant";
+  endless.Check();
 }
 
 TEST(Advantages, AConstantBaselineIsSubtractedFromEveryReturn) {
