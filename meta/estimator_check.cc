@@ -70,7 +70,6 @@ std::vector<Estimator> AllEstimators() {
 
 std::vector<Estimator> SampledEstimators() {
   return {{"exact credit (E-MAML)", "log_likelihood", "second", "exact"},
-          {"mean credit", "log_likelihood", "second", "mean"},
           {"no credit, log_likelihood", "log_likelihood", "second"},
           {"no credit, likelihood_ratio", "likelihood_ratio", "second"},
           {"no credit, dice", "dice", "second"},

@@ -113,11 +113,25 @@ torch::Tensor GradientAdaptation::Trained(const torch::Tensor& tensor) const {
   return trained_.defined() ? tensor * trained_ : tensor;
 }
 
+namespace {
+
+torch::Tensor StandardRewards(const Rollouts& rollouts) {
+  const torch::Tensor rewards = rollouts.rewards.to(torch::kFloat64);  // 0 past an episode's end
+  const torch::Tensor steps = rollouts.mask.sum({1, 2}).to(torch::kFloat64);  // [T]
+  const torch::Tensor all = steps.sum().clamp_min(1);
+  const torch::Tensor mean = rewards.sum() / all;
+  const torch::Tensor variance = (rewards.square().sum() / all - mean.square()).clamp_min(0);
+  return (rewards.sum({1, 2}) / steps.clamp_min(1) - mean) / (variance.sqrt() + 1e-8);
+}
+
+}  // namespace
+
 AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Parameters& rows,
                                            const std::vector<Shard>& shards) const {
   const Advantages advantages = ComputeAdvantages(rollouts, options_.advantage, pool_);
   AdaptationData data{.batches = std::vector<PolicyBatch>(shards.size()),
                       .returns = advantages.returns.mean(1) * advantages.scales,
+                      .standard_rewards = StandardRewards(rollouts),
                       .explained_variance = advantages.explained_variance};
   if (options_.reduction() == Reduction::kSteps) {
     const torch::Tensor steps = rollouts.mask.sum({1, 2}).to(torch::kFloat64).clamp_min(1);
@@ -183,6 +197,7 @@ class DeployedGradientAdaptation final : public AdaptiveAgent {
   int episodes_per_unit() const override {
     return static_cast<int>(adaptation_.options().episodes);
   }
+  Support support() const override { return Support::kSampled; }
 
   void Adapt(const Rollouts& support) override {
     const double factor = steps_ == 0 ? 1.0 : adaptation_.options().evaluation_rate_factor;

@@ -43,6 +43,9 @@ struct AdaptationData {
   // Mean discounted return of a task's episodes in the units of its objective, [T] float64: scaled
   // like the advantages, and a part of the steps where the objective is a mean over them.
   torch::Tensor returns;
+  // Mean over a task's steps of (r - m) / (d + 1e-8), m and d the mean and the standard deviation
+  // of the rewards of all steps of all tasks, [T] float64.
+  torch::Tensor standard_rewards;
   double explained_variance = 0;
 };
 

@@ -37,6 +37,13 @@ std::vector<torch::Tensor> Credits(const std::vector<AdaptationData>& data, bool
   return credits;
 }
 
+// The credit of ProMP's code (meta_sample_processor.py, trpo_maml.py), for D_0 alone.
+std::vector<torch::Tensor> MeanCredits(const std::vector<AdaptationData>& data) {
+  std::vector<torch::Tensor> credits(data.size() - 1);
+  if (!credits.empty()) credits.front() = data.back().standard_rewards;
+  return credits;
+}
+
 // J_out of every task, [T].
 torch::Tensor OuterObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
                              const OuterSurrogate& surrogate) {
@@ -63,7 +70,8 @@ MetaObjective::MetaObjective(const GradientAdaptation& adaptation,
       data_(std::move(data)),
       trial_(options.outer_returns == "trial"),
       mean_credit_(options.exploration_credit == "mean") {
-  if (options.exploration_credit != "none") credits_ = Credits(data_, trial_);
+  if (options.exploration_credit == "exact") credits_ = Credits(data_, trial_);
+  if (options.exploration_credit == "mean") credits_ = MeanCredits(data_);
 }
 
 MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const Shard& shard,
@@ -104,7 +112,7 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
     }
 
     // policies whose data the objective was measured on: what is credited with its sampling, too
-    if (trial_ || k == last || !credits_.empty()) {
+    if (trial_ || k == last || (!credits_.empty() && !mean_credit_)) {
       terms.kl = terms.kl + mean_kl(distribution, batch, what == Differentiate::kKl);
     }
 
@@ -120,11 +128,11 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
     if (k == last) return terms;
 
     // what sampling D_k is worth
-    if (!credits_.empty()) {
+    if (!credits_.empty() && credits_[step].defined()) {
       const torch::Tensor credit =
           credits_[step].narrow(0, shard.begin, num_rows).to(meta.device(), meta.scalar_type());
-      const torch::Tensor weights =
-          mean_credit_ ? batch.weights : (batch.weights != 0).to(batch.weights.dtype());
+      torch::Tensor weights = (batch.weights != 0).to(batch.weights.dtype());
+      if (mean_credit_) weights = weights / weights.sum(1, /*keepdim=*/true).clamp_min(1);
       const torch::Tensor score = ((log_probs - batch.old_log_probs) * weights).sum(1);
       terms.objective = terms.objective + (score * credit).sum() / tasks;
     }

@@ -9,7 +9,9 @@
 //
 // The second line is what an algorithm that samples owes to its sampling: the data D_k depend on
 // theta as well, and c_k is the return that follows them (Al-Shedivat et al. 2018, eq. 7; Stadie et
-// al. 2018, E-MAML). Without it, MAML is blind to what its exploration is good for.
+// al. 2018, E-MAML). Without it, MAML is blind to what its exploration is good for. The credit of
+// published code ("mean") is another one: it goes to D_0 alone, as the mean over steps of
+// log pi_theta, times the mean reward of a step of D_K, standardised over all steps of all tasks.
 #pragma once
 
 #include <string>
@@ -40,7 +42,8 @@ OuterSurrogate::Kind ParseOuterSurrogate(const std::string& name);
 struct OuterValues {
   double objective = 0;  // J without its KL terms
   // KL(pi_old || pi) after adaptation, and the sum over all policies of the trial when its returns
-  // or its exploration count: a trust region bounds whatever the objective was measured with.
+  // or exactly its exploration count: a trust region bounds whatever the objective was measured
+  // with. Published code with mean credit bounds the divergence after adaptation only.
   double kl = 0;
   double clip_fraction = 0;
   std::vector<double> inner_kl;  // [K]
@@ -96,7 +99,7 @@ class MetaObjective {
   std::vector<AdaptationData> data_;  // [K + 1]
   bool trial_;
   bool mean_credit_;
-  std::vector<torch::Tensor> credits_;  // c_k, [T] each; empty without exploration credit
+  std::vector<torch::Tensor> credits_;  // c_k, [T] each, undefined for 0; empty without credit
 };
 
 }  // namespace fewstep

@@ -58,9 +58,8 @@ class Ppo final : public OuterOptimizer {
                         Metrics& metrics) override {
     torch::Tensor improved = meta;
     Adam adam = adam_;
-    OuterValues values;
     for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
-      const torch::Tensor gradient = objective.Gradient(improved, surrogate(), &values);
+      const torch::Tensor gradient = objective.Gradient(improved, surrogate());
       improved = adam.Step(improved, -gradient);
       // the moment too: where a square overflows, Adam would stand still from now on
       RequireFiniteUpdate(improved);
@@ -69,6 +68,8 @@ class Ppo final : public OuterOptimizer {
     }
     adam_ = adam;
 
+    // where the last epoch has come to, which is what the adaptive penalty goes by
+    const OuterValues values = objective.Values(improved, surrogate());
     metrics.Add("outer_objective", values.objective);
     metrics.Add("outer_kl", values.kl);
     metrics.Add("clip_fraction", values.clip_fraction);

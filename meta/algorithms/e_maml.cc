@@ -6,8 +6,14 @@
 //
 // The second term is the credit of the episodes adapted on. U is differentiated with its data
 // fixed, which is what the log-likelihood surrogate does: with the score of the data this is the
-// exact gradient for the number of episodes at hand. `mean` is the published code's variant, the
-// mean log-probability times the return.
+// exact gradient for the number of episodes at hand.
+//
+// The published code (Rothfuss et al. 2019, trpo_maml.py with exploration) credits otherwise,
+//
+//   mean over steps of D of log pi_theta  *  mean over steps of D' of (r - m) / d,
+//
+// m and d the mean and the deviation of the rewards of all tasks, and its trust region bounds the
+// divergence after adaptation only. It is no estimator of the gradient above: the agents are apart.
 #include "meta/algorithms/algorithms.h"
 
 namespace fewstep {
@@ -24,11 +30,11 @@ AgentEntry EMaml() {
 
 AgentEntry EMamlMean() {
   return TrustRegionAgent(
-      "E-MAML as in published code: the mean log-probability times the return after adaptation.",
+      "E-MAML as in published code: mean log-probability times standardised mean reward.",
       [](TrustRegionAgentOptions& options) {
         options.adaptation.inner_surrogate = "log_likelihood";
         options.objective.exploration_credit = "mean";
-        options.fixed = {"inner_surrogate", "exploration_credit"};
+        options.fixed = {"inner_surrogate", "exploration_credit", "outer_returns"};
       });
 }
 

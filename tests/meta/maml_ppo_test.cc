@@ -39,7 +39,7 @@ class Reference {
       const Parameters& rows = deployed->parameters();
       Rollouts rollouts = bench.sampler().Collect(
           *policy_, rows, tasks, {.episodes = static_cast<int>(options_.adaptation.episodes)},
-          AgentBench::StreamOf(1).Fork("rollouts", static_cast<uint64_t>(k)));
+          bench.StreamOf(1).Fork("rollouts", static_cast<uint64_t>(k)));
       const torch::Tensor advantages =
           ComputeAdvantages(rollouts, options_.adaptation.advantage, bench.pool()).advantages;
       Rollouts exact = rollouts;
@@ -180,8 +180,10 @@ TEST(MamlPpo, EveryCombinationOfOptionsTrains) {
   }
 }
 
-TEST(MamlPpo, TheFirstEpochBeginsAtThePoliciesThatSampled) {
-  AgentBench bench("maml-ppo", std::string(kSmall) + "inner_steps = 2\nouter_epochs = 1\n");
+TEST(MamlPpo, WithoutAStepTheStatisticsAreThoseOfThePoliciesThatSampled) {
+  AgentBench bench("maml-ppo", std::string(kSmall) +
+                                   "inner_steps = 2\nouter_epochs = 1\n"
+                                   "outer_learning_rate = 0.0\n");
   const Metrics metrics = bench.Train(1);
   EXPECT_LT(std::abs(metrics.Get("outer_kl")), 1e-6);
   EXPECT_LT(std::abs(metrics.Get("inner_kl_0")), 1e-6);
@@ -189,6 +191,19 @@ TEST(MamlPpo, TheFirstEpochBeginsAtThePoliciesThatSampled) {
   EXPECT_EQ(metrics.Get("clip_fraction"), 0);
   // where every ratio is 1 the objective is the mean of normalised advantages
   EXPECT_NEAR(metrics.Get("outer_objective"), 0, 1e-5);
+}
+
+// What the last epoch moved shows, and the adaptive penalty goes by it, when it is the only one.
+TEST(MamlPpo, TheStatisticsAreThoseAfterTheLastEpoch) {
+  AgentBench bench("maml-ppo", kSmall + std::string("inner_steps = 1\nouter_epochs = 1\n"
+                                                    "outer_learning_rate = 0.01\n"
+                                                    "kl_penalty = \"adaptive\"\n"
+                                                    "kl_target = 1e-9\nkl_coefficient = 1.0\n"));
+  const Metrics first = bench.Train(1);
+  EXPECT_GT(first.Get("outer_kl"), 1e-6);
+  EXPECT_GT(first.Get("inner_kl_0"), 1e-6);
+  EXPECT_GT(first.Get("outer_objective"), 1e-5);
+  EXPECT_EQ(bench.Train(2).Get("kl_coefficient_0"), 2);
 }
 
 TEST(MamlPpo, TheAdaptiveCoefficientHalvesAndDoubles) {

@@ -215,6 +215,56 @@ TEST(MetaObjective, ExactCreditIsTheScoreOfTheDataTimesWhatFollows) {
   EXPECT_LT(RelativeDistance(difference, expected), 1e-9);
 }
 
+TEST(MetaObjective, MeanCreditIsThatOfPublishedCode) {
+  // of D_0 alone, in two inner steps: mean log-probability times standardised mean reward of D_2
+  const std::string settings = "inner_steps = 2\ninner_surrogate = \"log_likelihood\"\n";
+  const Problem with(settings + "exploration_credit = \"mean\"\n"), without(settings);
+  const torch::Tensor credit = with.data().back().standard_rewards;
+  torch::Tensor expected = torch::zeros_like(with.meta());
+  for (const Shard& shard : with.shards()) {
+    const PolicyBatch& batch = with.data()[0].batches[static_cast<size_t>(shard.index)];
+    for (int64_t t = shard.begin; t < shard.end; ++t) {
+      const torch::Tensor score = AutogradGradient(
+          [&](const torch::Tensor& theta) {
+            const Parameters row{theta.expand({shard.end - shard.begin, -1}),
+                                 with.adaptation().policy().layout()};
+            const torch::Tensor log_probs =
+                with.adaptation().policy().Forward(row, batch.observations).LogProb(batch.actions);
+            return log_probs[t - shard.begin]
+                .masked_select(batch.weights[t - shard.begin] != 0)
+                .mean();
+          },
+          with.meta());
+      expected = expected + score * credit[t].item<double>() / double(kTasks);
+    }
+  }
+  const torch::Tensor difference =
+      with.objective().Gradient(with.meta(), {}) - without.objective().Gradient(without.meta(), {});
+  EXPECT_LT(RelativeDistance(difference, expected), 1e-9);
+
+  // its trust region bounds the divergence after adaptation alone, where exact credit counts all
+  const torch::Tensor point = with.moved();
+  EXPECT_NEAR(with.objective().Values(point, {}).kl, without.objective().Values(point, {}).kl,
+              1e-12);
+  const Problem exact(settings + "exploration_credit = \"exact\"\n");
+  EXPECT_GT(exact.objective().Values(point, {}).kl, 1.5 * with.objective().Values(point, {}).kl);
+}
+
+TEST(MetaObjective, RewardsAreStandardisedOverAllStepsOfAllTasks) {
+  const auto pool = MakePool(1);
+  const auto policy = MakeMlpPolicy(SpecOf(1, 1, ActionKind::kContinuous), {});
+  const GradientAdaptation adaptation(*policy, {}, *pool, torch::kCPU);
+  Rollouts r = BlankRollouts({{2, 1}, {1, 2}}, 2, 1, 1);
+  // task 0: 1, 2 and 3; task 1: 4, 6 and 8: mean 4, variance 34 / 6
+  r.rewards[0][0][0] = 1, r.rewards[0][0][1] = 2, r.rewards[0][1][0] = 3;
+  r.rewards[1][0][0] = 4, r.rewards[1][1][0] = 6, r.rewards[1][1][1] = 8;
+  const Parameters row = policy->InitialParameters(Rng(1));
+  const AdaptationData data =
+      adaptation.Prepare(r, row.WithFlat(row.flat.repeat({2, 1})), MakeShards(2, 1));
+  EXPECT_NEAR(data.standard_rewards[0].item<double>(), -2 / std::sqrt(34.0 / 6), 1e-7);
+  EXPECT_NEAR(data.standard_rewards[1].item<double>(), 2 / std::sqrt(34.0 / 6), 1e-7);
+}
+
 TEST(MetaObjective, TheReturnsAreDiscountedFromTheStart) {
   const Problem problem("inner_steps = 0\ndiscount = 0.5\n");
   const Problem undiscounted("inner_steps = 0\ndiscount = 1.0\n");
