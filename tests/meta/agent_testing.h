@@ -21,7 +21,11 @@ class AgentBench {
  public:
   AgentBench(const std::string& name, const std::string& settings, int threads = 1,
              uint64_t init_seed = 1, int64_t horizon = 12)
-      : family_(MakeFamily("point-nav@maml", horizon)),
+      : AgentBench(name, settings, threads, init_seed, MakeFamily("point-nav@maml", horizon)) {}
+
+  AgentBench(const std::string& name, const std::string& settings, int threads, uint64_t init_seed,
+             std::unique_ptr<TaskFamily> family)
+      : family_(std::move(family)),
         pool_(MakePool(threads)),
         sampler_(*family_, *pool_, SamplingPlan::kAuto),
         agent_(BuiltinAgents().Get(name).make(
@@ -33,7 +37,9 @@ class AgentBench {
     return agent_->TrainIteration(Tasks(iteration), sampler_, StreamOf(iteration));
   }
 
-  static Rng StreamOf(uint64_t iteration) { return Rng(1).Fork("iteration", iteration); }
+  // Of all streams of training; 1 unless set.
+  void set_seed(uint64_t seed) { seed_ = seed; }
+  Rng StreamOf(uint64_t iteration) const { return Rng(seed_).Fork("iteration", iteration); }
   std::vector<Task> Tasks(uint64_t iteration) const {
     return family_->Sample(Split::kTrain, agent_->meta_batch_size(), StreamOf(iteration));
   }
@@ -60,6 +66,7 @@ class AgentBench {
   std::unique_ptr<WorkerPool> pool_;
   Sampler sampler_;
   std::unique_ptr<MetaAgent> agent_;
+  uint64_t seed_ = 1;
 };
 
 // A saved tensor of float32 or float64.
