@@ -13,7 +13,12 @@ GradientNoise NoiseOf(const torch::Tensor& estimates) {
   GradientNoise noise;
   noise.mean_norm = mean.norm().item<double>();
   noise.deviation = std::sqrt((g - mean).square().sum().item<double>() / (rounds - 1));
-  noise.relative = noise.deviation / noise.mean_norm;
+  const double squared_signal =
+      noise.mean_norm * noise.mean_norm - noise.deviation * noise.deviation / rounds;
+  if (squared_signal > 0) {
+    noise.signal = std::sqrt(squared_signal);
+    noise.relative = noise.deviation / *noise.signal;
+  }
   // the sum over all pairs of unit vectors is the square of their sum
   const torch::Tensor units = g / g.norm(2, {1}, /*keepdim=*/true);
   const double squared = units.sum(0).square().sum().item<double>();

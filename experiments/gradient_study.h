@@ -3,6 +3,7 @@
 // on fresh tasks and episodes; the surrogates see the same ones.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,11 @@ struct GradientNoise {
   std::string surrogate;
   double mean_norm = 0;  // of the mean over rounds
   double deviation = 0;  // square root of the trace of the covariance of one estimate
-  double relative = 0;   // deviation / mean_norm: the noise of one estimate beside its signal
-  double agreement = 0;  // mean cosine between the estimates of two rounds
+  // The norm of the expected estimate. The squared norm of the mean over R rounds holds
+  // deviation^2 / R of noise, which is taken off; nothing where no more than that is there.
+  std::optional<double> signal;
+  std::optional<double> relative;  // deviation / signal: the noise of one estimate
+  double agreement = 0;            // mean cosine between the estimates of two rounds
 };
 
 struct GradientStudyOptions {

@@ -47,7 +47,7 @@ int RunVariance(const VarianceArguments& arguments, const CommonOptions& common)
   LogInfo(fmt::format("{}: {} meta-gradients ...", config.run_path(), estimates));
   Table table({{"iteration", Align::kRight},
                {"inner surrogate"},
-               {"norm of mean", Align::kRight},
+               {"signal", Align::kRight},
                {"deviation", Align::kRight},
                {"relative", Align::kRight},
                {"cosine", Align::kRight}});
@@ -68,14 +68,20 @@ int RunVariance(const VarianceArguments& arguments, const CommonOptions& common)
     });
     for (const GradientNoise& noise : study) {
       table.AddRow({fmt::format("{}", iteration), noise.surrogate,
-                    fmt::format("{:.4g}", noise.mean_norm), fmt::format("{:.4g}", noise.deviation),
-                    fmt::format("{:.2f}", noise.relative), fmt::format("{:.3f}", noise.agreement)});
-      json["study"].push_back({{"iteration", iteration},
-                               {"inner_surrogate", noise.surrogate},
-                               {"mean_norm", noise.mean_norm},
-                               {"deviation", noise.deviation},
-                               {"relative_deviation", noise.relative},
-                               {"mean_cosine", noise.agreement}});
+                    noise.signal ? fmt::format("{:.4g}", *noise.signal) : "no signal",
+                    fmt::format("{:.4g}", noise.deviation),
+                    noise.relative ? fmt::format("{:.2f}", *noise.relative) : "-",
+                    fmt::format("{:.3f}", noise.agreement)});
+      nlohmann::ordered_json row = {{"iteration", iteration},
+                                    {"inner_surrogate", noise.surrogate},
+                                    {"mean_norm", noise.mean_norm},
+                                    {"deviation", noise.deviation},
+                                    {"signal", nullptr},
+                                    {"relative_deviation", nullptr},
+                                    {"mean_cosine", noise.agreement}};
+      if (noise.signal) row["signal"] = *noise.signal;
+      if (noise.relative) row["relative_deviation"] = *noise.relative;
+      json["study"].push_back(std::move(row));
     }
   }
   progress.Finish();
@@ -91,9 +97,12 @@ void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "variance", "Measure how noisy the meta-gradient of a run is with each inner surrogate.");
   command->footer(
       "Estimates the meta-gradient again and again on fresh tasks and episodes, at the parameters\n"
-      "of a checkpoint, with the same episodes for every surrogate. Columns: the norm of the mean\n"
-      "estimate; the deviation of one estimate (the square root of the summed variances); their\n"
-      "ratio, the noise beside the signal; and the mean cosine between two estimates.\n\n"
+      "of a checkpoint, with the same episodes for every surrogate. Columns: the signal, the norm "
+      "of\n"
+      "the expected estimate (that of the mean without the noise which the mean still has; \"no\n"
+      "signal\" where nothing is left: take more rounds or tasks); the deviation of one estimate\n"
+      "(the square root of the summed variances); their ratio, the noise beside the signal; and\n"
+      "the mean cosine between two estimates.\n\n"
       "Examples:\n"
       "  fewstep variance runs/quickstart\n"
       "  fewstep variance runs/quickstart --all --rounds 20 --json");

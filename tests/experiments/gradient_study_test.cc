@@ -12,8 +12,38 @@ TEST(GradientNoise, OfTwoEstimatesByHand) {
       NoiseOf(torch::tensor({3.0, 4.0, 3.0, -4.0}, torch::kFloat64).view({2, 2}));
   EXPECT_NEAR(noise.mean_norm, 3, 1e-12);
   EXPECT_NEAR(noise.deviation, std::sqrt(32), 1e-12);
-  EXPECT_NEAR(noise.relative, std::sqrt(32) / 3, 1e-12);
   EXPECT_NEAR(noise.agreement, -7.0 / 25, 1e-12);
+  // 3^2 is less than the 32 / 2 that noise alone gives a mean of two
+  EXPECT_FALSE(noise.signal);
+  EXPECT_FALSE(noise.relative);
+}
+
+TEST(GradientNoise, TheSignalIsWhatTheNoiseOfTheMeanLeaves) {
+  // (5, 1) and (5, -1): mean (5, 0), deviation sqrt(2), signal sqrt(25 - 1)
+  const GradientNoise noise =
+      NoiseOf(torch::tensor({5.0, 1.0, 5.0, -1.0}, torch::kFloat64).view({2, 2}));
+  ASSERT_TRUE(noise.signal && noise.relative);
+  EXPECT_NEAR(*noise.signal, std::sqrt(24), 1e-12);
+  EXPECT_NEAR(*noise.relative, std::sqrt(2) / std::sqrt(24), 1e-12);
+}
+
+// The squared signal is unbiased where the noise is sixty times as large as the signal.
+TEST(GradientNoise, TheSquaredSignalHasTheRightMean) {
+  constexpr int kStudies = 3000, kRounds = 10, kSize = 400;
+  double sum = 0, plain = 0;
+  for (int study = 0; study < kStudies; ++study) {
+    // of norm 1/3 beneath a deviation of 20
+    const torch::Tensor estimates =
+        Normals({kRounds, kSize}, 100 + static_cast<uint64_t>(study)) + 1.0 / 60;
+    const GradientNoise noise = NoiseOf(estimates);
+    const double squared = noise.mean_norm * noise.mean_norm;
+    sum += squared - noise.deviation * noise.deviation / kRounds;
+    plain += squared;
+    EXPECT_EQ(noise.signal.has_value(), squared > noise.deviation * noise.deviation / kRounds);
+  }
+  // one estimate deviates by about sqrt(2 * 400) / 10, so the mean of all by 0.05
+  EXPECT_NEAR(sum / kStudies, 400.0 / 3600, 0.2);
+  EXPECT_NEAR(plain / kStudies, 400.0 / 3600 + 40, 0.2);
 }
 
 TEST(GradientNoise, OfManyNormalEstimates) {
@@ -22,6 +52,8 @@ TEST(GradientNoise, OfManyNormalEstimates) {
   const GradientNoise noise = NoiseOf(estimates);
   EXPECT_NEAR(noise.deviation, 20, 0.2);
   EXPECT_NEAR(noise.mean_norm, std::sqrt(1 + 100 * 4.0 / 2000), 0.1);
+  ASSERT_TRUE(noise.signal);
+  EXPECT_NEAR(*noise.signal, 1, 0.1);
   EXPECT_NEAR(noise.agreement, 1.0 / 401, 2e-3);
 }
 
