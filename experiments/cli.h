@@ -25,6 +25,7 @@ struct CommonOptions {
 void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddCompareCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code);  // if FEWSTEP_VIEWER
 void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code);

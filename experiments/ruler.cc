@@ -92,7 +92,10 @@ class Measurer {
     const std::unique_ptr<MetaAgent> agent =
         entry.make(*options, {.family = *family_, .pool = pool_});
     return fewstep::Evaluate(*agent, variant.agent, sampler_,
-                             {.split = split, .tasks = options_.trials, .seed = options_.seed});
+                             {.split = split,
+                              .tasks = options_.trials,
+                              .task_seed = options_.seed,
+                              .seed = options_.seed});
   }
 
   // Sets the agent's constant to the value of its grid with the largest return on training tasks.

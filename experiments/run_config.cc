@@ -56,6 +56,11 @@ void RunOptions::Visit(FieldVisitor& v) {
            .unit = "episodes",
            .min = 0,
            .max = 1e6});
+  v.Field("evaluation_seed", evaluation_seed,
+          {.help = "The held-out tasks of evaluations: runs with the same number are judged on the "
+                   "same ones, whatever their seed.",
+           .min = 0,
+           .max = static_cast<double>(kLargestSeed)});
 }
 
 void NamedOptions::Visit(FieldVisitor& v) {

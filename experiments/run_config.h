@@ -27,6 +27,7 @@ struct RunOptions : Options {
   int64_t evaluation_tasks = 40;
   int64_t evaluation_units = -1;
   int64_t evaluation_episodes = 0;
+  int64_t evaluation_seed = 0;
   void Visit(FieldVisitor& visitor) override;
 };
 

@@ -116,9 +116,8 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
   WriteFileAtomically(base + ".json", CurveJson(curve, iteration));
   WriteFileAtomically(
       base + ".md",
-      fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}{}", title, curve.family_hash,
-                  iteration, TasksNote(curve), CurveTable(curve, true),
-                  curve.is_trial ? fmt::format("\n{}", TrialNote(curve)) : ""));
+      fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}\n{}", title, curve.family_hash,
+                  iteration, TasksNote(curve), CurveTable(curve, true), CurveNote(curve)));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));
   return base;
 }

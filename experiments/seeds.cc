@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -55,84 +55,126 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
 
 void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base, bool json) {
   const AdaptationCurve& first = results.front().curve;
-  const int seeds = static_cast<int>(results.size()), tasks = first.options.tasks;
-
-  // one row a unit: interquartile mean over all scores, and each seed's mean
-  std::vector<TableColumn> columns = {{UnitName(first), Align::kRight},
-                                      {"IQM return", Align::kRight},
-                                      {"95 % interval", Align::kRight}};
+  const int runs = static_cast<int>(results.size()), tasks = first.options.tasks;
+  const bool enough = runs >= kRunsToBootstrap;
+  std::vector<std::string> paths;
+  std::vector<int64_t> seeds;
   for (const SeedResult& result : results) {
-    columns.push_back({fmt::format("seed {}", result.seed), Align::kRight});
+    if (result.curve.tasks != first.tasks) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("it was judged on other tasks than {}", results.front().path),
+                  {.file = result.path,
+                   .key = "run.evaluation_seed",
+                   .remedy = "Runs that are reported together share it and run.evaluation_tasks"});
+    }
+    paths.push_back(result.path);
+    seeds.push_back(result.seed);
+  }
+
+  // one row a unit: the mean over runs with its interval, and every run's own mean
+  const size_t shown = std::min<size_t>(results.size(), kShownRuns);
+  std::vector<TableColumn> columns = {{UnitName(first), Align::kRight},
+                                      {"mean return", Align::kRight},
+                                      {"95 % interval", Align::kRight}};
+  if (enough) {
+    columns.push_back({"IQM", Align::kRight});
+    columns.push_back({"95 % interval", Align::kRight});
+  }
+  for (size_t i = 0; i < shown; ++i) {
+    columns.push_back({fmt::format("seed {}", seeds[i]), Align::kRight});
   }
   Table table(columns);
+  const auto bounds = [](const Interval& interval) {
+    if (std::isnan(interval.low)) return std::string("-");
+    return fmt::format("{:.1f} to {:.1f}", interval.low, interval.high);
+  };
   PlotSeries series{
-      .name = fmt::format("{} seeds", seeds), .points = {}, .style = PlotStyle::kErrorBars};
-  nlohmann::ordered_json document;
-  document["family"] = first.family;
-  document["family_hash"] = first.family_hash;
-  document["same_tasks_in_training"] = first.finite;
-  document["agent"] = first.agent;
-  document["unit"] = first.unit;
-  document["interval"] = "95 % stratified bootstrap over seeds";
+      .name = fmt::format("{} runs", runs), .points = {}, .style = PlotStyle::kErrorBars};
+  const std::string method =
+      fmt::format("95 % t interval over {} runs on the same {} tasks", runs, tasks);
+  nlohmann::ordered_json document = {{"format", kSeedReportFormat},
+                                     {"family", first.family},
+                                     {"family_hash", first.family_hash},
+                                     {"same_tasks_in_training", first.finite},
+                                     {"agent", first.agent},
+                                     {"unit", first.unit},
+                                     {"split", ToString(first.options.split)},
+                                     {"tasks", tasks},
+                                     {"task_seed", first.options.task_seed},
+                                     {"episodes_per_task_and_unit", first.options.episodes},
+                                     {"interval", method},
+                                     {"seeds", seeds},
+                                     {"runs", paths}};
   for (size_t unit = 0; unit < first.returns.size(); ++unit) {
     std::vector<double> scores;
     for (const SeedResult& result : results) {
       const std::vector<double>& returns = result.curve.returns[unit];
       scores.insert(scores.end(), returns.begin(), returns.end());
     }
-    const Interval iqm = StratifiedBootstrapInterquartileMean(
-        {.values = scores, .seeds = seeds, .tasks = tasks}, Rng(unit).Fork("seeds"));
-    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", iqm.point),
-                                    fmt::format("{:.1f} to {:.1f}", iqm.low, iqm.high)};
+    const ScoreMatrix matrix{.values = scores, .runs = runs, .tasks = tasks};
+    const std::vector<double> means = RunMeans(matrix);
+    const Interval mean = StudentMean(means);
+    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
+                                    bounds(mean)};
     nlohmann::ordered_json point = {
-        {"units", unit}, {"iqm", iqm.point}, {"low", iqm.low}, {"high", iqm.high}};
-    for (const SeedResult& result : results) {
-      row.push_back(fmt::format("{:.1f}", result.curve.mean[unit].point));
-      point[fmt::format("seed_{}", result.seed)] = result.curve.mean[unit].point;
+        {"units", unit}, {"mean", mean.point}, {"low", mean.low}, {"high", mean.high}};
+    if (enough) {
+      const Interval iqm = HierarchicalBootstrapInterquartileMean(matrix, Rng(unit).Fork("runs"));
+      row.push_back(fmt::format("{:.1f}", iqm.point));
+      row.push_back(bounds(iqm));
+      point["iqm"] = iqm.point;
+      point["iqm_low"] = iqm.low;
+      point["iqm_high"] = iqm.high;
     }
+    point["run_means"] = means;
+    for (size_t i = 0; i < shown; ++i) row.push_back(fmt::format("{:.1f}", means[i]));
     table.AddRow(std::move(row));
-    series.points.push_back({static_cast<double>(unit), iqm.point, iqm.low, iqm.high});
+    series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});
     document["curve"].push_back(std::move(point));
   }
+  std::string note = runs > 1
+                         ? fmt::format("Intervals: {}{}.\n", method,
+                                       enough ? "; of the interquartile mean (IQM) a bootstrap "
+                                                "of whole runs and of tasks within them"
+                                              : "")
+                         : "One run: nothing can be said of others.\n";
   // what a task brought in all, where that is what counts
-  std::string trial;
   if (first.is_trial) {
     std::vector<double> means;
     for (const SeedResult& result : results) means.push_back(result.curve.trial.mean.point);
-    trial = fmt::format("Trial return of {} episodes by seed: {:.2f}; mean {:.2f}\n",
-                        first.trial.episodes, fmt::join(means, ", "), Mean(means));
+    const Interval mean = StudentMean(means);
+    note += fmt::format("Trial return of {} episodes by seed: {:.2f}; mean {:.2f}{}\n",
+                        first.trial.episodes, fmt::join(means, ", "), mean.point,
+                        runs > 1 ? fmt::format(" ({:.2f} to {:.2f})", mean.low, mean.high) : "");
     document["trial_returns"] = means;
   }
-  std::vector<std::string> paths;
-  for (const SeedResult& result : results) paths.push_back(result.path);
-  document["runs"] = paths;
 
-  const std::string title = fmt::format("{}, {}, {} seeds{}", first.family, first.agent, seeds,
-                                        first.finite ? " (tasks of training)" : "");
+  const std::string title =
+      fmt::format("{}, {}, {} {}{}", first.family, first.agent, runs, runs == 1 ? "run" : "runs",
+                  first.finite ? " (tasks of training)" : "");
   WriteFileAtomically(base + ".json", ToText(document));
-  WriteFileAtomically(
-      base + ".md",
-      fmt::format("# {}\n\nDefinition {}. {}.\n\n{}{}{}", title, first.family_hash,
-                  TasksNote(first), table.Markdown(), trial.empty() ? "" : "\n", trial));
+  WriteFileAtomically(base + ".md",
+                      fmt::format("# {}\n\nDefinition {}. {}.\n\n{}\n{}", title, first.family_hash,
+                                  TasksNote(first), table.Markdown(), note));
   WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
                                  .x_label = fmt::format("{}s of adaptation", first.unit),
-                                 .y_label = "interquartile mean return",
+                                 .y_label = "mean return",
                                  .series = {std::move(series)},
                                  .integer_x = true}));
   if (json) {
     Print(ToText(document));
   } else {
     Print("{}\n{}\n{}{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
-          table.Text(), trial, base, base);
+          table.Text(), note, base, base);
   }
 }
 
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
   Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
         iteration, TasksNote(curve));
-  Print(CurveTable(curve, false) + TrialNote(curve));
+  Print(CurveTable(curve, false) + CurveNote(curve));
   if (curve.diverged > 0) {
     Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
   }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <vector>
 
 #include "core/error.h"
 
@@ -28,43 +27,21 @@ double SortedQuantile(std::span<const double> sorted, double q) {
   return sorted[below] + weight * (sorted[above] - sorted[below]);
 }
 
-double SortedInterquartileMean(std::span<const double> sorted) {
-  const size_t cut = sorted.size() / 4;
-  return Mean(sorted.subspan(cut, sorted.size() - 2 * cut));
-}
-
 double InterquartileMeanInPlace(std::span<double> values) {
   std::ranges::sort(values);
-  return SortedInterquartileMean(values);
+  const size_t cut = values.size() / 4;
+  return Mean(values.subspan(cut, values.size() - 2 * cut));
 }
 
-// `statistic` may reorder the values it is given.
-template <typename Statistic>
-Interval StratifiedBootstrap(const ScoreMatrix& scores, Rng rng, const BootstrapOptions& options,
-                             Statistic statistic) {
-  FEWSTEP_CHECK(scores.seeds > 0 && scores.tasks > 0, "seeds = {}, tasks = {}", scores.seeds,
-                scores.tasks);
-  const size_t seeds = static_cast<size_t>(scores.seeds);
-  const size_t tasks = static_cast<size_t>(scores.tasks);
-  FEWSTEP_CHECK(scores.values.size() == seeds * tasks, "{} values for {} seeds and {} tasks",
-                scores.values.size(), seeds, tasks);
+// The percentile interval about `point`; `resample` gives the statistic of one resample.
+template <typename Resample>
+Interval PercentileInterval(double point, const BootstrapOptions& options, Resample resample) {
   FEWSTEP_CHECK(options.resamples > 0, "resamples = {}", options.resamples);
   FEWSTEP_CHECK(options.confidence > 0.0 && options.confidence < 1.0, "confidence = {}",
                 options.confidence);
-  if (HasNaN(scores.values)) return {kNaN, kNaN, kNaN};
-
-  std::vector<double> drawn(scores.values.begin(), scores.values.end());
-  const double point = statistic(std::span<double>(drawn));
-
-  // each resample: for every task, as many seeds as there are, with replacement
+  if (std::isnan(point)) return {kNaN, kNaN, kNaN};
   std::vector<double> estimates(static_cast<size_t>(options.resamples));
-  for (double& estimate : estimates) {
-    for (size_t i = 0; i < drawn.size(); ++i) {
-      drawn[i] = scores.values[rng.Below(seeds) * tasks + i % tasks];
-    }
-    estimate = statistic(std::span<double>(drawn));
-  }
-
+  std::ranges::generate(estimates, resample);
   // infinite scores can turn a resampled mean into inf - inf
   if (HasNaN(estimates)) return {point, kNaN, kNaN};
   std::ranges::sort(estimates);
@@ -72,9 +49,46 @@ Interval StratifiedBootstrap(const ScoreMatrix& scores, Rng rng, const Bootstrap
   return {point, SortedQuantile(estimates, tail), SortedQuantile(estimates, 1.0 - tail)};
 }
 
-// One stratum: every value is a seed of the same task.
-ScoreMatrix Column(std::span<const double> values) {
-  return {values, static_cast<int>(values.size()), 1};
+void CheckShape(const ScoreMatrix& scores) {
+  FEWSTEP_CHECK(scores.runs > 0 && scores.tasks > 0, "runs = {}, tasks = {}", scores.runs,
+                scores.tasks);
+  FEWSTEP_CHECK(scores.values.size() == static_cast<size_t>(scores.runs * scores.tasks),
+                "{} values for {} runs and {} tasks", scores.values.size(), scores.runs,
+                scores.tasks);
+}
+
+// I_x(a, b), the regularised incomplete beta function, by the continued fraction of DLMF 8.17.22
+// in Lentz's form; it converges fast for x < (a + 1) / (a + b + 2), and the symmetry
+// I_x(a, b) = 1 - I_{1-x}(b, a) brings every x there.
+double IncompleteBeta(double x, double a, double b) {
+  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+  if (x > (a + 1) / (a + b + 2)) return 1 - IncompleteBeta(1 - x, b, a);
+  constexpr double kTiny = 1e-300;
+  // lgamma alone writes to a global variable
+  const auto log_gamma = [](double value) {
+    int sign = 0;
+    return lgamma_r(value, &sign);
+  };
+  const double front = std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) +
+                                b * std::log1p(-x)) /
+                       a;
+  double c = 1, d = 1 - (a + b) * x / (a + 1);
+  d = 1 / (std::abs(d) < kTiny ? kTiny : d);
+  double fraction = d;
+  const auto apply = [&](double term) {
+    d = 1 + term * d;
+    c = 1 + term / c;
+    d = 1 / (std::abs(d) < kTiny ? kTiny : d);
+    if (std::abs(c) < kTiny) c = kTiny;
+    fraction *= c * d;
+  };
+  for (int m = 1; m < 10'000; ++m) {
+    const double before = fraction;
+    apply(m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)));
+    apply(-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)));
+    if (std::abs(fraction - before) <= 1e-15 * std::abs(fraction)) break;
+  }
+  return front * fraction;
 }
 
 }  // namespace
@@ -109,24 +123,94 @@ double Quantile(std::span<const double> values, double q) {
   return SortedQuantile(copy, q);
 }
 
+double StudentQuantile(double degrees_of_freedom, double confidence) {
+  const double nu = degrees_of_freedom;
+  FEWSTEP_CHECK(nu > 0 && confidence > 0 && confidence < 1, "{} degrees, confidence {}", nu,
+                confidence);
+  // P(|T| > t) = I_{nu / (nu + t^2)}(nu / 2, 1 / 2); bisection on its argument
+  double low = 0, high = 1;
+  for (int i = 0; i < 200 && high - low > 0; ++i) {
+    const double middle = 0.5 * (low + high);
+    if (middle == low || middle == high) break;
+    (IncompleteBeta(middle, nu / 2, 0.5) < 1 - confidence ? low : high) = middle;
+  }
+  return std::sqrt(nu * (1 - low) / low);
+}
+
+Interval StudentMean(std::span<const double> values, double confidence) {
+  const double mean = Mean(values);
+  if (values.size() < 2) return {mean, kNaN, kNaN};
+  const double half =
+      StudentQuantile(static_cast<double>(values.size() - 1), confidence) * StandardError(values);
+  return {mean, mean - half, mean + half};
+}
+
+Interval WelchDifference(std::span<const double> a, std::span<const double> b, double confidence) {
+  const double difference = Mean(a) - Mean(b);
+  if (a.size() < 2 || b.size() < 2) return {difference, kNaN, kNaN};
+  // squared standard errors, and the degrees of freedom of their sum (Welch and Satterthwaite)
+  const double va = std::pow(StandardError(a), 2), vb = std::pow(StandardError(b), 2);
+  if (va + vb == 0) return {difference, difference, difference};
+  const double degrees =
+      (va + vb) * (va + vb) /
+      (va * va / static_cast<double>(a.size() - 1) + vb * vb / static_cast<double>(b.size() - 1));
+  if (std::isnan(degrees)) return {difference, kNaN, kNaN};
+  const double half = StudentQuantile(degrees, confidence) * std::sqrt(va + vb);
+  return {difference, difference - half, difference + half};
+}
+
 Interval BootstrapMean(std::span<const double> values, const Rng& rng,
                        const BootstrapOptions& options) {
-  return StratifiedBootstrapMean(Column(values), rng, options);
+  const std::vector<int> one(values.size());
+  return StratifiedBootstrapMean(values, one, rng, options);
 }
 
-Interval BootstrapInterquartileMean(std::span<const double> values, const Rng& rng,
-                                    const BootstrapOptions& options) {
-  return StratifiedBootstrapInterquartileMean(Column(values), rng, options);
+Interval StratifiedBootstrapMean(std::span<const double> values, std::span<const int> strata,
+                                 const Rng& rng, const BootstrapOptions& options) {
+  FEWSTEP_CHECK(values.size() == strata.size(), "{} values, {} strata", values.size(),
+                strata.size());
+  // the values of every stratum, in order
+  std::vector<std::vector<double>> groups;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto stratum = static_cast<size_t>(strata[i]);
+    if (groups.size() <= stratum) groups.resize(stratum + 1);
+    groups[stratum].push_back(values[i]);
+  }
+  Rng stream = rng;
+  const double point = Mean(values), count = static_cast<double>(values.size());
+  return PercentileInterval(point, options, [&] {
+    double sum = 0;
+    for (const std::vector<double>& group : groups) {
+      for (size_t i = 0; i < group.size(); ++i) sum += group[stream.Below(group.size())];
+    }
+    return sum / count;
+  });
 }
 
-Interval StratifiedBootstrapMean(const ScoreMatrix& scores, const Rng& rng,
-                                 const BootstrapOptions& options) {
-  return StratifiedBootstrap(scores, rng, options, [](std::span<double> v) { return Mean(v); });
+std::vector<double> RunMeans(const ScoreMatrix& scores) {
+  CheckShape(scores);
+  const auto tasks = static_cast<size_t>(scores.tasks);
+  std::vector<double> means;
+  for (size_t run = 0; run < static_cast<size_t>(scores.runs); ++run) {
+    means.push_back(Mean(scores.values.subspan(run * tasks, tasks)));
+  }
+  return means;
 }
 
-Interval StratifiedBootstrapInterquartileMean(const ScoreMatrix& scores, const Rng& rng,
-                                              const BootstrapOptions& options) {
-  return StratifiedBootstrap(scores, rng, options, InterquartileMeanInPlace);
+Interval HierarchicalBootstrapInterquartileMean(const ScoreMatrix& scores, const Rng& rng,
+                                                const BootstrapOptions& options) {
+  CheckShape(scores);
+  const auto runs = static_cast<size_t>(scores.runs), tasks = static_cast<size_t>(scores.tasks);
+  Rng stream = rng;
+  std::vector<double> drawn(scores.values.size());
+  return PercentileInterval(InterquartileMean(scores.values), options, [&] {
+    for (size_t i = 0; i < runs; ++i) {
+      const auto run = scores.values.subspan(stream.Below(runs) * tasks, tasks);
+      for (size_t task = 0; task < tasks; ++task)
+        drawn[i * tasks + task] = run[stream.Below(tasks)];
+    }
+    return InterquartileMeanInPlace(drawn);
+  });
 }
 
 }  // namespace fewstep

@@ -237,7 +237,9 @@ Workbench::Workbench(const RunConfig& config)
 }
 
 uint64_t EvaluationSeed(const RunConfig& config) {
-  return Rng(static_cast<uint64_t>(config.run.seed)).Fork("evaluation").key();
+  return Rng(static_cast<uint64_t>(config.run.seed))
+      .Fork("evaluation", static_cast<uint64_t>(config.run.evaluation_seed))
+      .key();
 }
 
 EvaluationOptions EvaluationOf(const RunConfig& config) {
@@ -248,6 +250,7 @@ EvaluationOptions EvaluationOf(const RunConfig& config) {
           .tasks = static_cast<int>(config.run.evaluation_tasks),
           .units = static_cast<int>(config.run.evaluation_units),
           .episodes = static_cast<int>(config.run.evaluation_episodes),
+          .task_seed = static_cast<uint64_t>(config.run.evaluation_seed),
           .seed = EvaluationSeed(config),
           .bootstrap_at_horizon = bootstrap};
 }

@@ -35,8 +35,10 @@ struct Workbench {
   Sampler sampler;
 };
 
-// The seed of evaluations of a run: tasks and episodes that training never draws.
+// The seed of a run's episodes outside training, which never draws them.
 uint64_t EvaluationSeed(const RunConfig& config);
+// The evaluation that a run's recipe asks for. Its tasks depend on run.evaluation_seed alone, so
+// that runs which are compared share them; its episodes on run.seed, too.
 EvaluationOptions EvaluationOf(const RunConfig& config);
 
 // Throws Error(kUsage) when such an evaluation needs more memory than there is.

@@ -17,6 +17,13 @@
 
 namespace fewstep {
 
+// How the episodes are acted that an agent adapts on.
+enum class Support {
+  kSampled,  // from the policy's distribution, whatever is judged: the gradient of a policy that is
+             // sampled at its mode is zero
+  kAsJudged,  // the agent learns while it acts: it plays its whole trial as it is judged
+};
+
 // A trained agent adapting to T tasks it has not seen, in units of its own kind. The caller samples
 // `episodes_per_unit` episodes with (policy, parameters) and hands them to Adapt.
 class AdaptiveAgent {
@@ -29,6 +36,7 @@ class AdaptiveAgent {
   virtual const Parameters& parameters() const = 0;  // [T, P], of the present unit
   virtual std::string unit() const = 0;              // "gradient step"
   virtual int episodes_per_unit() const = 0;
+  virtual Support support() const = 0;
   // One unit of adaptation from episodes sampled with the present parameters. Takes nothing from
   // the task but these episodes.
   virtual void Adapt(const Rollouts& support) = 0;

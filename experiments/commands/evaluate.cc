@@ -16,7 +16,7 @@ namespace fewstep {
 namespace {
 
 struct EvaluateArguments {
-  std::string run, checkpoint, split = "test", device;
+  std::string run, checkpoint, split = "test", measure = "episodes", device;
   int64_t tasks = -1, units = -1, episodes = -1, seed = -1, threads = 0;
   bool deterministic = false;
 };
@@ -33,7 +33,9 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
     run = std::filesystem::absolute(run).parent_path().parent_path().string();
   }
   RunConfig config = ReadRun(run);
+  const EvaluationOptions own = EvaluationOf(config);
   config.run.threads = arguments.threads;
+  if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
   if (arguments.tasks >= 0) config.run.evaluation_tasks = arguments.tasks;
   if (arguments.units >= 0) config.run.evaluation_units = arguments.units;
   if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
@@ -48,7 +50,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   EvaluationOptions options = EvaluationOf(config);
   options.split = ParseSplit(arguments.split);
   options.deterministic = arguments.deterministic;
-  if (arguments.seed >= 0) options.seed = static_cast<uint64_t>(arguments.seed);
+  options.measure = ParseMeasure(arguments.measure);
   LogInfo(fmt::format("Evaluating {} on {} {} tasks ...", checkpoint.path(), options.tasks,
                       ToString(options.split)));
   const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler, options);
@@ -61,8 +63,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   }
   const std::string base = directory.SaveEvaluation(
       curve, iteration,
-      fmt::format("iteration-{:06}{}", iteration,
-                  options.split == Split::kTest ? "" : fmt::format("-{}", arguments.split)));
+      fmt::format("iteration-{:06}{}", iteration, EvaluationSuffix(options, own)));
   if (!common.json) Print("Saved as {}.{{json,md,svg}}\n", base);
   return 0;
 }
@@ -77,7 +78,13 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "The curve is the mean return after 0, 1, 2, ... units of adaptation (gradient steps for\n"
       "gradient-based agents), with 95 % bootstrap intervals over tasks and the number of "
       "episodes\n"
-      "used for adapting. Saved in RUN/evaluations/ as JSON, Markdown and SVG.\n\n"
+      "used for adapting. The tasks are the same for every run with the same run.evaluation_seed.\n"
+      "Saved in RUN/evaluations/ as JSON, Markdown and SVG, under a name that holds every option\n"
+      "that differs from the recipe's.\n\n"
+      "With --deterministic the agent is judged acting with the mode of its policy. What it "
+      "adapts\n"
+      "on stays as its kind needs it: a gradient-based agent samples those episodes and is judged\n"
+      "on others; one that learns while it acts plays its whole trial with the mode.\n\n"
       "Examples:\n"
       "  fewstep evaluate runs/quickstart\n"
       "  fewstep evaluate runs/quickstart --tasks 100 --units 5 --json\n"
@@ -94,13 +101,19 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->add_option("--episodes", arguments->episodes,
                    "Episodes for each task and unit, 0 for the agent's own number")
       ->check(CLI::Range(0, 1000000));
-  command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
+  command->add_option("--seed", arguments->seed, "Other tasks than those of run.evaluation_seed")
       ->check(CLI::Range(int64_t{0}, kLargestSeed));
+  command
+      ->add_option("--measure", arguments->measure,
+                   "episodes: the mean of the episodes; rllab: of those that end until as many "
+                   "steps are complete, as MAML's figures were made")
+      ->check(CLI::IsMember({"episodes", "rllab"}))
+      ->capture_default_str();
   command->add_option("--threads", arguments->threads, "0 for one a processor")
       ->check(CLI::Range(0, 4096));
   command->add_option("--device", arguments->device, "cpu or cuda");
   command->add_flag("--deterministic", arguments->deterministic,
-                    "Act with the mode of the policy instead of sampling");
+                    "Judge acting with the mode of the policy instead of sampling");
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
   command->callback(

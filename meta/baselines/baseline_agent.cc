@@ -44,6 +44,7 @@ class LearnersAtWork final : public AdaptiveAgent {
   const Parameters& parameters() const override { return parameters_; }
   std::string unit() const override { return "episode"; }
   int episodes_per_unit() const override { return 1; }
+  Support support() const override { return Support::kAsJudged; }
 
   void Adapt(const Rollouts& support) override {
     const int64_t episodes = support.episodes(), horizon = support.horizon();
@@ -122,6 +123,7 @@ class RandomAtWork final : public AdaptiveAgent {
   const Parameters& parameters() const override { return parameters_; }
   std::string unit() const override { return "episode"; }
   int episodes_per_unit() const override { return 1; }
+  Support support() const override { return Support::kAsJudged; }
   void Adapt(const Rollouts&) override {}
 
  private:

@@ -173,17 +173,21 @@ def check_seeds():
     assert report["runs"] == [f"runs/s-seed{seed}" for seed in (1, 2, 3)]
     assert json.loads(read("runs/s-seeds.json")) == report
     assert metrics("runs/s-seed1") == metrics("runs/small.1")
+    evaluations = [json.loads(read(f"runs/s-seed{seed}/evaluations/iteration-000006.json"))
+                   for seed in (1, 2, 3)]
+    # the same tasks for all seeds, other episodes
+    assert evaluations[0]["task_values"] == evaluations[1]["task_values"]
+    assert evaluations[0]["seed"] != evaluations[1]["seed"]
     for unit, point in enumerate(report["curve"]):
-        scores = []
-        for seed in (1, 2, 3):
-            saved = json.loads(read(f"runs/s-seed{seed}/evaluations/iteration-000006.json"))
-            scores += saved["curve"][unit]["returns"]
-            assert point[f"seed_{seed}"] == saved["curve"][unit]["mean_return"]
-        # nine scores: a quarter is cut off at each end, as scipy.stats.trim_mean does
-        kept = sorted(scores)[2:7]
-        assert abs(point["iqm"] - sum(kept) / 5) < 1e-9, point
-        assert min(scores) <= point["low"] <= point["iqm"] <= point["high"] <= max(scores)
-        assert point["low"] < point["high"]
+        means = [saved["curve"][unit]["mean_return"] for saved in evaluations]
+        assert max(abs(a - b) for a, b in zip(point["run_means"], means)) < 1e-9, point
+        # t interval of three values: 4.3027 standard errors
+        mean = sum(means) / 3
+        error = (sum((x - mean) ** 2 for x in means) / 2 / 3) ** 0.5
+        assert abs(point["mean"] - mean) < 1e-9
+        assert abs(point["high"] - mean - 4.302652730 * error) < 1e-6, point
+        assert abs(mean - point["low"] - 4.302652730 * error) < 1e-6, point
+        assert "iqm" not in point
     # nothing starts when one of them exists
     train("--seeds", "3,4", *sets(run_name="s")).exits(2, "s-seed3", "exists already")
     assert not os.path.exists("runs/s-seed4")
@@ -193,6 +197,29 @@ def check_seeds():
         train("--seeds", text, *sets(run_name="n")).exits(2, "--seeds")
     train("--seeds", "9000000000000000", *sets(run_name="n")).exits(2, "run.seed")
     assert not glob.glob("runs/n*")
+    check_comparison(report)
+
+
+def check_comparison(report):
+    # the same recipe with another rate, and with other tasks
+    train("--seeds", "1,2", *sets(run_name="t", agent_inner_learning_rate=0.3)).exits(0)
+    train("--seeds", "1,2", *sets(run_name="u", run_evaluation_seed=5)).exits(0)
+    both = ["runs/s-seeds.json", "runs/t-seeds.json"]
+    comparison = fewstep("compare", *both, "--json").exits(0).json()
+    other = json.loads(read(both[1]))
+    pair, = comparison["pairs"]
+    assert (pair["first"], pair["second"]) == ("s", "t")
+    difference = report["curve"][1]["mean"] - other["curve"][1]["mean"]
+    assert abs(pair["difference"] - difference) < 1e-9
+    assert pair["low"] < pair["difference"] < pair["high"]
+    assert pair["separated"] == (pair["low"] > 0 or pair["high"] < 0)
+    text = fewstep("compare", *both, "--unit", "0").exits(0).out
+    assert "s - t" in text and ("cannot be told apart" in text or "is better" in text), text
+    assert fewstep("compare", *both, "--markdown").exits(0).out.count("| --") >= 2
+    fewstep("compare", both[0], "runs/u-seeds.json").exits(2, "same tasks", "run.evaluation_seed")
+    fewstep("compare", "runs/none-seeds.json").exits(3, "runs/none-seeds.json")
+    fewstep("compare", "runs/s-seed1/run.toml").exits(3, "not a report")
+    fewstep("compare", "runs/s-seed1/evaluations/iteration-000006.json").exits(3, "report")
 
 
 def check_evaluate():
@@ -206,7 +233,18 @@ def check_evaluate():
     assert curve["iteration"] == 2 and len(curve["curve"]) == 3
     assert curve["bootstrap_at_horizon"] is False
     assert len(curve["curve"][0]["returns"]) == 5
-    assert json.loads(read(f"{run}/evaluations/iteration-000002.json")) == curve
+    assert json.loads(
+        read(f"{run}/evaluations/iteration-000002-tasks5-units2.json")) == curve
+    # the mode is for judging: the agent adapts on sampled episodes as ever
+    mode = fewstep("evaluate", run, "--deterministic", "--json").exits(0).json()
+    assert mode["deterministic"] and mode["adapted_on"] == "sampled episodes"
+    assert mode["curve"][1]["returns"] != mode["curve"][0]["returns"]
+    assert json.loads(read(f"{run}/evaluations/iteration-000006-deterministic.json")) == mode
+    assert json.loads(read(f"{run}/evaluations/iteration-000006.json")) == saved
+    rule = fewstep("evaluate", run, "--measure", "rllab", "--json").exits(0).json()
+    assert rule["measure"] == "rllab" and saved["measure"] == "episodes"
+    assert os.path.exists(f"{run}/evaluations/iteration-000006-rllab.json")
+    fewstep("evaluate", run, "--measure", "median").exits(2, "median")
     text = fewstep("evaluate", run).exits(0).out
     for unit, point in enumerate(saved["curve"]):
         assert re.search(rf"^ +{unit} +{point['mean_return']:.1f} ", text, re.M), text
@@ -227,7 +265,12 @@ def check_variance():
     assert set(rows) == {"log_likelihood", "likelihood_ratio", "dice"} and shown["rounds"] == 3
     for row in rows.values():
         assert row["iteration"] > 0 and row["mean_norm"] > 0 and row["deviation"] > 0
-        assert abs(row["relative_deviation"] - row["deviation"] / row["mean_norm"]) < 1e-9
+        left = row["mean_norm"] ** 2 - row["deviation"] ** 2 / 3
+        if left <= 0:
+            assert row["signal"] is None and row["relative_deviation"] is None, row
+        else:
+            assert abs(row["signal"] - left ** 0.5) < 1e-9, row
+            assert abs(row["relative_deviation"] - row["deviation"] / left ** 0.5) < 1e-9, row
         assert -1 <= row["mean_cosine"] <= 1
     assert rows["dice"]["mean_norm"] != rows["log_likelihood"]["mean_norm"]
     again = fewstep("variance", run, "--rounds", "3", "--seed", "1", "--threads", "2", "--quiet",

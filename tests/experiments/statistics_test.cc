@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -69,8 +70,8 @@ TEST(Statistics, BootstrapMeanCoversAsOften) {
 
 TEST(Statistics, HigherConfidenceIsWider) {
   const std::vector<double> values = NormalValues(30, Rng(5));
-  const Interval half = BootstrapInterquartileMean(values, Rng(1), {.confidence = 0.5});
-  const Interval most = BootstrapInterquartileMean(values, Rng(1), {.confidence = 0.99});
+  const Interval half = BootstrapMean(values, Rng(1), {.confidence = 0.5});
+  const Interval most = BootstrapMean(values, Rng(1), {.confidence = 0.99});
   EXPECT_LT(most.low, half.low);
   EXPECT_LT(half.low, half.point);
   EXPECT_LT(half.point, half.high);
@@ -87,20 +88,62 @@ TEST(Statistics, SameStreamSameInterval) {
   EXPECT_NE(a.low, other.low);
 }
 
-// Tasks differ wildly, seeds hardly: strata keep the difference between tasks out of the interval.
-TEST(Statistics, StrataKeepTasksApart) {
-  const std::vector<double> values = {0.0, 1000.0, 2.0, 1002.0, 4.0, 1004.0};  // [3 seeds, 2 tasks]
-  const Interval strata = StratifiedBootstrapMean({values, 3, 2}, Rng(1));
-  EXPECT_DOUBLE_EQ(strata.point, 502.0);
-  EXPECT_GE(strata.low, 500.0);
-  EXPECT_LE(strata.high, 504.0);
-  EXPECT_LT(strata.low, strata.high);
-  EXPECT_LT(BootstrapMean(values, Rng(1)).low, 400.0);
+// Strata differ wildly, their own values hardly: the difference stays out of the interval.
+TEST(Statistics, StrataKeepTheirDifferenceOutOfTheInterval) {
+  const std::vector<double> values = {0, 1000, 2, 1002, 4, 1004};
+  const std::vector<int> strata = {0, 1, 0, 1, 0, 1};
+  const Interval interval = StratifiedBootstrapMean(values, strata, Rng(1));
+  EXPECT_DOUBLE_EQ(interval.point, 502);
+  EXPECT_GE(interval.low, 500);
+  EXPECT_LE(interval.high, 504);
+  EXPECT_LT(interval.low, interval.high);
+  EXPECT_LT(BootstrapMean(values, Rng(1)).low, 400);
 
-  // one seed leaves nothing to resample
-  const Interval single = StratifiedBootstrapMean({values, 1, 6}, Rng(1));
+  // strata keep their sizes, and one value leaves nothing to draw
+  const Interval single = StratifiedBootstrapMean(values, std::vector{0, 1, 2, 3, 4, 5}, Rng(1));
   EXPECT_EQ(single.low, single.point);
   EXPECT_EQ(single.high, single.point);
+}
+
+// Quantiles of Student's distribution that have closed forms, and those of the usual tables.
+TEST(Statistics, StudentQuantiles) {
+  EXPECT_NEAR(StudentQuantile(1, 0.95), std::tan(0.475 * std::numbers::pi), 1e-9);
+  EXPECT_NEAR(StudentQuantile(1, 0.5), 1, 1e-12);
+  const double p = 0.95;  // two degrees: p sqrt(2 / (1 - p^2))
+  EXPECT_NEAR(StudentQuantile(2, p), p * std::sqrt(2 / (1 - p * p)), 1e-11);
+  EXPECT_NEAR(StudentQuantile(4, 0.95), 2.7764451, 1e-7);
+  EXPECT_NEAR(StudentQuantile(9, 0.95), 2.2621572, 1e-7);
+  EXPECT_NEAR(StudentQuantile(30, 0.99), 2.7499957, 1e-7);
+  EXPECT_NEAR(StudentQuantile(1e6, 0.95), 1.959966, 1e-5);
+  EXPECT_LT(StudentQuantile(3, 0.95), StudentQuantile(2.5, 0.95));
+}
+
+TEST(Statistics, StudentMeanAndWelchDifferenceByHand) {
+  const std::vector<double> a = {1, 2, 3}, b = {10, 14};
+  const Interval mean = StudentMean(a);
+  EXPECT_DOUBLE_EQ(mean.point, 2);
+  EXPECT_NEAR(mean.high - 2, 4.3026527 / std::sqrt(3), 1e-7);
+  EXPECT_NEAR(2 - mean.low, 4.3026527 / std::sqrt(3), 1e-7);
+  EXPECT_TRUE(std::isnan(StudentMean(std::vector{1.0}).low));
+
+  // squared errors 1/3 and 4; degrees (13/3)^2 / (1/18 + 16) = 1.16955
+  const Interval difference = WelchDifference(a, b);
+  EXPECT_DOUBLE_EQ(difference.point, -10);
+  const double half = StudentQuantile(169.0 / 9 / (1.0 / 18 + 16), 0.95) * std::sqrt(13.0 / 3);
+  EXPECT_NEAR(difference.high, -10 + half, 1e-9);
+  EXPECT_NEAR(difference.low, -10 - half, 1e-9);
+  EXPECT_TRUE(std::isnan(WelchDifference(a, std::vector{1.0}).low));
+  EXPECT_EQ(WelchDifference(std::vector{1.0, 1.0}, std::vector{0.0, 0.0}).low, 1);
+}
+
+TEST(Statistics, RunsAreRowsOfTheMatrix) {
+  const std::vector<double> values = {1, 2, 3, 10, 20, 30};
+  EXPECT_EQ(RunMeans({values, 2, 3}), (std::vector<double>{2, 20}));
+  const Interval iqm = HierarchicalBootstrapInterquartileMean({values, 2, 3}, Rng(1));
+  EXPECT_DOUBLE_EQ(iqm.point, InterquartileMean(values));
+  // a resample may hold the first run alone, and in it the first task alone
+  EXPECT_LT(iqm.low, 2.5);
+  EXPECT_GT(iqm.high, 20);
 }
 
 TEST(Statistics, NaNInNaNOut) {
@@ -115,7 +158,7 @@ TEST(Statistics, NaNInNaNOut) {
 
 TEST(StatisticsDeathTest, RefusesShapesThatDoNotFit) {
   const std::vector<double> values = {1.0, 2.0, 3.0};
-  EXPECT_DEATH(StratifiedBootstrapMean({values, 2, 2}, Rng(1)), "3 values for 2 seeds and 2 tasks");
+  EXPECT_DEATH(RunMeans({values, 2, 2}), "3 values for 2 runs and 2 tasks");
   EXPECT_DEATH(Mean({}), "no values");
 }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <iostream>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -31,12 +32,18 @@ void Statistics(int resamples) {
 
     const Rng rng = Rng(1).Fork("matrix", number);
     const BootstrapOptions options{.resamples = resamples};
-    const ScoreMatrix scores{values, seeds, tasks};
-    const Interval mean = StratifiedBootstrapMean(scores, rng, options);
-    const Interval iqm = StratifiedBootstrapInterquartileMean(scores, rng, options);
+    // a stratum a task, as in rliable
+    std::vector<int> strata;
+    for (int i = 0; i < seeds * tasks; ++i) strata.push_back(i % tasks);
+    const Interval mean = StratifiedBootstrapMean(values, strata, rng, options);
     const Interval plain = BootstrapMean(values, rng, options);
-    fmt::print("{} {} {} {} {} {} {} {} {} {}\n", mean.point, mean.low, mean.high, iqm.point,
-               iqm.low, iqm.high, plain.point, plain.low, plain.high, StandardError(values));
+    const Interval student = StudentMean(values);
+    const size_t half = values.size() / 2;
+    const Interval welch =
+        WelchDifference(std::span(values).first(half + 1), std::span(values).subspan(half));
+    fmt::print("{} {} {} {} {} {} {} {} {} {} {} {} {}\n", mean.point, mean.low, mean.high,
+               InterquartileMean(values), plain.point, plain.low, plain.high, StandardError(values),
+               student.low, student.high, welch.point, welch.low, welch.high);
   }
 }
 

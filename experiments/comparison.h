@@ -1,0 +1,49 @@
+// Several recipes side by side, each run with several seeds: which is better, where intervals allow
+// to say so.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/statistics.h"
+
+namespace fewstep {
+
+// What NAME-seeds.json says (ReportSeeds).
+struct SeedReport {
+  std::string name;                              // of the file, without "-seeds.json"
+  std::string family, family_hash, agent, unit;  // the hash differs where the task is observed
+  std::string split;
+  int64_t tasks = 0, task_seed = 0;
+  std::vector<std::vector<double>> means;  // [units + 1][runs]
+};
+
+// Throws Error(kData) naming file and key.
+SeedReport ReadSeedReport(const std::string& path);
+
+struct PairDifference {
+  size_t first = 0, second = 0;  // indices of the reports
+  Interval difference;           // first - second; bounds are NaN with a single run
+  // Whether the interval leaves out 0.
+  bool separated() const { return difference.low > 0 || difference.high < 0; }
+};
+
+struct Comparison {
+  std::vector<SeedReport> reports;
+  int unit = 1;              // what is compared: after so many units, or a report's last
+  double confidence = 0.95;  // of each interval below, such that all hold together with 95 %
+  std::vector<PairDifference> pairs;
+
+  // The index of means that is compared.
+  size_t UnitOf(size_t report) const;
+};
+
+// Welch intervals of all pairs, with Bonferroni's correction for their number. Throws Error(kUsage)
+// unless the reports were judged on the same tasks.
+Comparison Compare(std::vector<SeedReport> reports, int unit);
+
+std::string ComparisonText(const Comparison& comparison, bool markdown);
+std::string ComparisonJson(const Comparison& comparison);
+
+}  // namespace fewstep

@@ -1,0 +1,183 @@
+// The evaluator against its protocol written out.
+#include "experiments/evaluation.h"
+
+#include <gmock/gmock.h>
+
+#include "core/error.h"
+#include "tests/meta/agent_testing.h"
+
+namespace fewstep {
+namespace {
+
+constexpr char kSmall[] = "meta_batch_size = 4\nepisodes = 3\nhidden = [8]\n";
+constexpr EvaluationOptions kOptions{
+    .tasks = 5, .units = 2, .task_seed = 7, .seed = 11, .bootstrap_at_horizon = {}};
+
+Rng StreamOf(const char* name, int unit) {
+  return Rng(kOptions.seed).Fork(name, static_cast<uint64_t>(unit));
+}
+
+std::vector<double> Means(const Rollouts& rollouts) {
+  const torch::Tensor means = rollouts.returns.mean(1).contiguous();
+  return {means.const_data_ptr<double>(), means.const_data_ptr<double>() + means.numel()};
+}
+
+// A family, a sampler and an agent that is not trained, from the registry.
+struct Bench {
+  Bench(const std::string& family_name, const std::string& agent_name, const std::string& settings)
+      : name(agent_name),
+        family(MakeFamily(family_name)),
+        pool(MakePool(2)),
+        sampler(*family, *pool, SamplingPlan::kAuto),
+        agent(BuiltinAgents().Get(name).make(*AgentOptions(name, settings),
+                                             {.family = *family, .pool = *pool, .init = Rng(1)})) {}
+
+  AdaptationCurve Evaluate(const EvaluationOptions& options) {
+    return fewstep::Evaluate(*agent, name, sampler, options);
+  }
+  std::vector<Task> Tasks() const {
+    return family->Sample(Split::kTest, kOptions.tasks, Rng(kOptions.task_seed).Fork("tasks"));
+  }
+
+  std::string name;
+  std::unique_ptr<TaskFamily> family;
+  std::unique_ptr<WorkerPool> pool;
+  Sampler sampler;
+  std::unique_ptr<MetaAgent> agent;
+};
+
+TEST(Evaluation, JudgesTheEpisodesThatItAdaptsOn) {
+  Bench bench("point-nav@maml", "maml-ppo", kSmall);
+  const AdaptationCurve curve = bench.Evaluate(kOptions);
+  const std::vector<Task> tasks = bench.Tasks();
+  EXPECT_EQ(curve.tasks, tasks);
+  const auto adaptive = bench.agent->Deploy(5);
+  for (int unit = 0; unit <= 2; ++unit) {
+    const Rollouts rollouts =
+        bench.sampler.Collect(adaptive->policy(), adaptive->parameters(), tasks, {.episodes = 3},
+                              StreamOf("episodes", unit));
+    EXPECT_EQ(curve.returns[static_cast<size_t>(unit)], Means(rollouts)) << unit;
+    adaptive->Adapt(rollouts);
+  }
+  EXPECT_EQ(curve.adaptation_episodes, (std::vector<int64_t>{0, 3, 6}));
+  EXPECT_FALSE(curve.judged_apart());
+}
+
+// An agent that adapts by gradients samples what it adapts on; only what is judged acts with the
+// mode, on episodes of its own.
+TEST(Evaluation, TheModeIsForJudgingWhereSupportIsSampled) {
+  Bench bench("point-nav@maml", "maml-ppo", kSmall);
+  EvaluationOptions options = kOptions;
+  options.deterministic = true;
+  const AdaptationCurve curve = bench.Evaluate(options);
+  const std::vector<Task> tasks = bench.Tasks();
+  const auto adaptive = bench.agent->Deploy(5);
+  int64_t steps = 0;
+  for (int unit = 0; unit <= 2; ++unit) {
+    const auto collect = [&](bool deterministic, const char* stream) {
+      Rollouts r = bench.sampler.Collect(adaptive->policy(), adaptive->parameters(), tasks,
+                                         {.episodes = 3, .deterministic = deterministic},
+                                         StreamOf(stream, unit));
+      steps += r.steps;
+      return r;
+    };
+    EXPECT_EQ(curve.returns[static_cast<size_t>(unit)], Means(collect(true, "judged"))) << unit;
+    if (unit < 2) adaptive->Adapt(collect(false, "episodes"));
+  }
+  EXPECT_EQ(curve.steps, steps);
+  EXPECT_TRUE(curve.judged_apart());
+  // it adapts: a policy gradient of episodes that are all acted with the mode would be zero
+  EXPECT_NE(curve.returns[0], curve.returns[1]);
+  EXPECT_THAT(TasksNote(curve), testing::HasSubstr("adapted on sampled episodes"));
+  EXPECT_THAT(CurveJson(curve, 1), testing::HasSubstr("\"adapted_on\": \"sampled episodes\""));
+}
+
+// One that learns while it acts plays its trial as it is judged.
+TEST(Evaluation, AnAgentThatLearnsWhileItActsIsJudgedOnItsTrial) {
+  Bench bench("bandit-bernoulli@rl2", "thompson", "");
+  EvaluationOptions options = kOptions;
+  options.deterministic = true;
+  const AdaptationCurve curve = bench.Evaluate(options);
+  const std::vector<Task> tasks = bench.Tasks();
+  const auto adaptive = bench.agent->Deploy(5);
+  adaptive->Begin(tasks, Rng(options.seed).Fork("agent"));
+  for (int unit = 0; unit <= 2; ++unit) {
+    const Rollouts rollouts =
+        bench.sampler.Collect(adaptive->policy(), adaptive->parameters(), tasks,
+                              {.episodes = 1, .deterministic = true}, StreamOf("episodes", unit));
+    EXPECT_EQ(curve.returns[static_cast<size_t>(unit)], Means(rollouts)) << unit;
+    adaptive->Adapt(rollouts);
+  }
+  EXPECT_TRUE(curve.is_trial);
+  EXPECT_FALSE(curve.judged_apart());
+  EXPECT_THAT(TasksNote(curve), testing::HasSubstr("whole trial acted with the mode"));
+}
+
+TEST(Evaluation, TasksFollowTheirOwnSeed) {
+  Bench bench("point-nav@maml", "maml-ppo", kSmall);
+  EvaluationOptions other = kOptions;
+  other.seed = 12;
+  const AdaptationCurve a = bench.Evaluate(kOptions), b = bench.Evaluate(other);
+  EXPECT_EQ(a.tasks, b.tasks);
+  EXPECT_NE(a.returns[0], b.returns[0]);
+  other = kOptions;
+  other.task_seed = 8;
+  EXPECT_NE(bench.Evaluate(other).tasks, a.tasks);
+}
+
+// The tasks of a finite family are repeats: the difference between them is no uncertainty.
+TEST(Evaluation, OfAFiniteFamilyShowsItsTasksAndTheirRepeats) {
+  Bench bench("point-corner@promp", "multitask", kSmall);
+  EvaluationOptions options = kOptions;
+  options.tasks = 8;
+  options.units = 0;
+  const AdaptationCurve curve = bench.Evaluate(options);
+  ASSERT_TRUE(curve.finite);
+  ASSERT_EQ(curve.distinct.names.size(), 4u);
+  EXPECT_EQ(curve.distinct.of, (std::vector<int>{0, 1, 2, 3, 0, 1, 2, 3}));
+  EXPECT_EQ(MeansOfDistinct(curve.distinct, std::vector<double>{1, 2, 3, 4, 5, 6, 7, 10}),
+            (std::vector<double>{3, 4, 5, 7}));
+  const std::string table = CurveTable(curve, false);
+  for (const std::string& name : curve.distinct.names) {
+    EXPECT_THAT(table, testing::HasSubstr(name));
+  }
+  EXPECT_THAT(TasksNote(curve), testing::HasSubstr("the family has 4 tasks"));
+}
+
+// Where no episode ends early, rllab's rule counts the same episodes.
+TEST(Evaluation, ByRllabsRule) {
+  Bench bench("half-cheetah-vel@promp", "maml-ppo", kSmall);
+  EvaluationOptions options = kOptions;
+  options.tasks = 2;
+  options.units = 1;
+  options.measure = Measure::kCompleted;
+  const AdaptationCurve completed = bench.Evaluate(options);
+  options.measure = Measure::kEpisodes;
+  const AdaptationCurve plain = bench.Evaluate(options);
+  EXPECT_EQ(completed.returns, plain.returns);
+  EXPECT_EQ(completed.metrics[1].Get("plain_mean_return"), plain.mean[1].point);
+  EXPECT_THAT(TasksNote(completed), testing::HasSubstr("rllab"));
+  EXPECT_THAT(CurveJson(completed, 1), testing::HasSubstr("\"measure\": \"rllab\""));
+
+  Bench bandit("bandit-bernoulli@rl2", "thompson", "");
+  options.measure = Measure::kCompleted;
+  EXPECT_THROW(bandit.Evaluate(options), Error);
+  EXPECT_THROW(ParseMeasure("median"), Error);
+}
+
+TEST(Evaluation, EveryOptionHasAFileOfItsOwn) {
+  EXPECT_EQ(EvaluationSuffix(kOptions, kOptions), "");
+  EvaluationOptions options = kOptions;
+  options.split = Split::kTrain;
+  options.tasks = 100;
+  options.units = 5;
+  options.episodes = 9;
+  options.task_seed = 3;
+  options.measure = Measure::kCompleted;
+  options.deterministic = true;
+  EXPECT_EQ(EvaluationSuffix(options, kOptions),
+            "-train-tasks100-units5-episodes9-seed3-rllab-deterministic");
+}
+
+}  // namespace
+}  // namespace fewstep
