@@ -319,8 +319,8 @@ Config Config::ParseFile(const std::string& path) {
   if (!file.is_open() || file.bad()) {
     throw Error(ErrorKind::kUsage, "cannot read this file",
                 {.file = path,
-                 .remedy = "Check the path; recipes are in experiments/recipes, decision processes "
-                           "in experiments/mdps"});
+                 .remedy = "Check the path; fewstep list recipes shows the built-in recipes, "
+                           "experiments/mdps holds decision processes"});
   }
   text.resize(static_cast<size_t>(file.gcount()));
   return ParseText(text, path);

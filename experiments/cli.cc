@@ -21,7 +21,8 @@ constexpr const char* kFooter =
     R"(Examples:
   fewstep list                                           what there is
   fewstep describe half-cheetah-dir@promp                a family's exact definition
-  fewstep train experiments/recipes/quickstart.toml      meta-train; files go to runs/quickstart
+  fewstep train quickstart                               meta-train; files go to runs/quickstart
+  fewstep describe quickstart > my.toml                  a recipe to start from
   fewstep resume runs/quickstart                         continue where it stopped
   fewstep evaluate runs/quickstart                       adaptation curve on held-out tasks
   fewstep ruler bandit-bernoulli@rl2                     classical agents and exact optima

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json_fwd.hpp>
 
+#include "experiments/table.h"
+
 namespace fewstep {
 
 // Writes `text` to stdout at once. A reader that has gone (`fewstep list | head -1`) is no error;
@@ -18,6 +20,12 @@ void Print(fmt::format_string<First, Rest...> format, First&& first, Rest&&... r
   Print(std::string_view(
       fmt::format(format, std::forward<First>(first), std::forward<Rest>(rest)...)));
 }
+
+// Columns of the terminal that stdout is; kAnyWidth where it is none, or does not say.
+size_t OutputWidth();
+
+// The table as it fits stdout: what is printed is made here, what is saved by Table itself.
+std::string FittedText(const Table& table);
 
 // Indented, with a line break at the end; bytes that are not UTF-8 are replaced.
 std::string ToText(const nlohmann::ordered_json& json);

@@ -204,7 +204,7 @@ Ruler MeasureRuler(const RulerOptions& options) {
   return ruler;
 }
 
-std::string RulerText(const Ruler& ruler) {
+std::string RulerText(const Ruler& ruler, size_t width) {
   // the table
   std::vector<TableColumn> columns = {{"agent"},
                                       {"constant"},
@@ -233,10 +233,11 @@ std::string RulerText(const Ruler& ruler) {
   }
 
   // what can be computed
-  std::string text = fmt::format(
-      "{} ({}), {} trials of {} episodes{}, seed {}\n\n{}\n", ruler.options.family,
-      ruler.family_hash, ruler.options.trials, ruler.episodes,
-      ruler.bandit ? fmt::format(", {} arms", ruler.arms) : "", ruler.options.seed, table.Text());
+  std::string text =
+      fmt::format("{} ({}), {} trials of {} episodes{}, seed {}\n\n{}\n", ruler.options.family,
+                  ruler.family_hash, ruler.options.trials, ruler.episodes,
+                  ruler.bandit ? fmt::format(", {} arms", ruler.arms) : "", ruler.options.seed,
+                  table.Text(width));
   text += fmt::format("Acting at random has the mean {:g}.\n", ruler.random);
   if (ruler.ceiling) {
     text += fmt::format(

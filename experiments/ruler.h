@@ -8,6 +8,7 @@
 
 #include "experiments/evaluation.h"
 #include "experiments/published_cells.h"
+#include "experiments/table.h"
 
 namespace fewstep {
 
@@ -52,7 +53,8 @@ struct Ruler {
 // needs more memory than there is. Reports every agent as it is done through core/log.h.
 Ruler MeasureRuler(const RulerOptions& options);
 
-std::string RulerText(const Ruler& ruler);
+// With a table that fits into `width` columns where it can.
+std::string RulerText(const Ruler& ruler, size_t width = kAnyWidth);
 std::string RulerJson(const Ruler& ruler);
 
 }  // namespace fewstep

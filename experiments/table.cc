@@ -1,6 +1,7 @@
 #include "experiments/table.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.h"
 
@@ -8,7 +9,7 @@ namespace fewstep {
 namespace {
 
 // Code points: every byte that does not continue one.
-size_t Width(const std::string& text) {
+size_t Width(std::string_view text) {
   return static_cast<size_t>(
       std::ranges::count_if(text, [](unsigned char c) { return (c & 0xC0) != 0x80; }));
 }
@@ -38,7 +39,39 @@ std::string MarkdownCell(const std::string& text) {
   return escaped;
 }
 
+size_t LongestWord(const std::string& text) {
+  size_t longest = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    longest = std::max(longest, Width(std::string_view(text).substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return longest;
+}
+
+constexpr std::string_view kGap = "  ";
+
 }  // namespace
+
+std::vector<std::string> WrapText(std::string_view text, size_t width) {
+  FEWSTEP_CHECK(width > 0 || text.empty(), "a line needs room");
+  std::vector<std::string> lines;
+  while (Width(text) > width) {
+    // what fits: `width` code points, and the blank behind them if there is one
+    size_t fits = 0;
+    for (size_t points = 0; points < width; ++points) {
+      do ++fits;
+      while ((static_cast<unsigned char>(text[fits]) & 0xC0) == 0x80);
+    }
+    size_t end = text.rfind(' ', fits);
+    if (end == std::string_view::npos || text.find_first_not_of(' ') > end) end = fits;
+    const std::string_view line = text.substr(0, end);
+    lines.emplace_back(line.substr(0, line.find_last_not_of(' ') + 1));
+    text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
+  }
+  if (!text.empty() || lines.empty()) lines.emplace_back(text);
+  return lines;
+}
 
 Table::Table(std::vector<TableColumn> columns) : columns_(std::move(columns)) {
   FEWSTEP_CHECK(!columns_.empty(), "a table needs a column");
@@ -50,26 +83,52 @@ void Table::AddRow(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::Text() const {
-  // the widest cell decides
-  std::vector<size_t> widths;
+std::vector<size_t> Table::FittedWidths(size_t width) const {
+  // the widest cell decides, and the name unless it has to be broken
+  std::vector<size_t> cells(columns_.size()), names, words;
   for (size_t c = 0; c < columns_.size(); ++c) {
-    widths.push_back(Width(columns_[c].name));
-    for (const auto& row : rows_) widths[c] = std::max(widths[c], Width(row[c]));
+    for (const auto& row : rows_) cells[c] = std::max(cells[c], Width(row[c]));
+    names.push_back(std::max(cells[c], Width(columns_[c].name)));
+    words.push_back(std::max(cells[c], LongestWord(columns_[c].name)));
   }
-
-  std::string text;
-  const auto add_line = [&](const auto& cell) {
-    std::string line;
-    for (size_t c = 0; c < columns_.size(); ++c) {
-      line += (c > 0 ? "  " : "") + Pad(cell(c), widths[c], columns_[c].align);
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  const auto total = [](const std::vector<size_t>& widths) {
+    return std::accumulate(widths.begin(), widths.end(), kGap.size() * (widths.size() - 1));
   };
-  add_line([&](size_t c) { return columns_[c].name; });
-  add_line([&](size_t c) { return Repeat("─", widths[c]); });
+  if (total(names) <= width) return names;
+  if (total(words) <= width) return words;
+
+  const size_t others = total(words) - words.back();
+  if (columns_.back().align == Align::kLeft && others + kNarrowest <= width) {
+    words.back() = width - others;
+    return words;
+  }
+  return names;
+}
+
+std::string Table::Text(size_t width) const {
+  const std::vector<size_t> widths = FittedWidths(width);
+  std::string text;
+  // as many lines as the cell that is broken most often
+  const auto add_row = [&](const auto& cell) {
+    std::vector<std::vector<std::string>> broken;
+    size_t lines = 1;
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      broken.push_back(WrapText(cell(c), widths[c]));
+      lines = std::max(lines, broken.back().size());
+    }
+    for (size_t i = 0; i < lines; ++i) {
+      std::string line;
+      for (size_t c = 0; c < columns_.size(); ++c) {
+        line += c > 0 ? kGap : "";
+        line += Pad(i < broken[c].size() ? broken[c][i] : "", widths[c], columns_[c].align);
+      }
+      text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+    }
+  };
+  add_row([&](size_t c) { return columns_[c].name; });
+  add_row([&](size_t c) { return Repeat("─", widths[c]); });
   for (const auto& row : rows_) {
-    add_line([&](size_t c) { return row[c]; });
+    add_row([&](size_t c) { return row[c]; });
   }
   return text;
 }

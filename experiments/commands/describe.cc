@@ -1,5 +1,7 @@
 // fewstep describe
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 #include "core/error.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
+#include "experiments/recipe_book.h"
 #include "experiments/run_config.h"
 #include "experiments/table.h"
 
@@ -26,18 +29,29 @@ nlohmann::ordered_json KeysJson(Options& options) {
   return keys;
 }
 
+void PrintWrapped(std::string_view text) {
+  for (const std::string& line : WrapText(text, OutputWidth())) Print("{}\n", line);
+}
+
 void DescribeOptions(const std::string& table_name, const std::string& summary, Options& options,
                      bool json) {
   if (json) {
     Print(ToText({{"table", table_name}, {"summary", summary}, {"keys", KeysJson(options)}}));
     return;
   }
-  Print("[{}]  {}\n\n", table_name, summary);
-  Table table({{"key"}, {"default"}, {"unit"}, {"range"}, {"meaning"}});
+  PrintWrapped(fmt::format("[{}]  {}", table_name, summary));
+  Print("\n");
+  Table table({{"key"}, {"default"}, {"meaning"}});
   for (const FieldDescription& field : DescribeFields(options)) {
-    table.AddRow({field.key, field.value, field.unit, field.range, field.help});
+    // "[1 to 100 steps]"; a number without a unit has the unit 1
+    std::string values = field.range;
+    if (!field.unit.empty() && field.unit != "1") {
+      values += (values.empty() ? "" : " ") + field.unit;
+    }
+    table.AddRow({field.key, field.value,
+                  values.empty() ? field.help : fmt::format("{} [{}]", field.help, values)});
   }
-  Print(table.Text());
+  Print(FittedText(table));
 }
 
 nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
@@ -89,10 +103,19 @@ void DescribeFamily(const TaskFamily& family, bool json) {
     Print(ToText(FamilyJson(family)));
     return;
   }
-  const auto line = [](std::string_view name, std::string_view text) {
-    if (!text.empty()) Print("{:<13}{}\n", name, text);
+  // long texts go on under their beginning
+  constexpr size_t kIndent = 13, kNarrowest = 20;
+  const size_t width = std::max(OutputWidth(), kIndent + kNarrowest) - kIndent;
+  const auto line = [&](std::string_view name, std::string_view text) {
+    if (text.empty()) return;
+    for (const std::string& part : WrapText(text, width)) {
+      Print("{:<{}}{}\n", name, kIndent, part);
+      name = "";
+    }
   };
-  Print("{}  (hash {})\n{}\n\n", spec.name, family.hash(), spec.summary);
+  Print("{}  (hash {})\n", spec.name, family.hash());
+  PrintWrapped(spec.summary);
+  Print("\n");
   line("source", spec.source);
   line("model", spec.model);
   for (const ParameterGroup& group : GroupParameters(spec)) {
@@ -122,6 +145,19 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   DescribeOptions("family", "its keys in a recipe", named, false);
 }
 
+// The file itself, so that `fewstep describe NAME > recipe.toml` is one to start from.
+void DescribeRecipe(const BuiltinRecipe& recipe, bool json) {
+  if (!json) {
+    Print(recipe.text);
+    return;
+  }
+  Print(ToText({{"name", recipe.name},
+                {"what", recipe.notes.what},
+                {"expect", recipe.notes.expect},
+                {"takes", recipe.notes.takes},
+                {"toml", recipe.text}}));
+}
+
 int RunDescribe(const std::string& name, const FamilyOptions& family_options,
                 const CommonOptions& common) {
   const FamilyRegistry families = BuiltinFamilies();
@@ -137,13 +173,17 @@ int RunDescribe(const std::string& name, const FamilyOptions& family_options,
   } else if (name == "run") {
     RunOptions options;
     DescribeOptions("run", "what every recipe has", options, common.json);
+  } else if (const BuiltinRecipe* recipe = FindBuiltinRecipe(name)) {
+    DescribeRecipe(*recipe, common.json);
   } else {
     std::vector<std::string> known = families.Names();
     for (const std::string& agent : agents.Names()) known.push_back(agent);
+    for (const std::string& builtin : BuiltinRecipeNames()) known.push_back(builtin);
     known.emplace_back("run");
     throw Error(ErrorKind::kUsage,
                 fmt::format("nothing is called '{}'{}", name, DidYouMean(name, known)),
-                {.remedy = fmt::format("Known: {}", fmt::join(known, ", "))});
+                {.remedy = "fewstep list shows families, agents and recipes; run is the table that "
+                           "every recipe has"});
   }
   return 0;
 }
@@ -154,13 +194,15 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto name = std::make_shared<std::string>();
   auto options = std::make_shared<FamilyOptions>();
   CLI::App* command = app.add_subcommand(
-      "describe", "Print a family's exact definition, or the keys of an agent or of [run].");
+      "describe",
+      "Print a family's exact definition, the keys of an agent or of [run], or a recipe.");
   command->footer(
       "Examples:\n"
       "  fewstep describe half-cheetah-vel@promp     reward, observation, tasks, hash\n"
       "  fewstep describe maml-ppo                   the keys of [agent]\n"
-      "  fewstep describe run                        the keys of [run]");
-  command->add_option("name", *name, "A family, an agent, or run")->required();
+      "  fewstep describe run                        the keys of [run]\n"
+      "  fewstep describe quickstart > my.toml       a recipe to start from");
+  command->add_option("name", *name, "A family, an agent, run, or a recipe")->required();
   command->add_option("--horizon", options->horizon, "The family with another horizon")
       ->check(CLI::Range(0, 1000000));
   command->add_option("--arms", options->arms, "A bandit with another number of arms")

@@ -133,7 +133,7 @@ int RunDoctor(const std::string& directory, const CommonOptions& common) {
     Print(ToText(json));
   } else {
     for (const auto& [name, value] : BuildFacts()) Print("{:<11} {}\n", name, value);
-    Print("\n{}", table.Text());
+    Print("\n{}", FittedText(table));
   }
   return healthy ? 0 : static_cast<int>(ErrorKind::kRuntime);
 }

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
+#include "experiments/recipe_book.h"
 #include "experiments/run_config.h"
 #include "experiments/table.h"
 
@@ -19,16 +20,34 @@ namespace {
 
 constexpr const char* kDefaultDirectory = "runs";
 
-using Rows = std::vector<std::vector<std::string>>;
+// What is listed, for people and for programs.
+class Section {
+ public:
+  Section(std::string name, std::vector<TableColumn> columns)
+      : name_(std::move(name)), columns_(columns), table_(std::move(columns)) {}
 
-struct Section {
-  std::string name;
-  std::vector<TableColumn> columns;
-  Rows rows;
+  // Without `object`, programs get the cells by the names of their columns.
+  void Add(std::vector<std::string> cells, nlohmann::ordered_json object = {}) {
+    if (object.empty()) {
+      for (size_t i = 0; i < cells.size(); ++i) object[columns_[i].name] = cells[i];
+    }
+    table_.AddRow(std::move(cells));
+    json_.push_back(std::move(object));
+  }
+
+  const std::string& name() const { return name_; }
+  const Table& table() const { return table_; }
+  const nlohmann::ordered_json& json() const { return json_; }
+
+ private:
+  std::string name_;
+  std::vector<TableColumn> columns_;
+  Table table_;
+  nlohmann::ordered_json json_ = nlohmann::ordered_json::array();
 };
 
 Section Families() {
-  Section section{"families", {{"name"}, {"what"}, {"tasks"}}, {}};
+  Section section("families", {{"name"}, {"what [its tasks]"}});
   const FamilyRegistry families = BuiltinFamilies();
   for (const std::string& name : families.Names()) {
     const std::unique_ptr<TaskFamily> family = families.Get(name)(FamilyOptions{});
@@ -38,17 +57,30 @@ Section Families() {
       laws.push_back(
           fmt::format("{} ~ {}", ToString(spec, group), spec.parameters[group.first].law));
     }
-    section.rows.push_back(
-        {name, family->spec().summary, fmt::format("{}", fmt::join(laws, ", "))});
+    const std::string tasks = fmt::format("{}", fmt::join(laws, ", "));
+    section.Add({name, fmt::format("{} [{}]", spec.summary, tasks)},
+                {{"name", name}, {"what", spec.summary}, {"tasks", tasks}});
   }
   return section;
 }
 
 Section Agents() {
-  Section section{"agents", {{"name"}, {"what"}}, {}};
+  Section section("agents", {{"name"}, {"what"}});
   const AgentRegistry agents = BuiltinAgents();
-  for (const std::string& name : agents.Names()) {
-    section.rows.push_back({name, agents.Get(name).summary});
+  for (const std::string& name : agents.Names()) section.Add({name, agents.Get(name).summary});
+  return section;
+}
+
+Section Recipes() {
+  Section section("recipes", {{"name"}, {"takes"}, {"what, and what to expect"}});
+  for (const BuiltinRecipe& recipe : BuiltinRecipes()) {
+    const RecipeNotes& notes = recipe.notes;
+    section.Add(
+        {recipe.name, notes.time(), fmt::format("{} Expect: {}", notes.summary(), notes.expect)},
+        {{"name", recipe.name},
+         {"what", notes.what},
+         {"expect", notes.expect},
+         {"takes", notes.takes}});
   }
   return section;
 }
@@ -59,25 +91,30 @@ Section Runs(const std::string& directory) {
   if (directory != kDefaultDirectory && !std::filesystem::is_directory(directory, error)) {
     throw Error(ErrorKind::kUsage, "this is not a folder", {.file = directory});
   }
-  Section section{"runs", {{"path"}, {"agent"}, {"family"}, {"checkpoint", Align::kRight}}, {}};
+  std::vector<std::string> paths;
   for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error)) {
     std::error_code ignored;
-    if (!std::filesystem::exists(it->path() / "run.toml", ignored)) continue;
-    const std::string path = it->path().string();
+    if (std::filesystem::exists(it->path() / "run.toml", ignored)) {
+      paths.push_back(it->path().string());
+    }
+  }
+  std::ranges::sort(paths);
+  // a problem takes the place of the agent, where a long text has room
+  Section section("runs", {{"path"}, {"checkpoint", Align::kRight}, {"family"}, {"agent"}});
+  for (const std::string& path : paths) {
     try {
       const RunConfig config = ReadRun(path);
       const auto checkpoints = CheckpointStore(path + "/checkpoints").List();
-      section.rows.push_back(
-          {path, config.agent_name, config.family_name,
-           checkpoints.empty()
-               ? "none"
-               : fmt::format("{} of {}", checkpoints.front().iteration, config.run.iterations)});
+      section.Add({path,
+                   checkpoints.empty() ? "none"
+                                       : fmt::format("{} of {}", checkpoints.front().iteration,
+                                                     config.run.iterations),
+                   config.family_name, config.agent_name});
     } catch (const Error& problem) {
-      section.rows.push_back({path, fmt::format("unreadable: {}", problem.what()), "", ""});
+      section.Add({path, "", "", fmt::format("unreadable: {}", problem.what())});
     }
   }
-  std::ranges::sort(section.rows);
   return section;
 }
 
@@ -85,19 +122,13 @@ int RunList(const std::string& what, const std::string& directory, const CommonO
   std::vector<Section> sections;
   if (what == "all" || what == "families") sections.push_back(Families());
   if (what == "all" || what == "agents") sections.push_back(Agents());
+  if (what == "all" || what == "recipes") sections.push_back(Recipes());
   if (what == "all" || what == "runs") sections.push_back(Runs(directory));
 
   nlohmann::ordered_json json;
   for (const Section& section : sections) {
-    Table table(section.columns);
-    json[section.name] = nlohmann::ordered_json::array();
-    for (const std::vector<std::string>& row : section.rows) {
-      table.AddRow(row);
-      nlohmann::ordered_json object;
-      for (size_t i = 0; i < row.size(); ++i) object[section.columns[i].name] = row[i];
-      json[section.name].push_back(std::move(object));
-    }
-    if (!common.json) Print("{}\n{}\n", section.name, table.Text());
+    json[section.name()] = section.json();
+    if (!common.json) Print("{}\n{}\n", section.name(), FittedText(section.table()));
   }
   if (common.json) Print(ToText(json));
   return 0;
@@ -108,10 +139,15 @@ int RunList(const std::string& what, const std::string& directory, const CommonO
 void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto what = std::make_shared<std::string>("all");
   auto directory = std::make_shared<std::string>(kDefaultDirectory);
-  CLI::App* command = app.add_subcommand("list", "List task families, agents and runs.");
-  command->footer("Examples:\n  fewstep list\n  fewstep list families --json");
-  command->add_option("what", *what, "all, families, agents or runs")
-      ->check(CLI::IsMember({"all", "families", "agents", "runs"}))
+  CLI::App* command = app.add_subcommand("list", "List task families, agents, recipes and runs.");
+  command->footer(
+      "`fewstep describe NAME` says more about a family, an agent or a recipe.\n\n"
+      "Examples:\n"
+      "  fewstep list\n"
+      "  fewstep list recipes\n"
+      "  fewstep list families --json");
+  command->add_option("what", *what, "all, families, agents, recipes or runs")
+      ->check(CLI::IsMember({"all", "families", "agents", "recipes", "runs"}))
       ->capture_default_str();
   command->add_option("--directory", *directory, "Folder that holds run folders")
       ->capture_default_str();

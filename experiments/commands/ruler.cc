@@ -16,7 +16,7 @@ namespace {
 int RunRuler(const RulerOptions& options, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   const Ruler ruler = MeasureRuler(options);
-  Print(common.json ? RulerJson(ruler) : RulerText(ruler));
+  Print(common.json ? RulerJson(ruler) : RulerText(ruler, OutputWidth()));
   return 0;
 }
 

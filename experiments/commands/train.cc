@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
+#include "experiments/recipe_book.h"
 #include "experiments/seeds.h"
 #include "experiments/trainer.h"
 
@@ -67,12 +68,12 @@ void MoveAside(const std::string& path) {
 
 // The recipe with the command line's overrides.
 RunConfig ReadRecipe(const TrainArguments& arguments, std::optional<int64_t> seed = {}) {
-  Config config = Config::ParseFile(arguments.recipe);
+  OpenedRecipe recipe = OpenRecipe(arguments.recipe);
+  Config& config = recipe.config;
   if (!arguments.device.empty()) config.Set("run.device=" + arguments.device);
   for (const std::string& set : arguments.sets) config.Set(set);
   if (seed) config.Set(fmt::format("run.seed={}", *seed));
-  RunConfig read = ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents(),
-                                 std::filesystem::path(arguments.recipe).stem().string());
+  RunConfig read = ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents(), recipe.name);
   if (seed) read.run.name += fmt::format("-seed{}", *seed);
   return read;
 }
@@ -171,16 +172,20 @@ void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Meta-train an agent from a recipe.");
   command->footer(
+      "RECIPE is one that comes with the program (`fewstep list recipes` shows them, `fewstep "
+      "describe\n"
+      "quickstart` prints one to start from), or a file: a path with a '/' or ending in .toml.\n\n"
       "Writes runs/NAME/ with the resolved recipe, facts about build and machine, metrics (JSON\n"
       "lines, CSV, TensorBoard), checkpoints and the adaptation curve. Ctrl-C saves a checkpoint;\n"
       "fewstep resume continues. `fewstep describe run` lists the keys of [run], `fewstep "
       "describe\n"
       "maml-ppo` those of an agent.\n\n"
       "Examples:\n"
-      "  fewstep train experiments/recipes/quickstart.toml\n"
-      "  fewstep train recipe.toml --set run.seed=2 --set agent.inner_learning_rate=0.05\n"
-      "  fewstep train recipe.toml --seeds 1..3");
-  command->add_option("recipe", arguments->recipe, "Recipe (TOML)")->required();
+      "  fewstep train quickstart\n"
+      "  fewstep train promp-point-nav --set run.seed=2 --set agent.inner_learning_rate=0.05\n"
+      "  fewstep train ./recipe.toml --seeds 1..3");
+  command->add_option("recipe", arguments->recipe, "Name of a built-in recipe, or a file (TOML)")
+      ->required();
   command->add_option("--set", arguments->sets, "Override: table.key=value; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

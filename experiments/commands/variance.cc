@@ -85,7 +85,7 @@ int RunVariance(const VarianceArguments& arguments, const CommonOptions& common)
     }
   }
   progress.Finish();
-  Print(common.json ? ToText(json) : table.Text());
+  Print(common.json ? ToText(json) : FittedText(table));
   return 0;
 }
 

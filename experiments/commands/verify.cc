@@ -108,7 +108,7 @@ void PrintTables(const std::vector<Finding>& findings, const std::vector<double>
     for (size_t i = 0; i < offsets.size(); ++i) add(f.offset_expected[i], f.offset_truth[i]);
     exact.AddRow(cells);
   }
-  Print("{}\n", exact.Text());
+  Print("{}\n", FittedText(exact));
 
   // what training samples
   Table sampled({{"estimator"},
@@ -119,7 +119,7 @@ void PrintTables(const std::vector<Finding>& findings, const std::vector<double>
     sampled.AddRow({f.estimator.name, Row(f.sampled.mean), Row(f.sampled.standard_error),
                     fmt::format("{:.1f} s.e.", DistanceInErrors(f.sampled, f.expected))});
   }
-  Print("{}\n", sampled.Text());
+  Print("{}\n", FittedText(sampled));
 }
 
 // The estimators of the limit of many episodes.

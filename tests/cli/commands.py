@@ -6,7 +6,7 @@ import os
 import re
 import resource
 
-from fewstep import begin, fewstep, read, sets, train
+from fewstep import begin, fewstep, on_terminal, read, sets, train
 
 COMMANDS = ("train", "resume", "evaluate", "variance", "ruler", "rollout", "list", "describe",
             "doctor", "verify")
@@ -34,7 +34,7 @@ def check_help():
 
 def check_lists():
     sections = fewstep("list", "--json").exits(0).json()
-    assert list(sections) == ["families", "agents", "runs"] and sections["runs"] == []
+    assert list(sections) == ["families", "agents", "recipes", "runs"] and sections["runs"] == []
     for family in sections["families"]:
         spec = fewstep("describe", family["name"], "--json").exits(0).json()
         assert re.fullmatch("[0-9a-f]{16}", spec["hash"]) and spec["reward"] and spec["parameters"]
@@ -42,10 +42,21 @@ def check_lists():
     for agent in sections["agents"]:
         text = fewstep("describe", agent["name"]).exits(0).out
         for key in fewstep("describe", agent["name"], "--json").exits(0).json()["keys"]:
-            assert re.search(rf"^{key['key']} .*{re.escape(key['help'][-30:])}$", text, re.M), key
+            line = rf"^{key['key']} .*{re.escape(key['help'][-30:])}(?: \[.+\])?$"
+            assert re.search(line, text, re.M), key
+            assert not key["range"] or f"[{key['range']}" in text, key
+    # what a recipe says of itself is in its file, which is what describe prints
+    for recipe in sections["recipes"]:
+        assert all(recipe[key] for key in ("name", "what", "expect", "takes")), recipe
+    quickstart = fewstep("describe", "quickstart", "--json").exits(0).json()
+    text = quickstart.pop("toml")
+    assert text == fewstep("describe", "quickstart").out and quickstart in sections["recipes"]
+    words = " ".join(text.replace("#", " ").split())
+    assert all(quickstart[key] in words for key in ("what", "expect", "takes")), quickstart
     fewstep("list", "--directory", "missing").exits(2, "missing")
     fewstep("list", "familes").exits(2, "families")
     fewstep("describe", "point-nav").exits(2, "did you mean 'point-nav@maml'?")
+    fewstep("describe", "quickstrat").exits(2, "did you mean 'quickstart'?")
 
     # a run with a broken recipe and a name that is not UTF-8
     for name in (b"runs/broken", b"runs/\xff"):
@@ -166,10 +177,30 @@ def check_machine(report):
     fewstep("train", "small.toml", *sizes, preexec_fn=limit).exits(1, "out of memory")
 
 
+def check_widths():
+    """On a terminal everything fits; elsewhere a row is a line."""
+    for words in (["list", "families"], ["list", "agents"], ["list", "recipes"],
+                  ["describe", "run"], ["describe", "promp"],
+                  ["describe", "half-cheetah-vel@promp"], ["describe", "tabular-mdp@rl2"]):
+        piped = fewstep(*words).exits(0).out.splitlines()
+        assert max(map(len, piped)) > 80, words
+        for columns in (80, 100):
+            code, shown = on_terminal(words, columns)
+            assert code == 0, shown
+            shown = shown.splitlines()
+            too_long = [line for line in shown if len(line) > columns]
+            assert not too_long, (words, columns, too_long)
+            # the same words in another layout
+            def letters(lines):
+                return sorted("".join("".join(lines).replace("─", "").split()))
+            assert letters(shown) == letters(piped), words
+
+
 def main():
     begin()
     check_help()
     check_lists()
+    check_widths()
     check_rollout()
     check_machine(check_doctor())
     print("every command says what it should")

@@ -3,11 +3,15 @@
 usage of every test: NAME.py FEWSTEP SCRATCH_FOLDER
 """
 
+import fcntl
 import json
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 RECIPE = """[run]
@@ -79,6 +83,27 @@ def start(*words, **options):
     options.setdefault("stdout", subprocess.DEVNULL)
     options.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.Popen([PROGRAM, *words], stdin=subprocess.DEVNULL, **options)
+
+
+def on_terminal(words, columns, answer=None):
+    """Exit code and what a terminal of so many columns shows of stdout and stderr."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([PROGRAM, *words], stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    if answer is not None:
+        os.write(master, answer)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    return process.wait(60), shown.decode()
 
 
 def train(*words):

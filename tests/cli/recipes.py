@@ -9,7 +9,7 @@ import re
 
 from concurrent.futures import ThreadPoolExecutor
 
-from fewstep import RECIPE, begin, fewstep, sets, train
+from fewstep import RECIPE, begin, fewstep, metrics, sets, train
 
 FAST = sets(run_iterations=0, run_evaluation_interval=0, run_evaluation_tasks=2,
             run_evaluation_units=0, run_evaluation_episodes=1)
@@ -223,8 +223,37 @@ def check_tables_and_files():
     assert not os.path.exists("runs")
 
 
+def check_builtin():
+    """By name, as with a file; what is not there, and what is wrong in one, is named."""
+    small = sets(run_iterations=1, run_evaluation_tasks=2, run_evaluation_units=1,
+                 run_evaluation_episodes=1, run_threads=1, agent_meta_batch_size=2,
+                 agent_episodes=2, family_horizon=10)
+    fewstep("train", "promp-point-nav", *small).exits(0)
+    text = fewstep("describe", "promp-point-nav").exits(0).out
+    run_recipe(text, "own.toml", *small, *sets(run_name="own")).exits(0)
+    assert metrics("runs/own") == metrics("runs/promp-point-nav")
+    fewstep("train", "promp-point-nav", "--seeds", "1,2", *small).exits(0)
+    assert metrics("runs/promp-point-nav-seed1") == metrics("runs/own")
+
+    fewstep("train", "promp-point-nva").exits(2, "did you mean 'promp-point-nav'?",
+                                              "fewstep list recipes")
+    fewstep("train", "recipes/promp-point-nav.toml").exits(
+        2, "recipes/promp-point-nav.toml", "did you mean the built-in recipe 'promp-point-nav'?")
+    line = text.splitlines().index('activation = "relu"') + 1
+    fewstep("train", "promp-point-nav", "--set", "agent.name=thompson").exits(
+        2, f"built-in recipe promp-point-nav:{line}: 'agent.activation': unknown key")
+    # a file of that name, and a folder, which is none
+    with open("quickstart", "w") as file:
+        file.write("[rnu]\n")
+    fewstep("train", "quickstart").exits(2, "quickstart:1: ", "did you mean 'run'?")
+    os.mkdir("reptile-point-nav")
+    fewstep("train", "reptile-point-nav", *small, "--set", "agent.inner_steps=1").exits(0)
+    begin()
+
+
 def main():
     begin()
+    check_builtin()
     rng = random.Random(7)
     check_tables_and_files()
     begin()

@@ -4,13 +4,11 @@ import csv
 import glob
 import json
 import os
-import pty
 import re
 import struct
-import subprocess
 
-from fewstep import (PROGRAM, agent_tensors, begin, checkpoints, fewstep, metrics, read, sets, train,
-                     tree)
+from fewstep import (agent_tensors, begin, checkpoints, fewstep, metrics, on_terminal, read, sets,
+                     train, tree)
 
 
 def check_files():
@@ -128,41 +126,21 @@ def check_existing():
     train(*sets(run_name="file")).exits(1, "runs/file")
 
 
-def on_terminal(answer, *words):
-    """Exit code and what a terminal of 100 columns shows."""
-    master, slave = pty.openpty()
-    import fcntl
-    import termios
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    process = subprocess.Popen([PROGRAM, "train", "small.toml", *words], stdin=slave, stdout=slave,
-                               stderr=slave)
-    os.close(slave)
-    if answer is not None:
-        os.write(master, answer)
-    shown = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(master)
-    return process.wait(60), shown.decode()
+def train_on_terminal(answer, *words):
+    return on_terminal(["train", "small.toml", *words], 100, answer)
 
 
 def check_terminal():
-    code, shown = on_terminal(None, *sets(run_name="tty"))
+    code, shown = train_on_terminal(None, *sets(run_name="tty"))
     assert code == 0 and "\r\x1b[K" in shown and "iteration 6/6" in shown, shown
     before = tree("runs/tty")
     for answer in (b"q\n", b"\n", b"\x04"):
-        code, shown = on_terminal(answer, *sets(run_name="tty"))
+        code, shown = train_on_terminal(answer, *sets(run_name="tty"))
         assert code == 2 and "[r]esume" in shown and "left as it was" in shown, (code, shown)
         assert tree("runs/tty") == before
-    code, shown = on_terminal(b"r\n", *sets(run_name="tty", run_iterations=8))
+    code, shown = train_on_terminal(b"r\n", *sets(run_name="tty", run_iterations=8))
     assert code == 0 and "after iteration 6 of 8" in shown, shown
-    code, shown = on_terminal(b"s\n", *sets(run_name="tty"))
+    code, shown = train_on_terminal(b"s\n", *sets(run_name="tty"))
     assert code == 0 and "kept as runs/tty.1" in shown, shown
     assert metrics("runs/tty") == metrics("runs/small.1")
 
