@@ -4,6 +4,8 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,20 +20,18 @@ namespace {
 
 constexpr double kConfidence = 0.95;
 
+// The name of a recipe's runs from that of a file: without "-seeds", or "-seed" and a number.
 std::string NameOf(const std::string& path) {
-  std::string name = std::filesystem::path(path).stem().string();
-  if (name.ends_with("-seeds")) name.resize(name.size() - std::string("-seeds").size());
-  return name;
+  const std::string name = std::filesystem::path(path).stem().string();
+  const size_t end = name.rfind("-seed");
+  if (end == std::string::npos) return name;
+  const std::string rest = name.substr(end + 5);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const bool number = !rest.empty() && std::ranges::all_of(rest, is_digit);
+  return rest == "s" || number ? name.substr(0, end) : name;
 }
 
-std::string Text(const Interval& interval) {
-  if (std::isnan(interval.low)) return fmt::format("{:.1f}", interval.point);
-  return fmt::format("{:.1f} ({:.1f} to {:.1f})", interval.point, interval.low, interval.high);
-}
-
-}  // namespace
-
-SeedReport ReadSeedReport(const std::string& path) {
+SeedReport ReadReport(const std::string& path) {
   std::ifstream file(path);
   if (!file) {
     throw Error(
@@ -40,24 +40,21 @@ SeedReport ReadSeedReport(const std::string& path) {
   }
   try {
     const auto json = nlohmann::json::parse(file);
-    if (json.value("format", "") != kSeedReportFormat) {
-      throw Error(ErrorKind::kData, "not a report of several seeds of this version",
-                  {.file = path,
-                   .key = "format",
-                   .remedy = "Make it again: fewstep train RECIPE --seeds ... --resume"});
-    }
+    const bool several = json.value("format", "") == kSeedReportFormat;
     SeedReport report{.name = NameOf(path),
                       .family = json.at("family"),
                       .family_hash = json.at("family_hash"),
                       .agent = json.at("agent"),
-                      .unit = json.at("unit"),
                       .split = json.at("split"),
+                      .measure = json.at("measure"),
+                      .deterministic = json.at("deterministic"),
                       .tasks = json.at("tasks"),
                       .task_seed = json.at("task_seed"),
                       .means = {}};
-    const size_t runs = json.at("seeds").size();
+    const size_t runs = several ? json.at("seeds").size() : 1;
     for (const auto& point : json.at("curve")) {
-      report.means.push_back(point.at("run_means").get<std::vector<double>>());
+      report.means.push_back(several ? point.at("run_means").get<std::vector<double>>()
+                                     : std::vector{point.at("mean_return").get<double>()});
       if (report.means.back().size() != runs || runs == 0) {
         throw Error(ErrorKind::kData, "a point without a mean of every run",
                     {.file = path, .key = "curve"});
@@ -68,9 +65,46 @@ SeedReport ReadSeedReport(const std::string& path) {
     }
     return report;
   } catch (const nlohmann::json::exception& problem) {
-    throw Error(ErrorKind::kData, fmt::format("not a report of several seeds: {}", problem.what()),
+    throw Error(ErrorKind::kData,
+                fmt::format("not an evaluation, nor a report of several seeds: {}", problem.what()),
                 {.file = path});
   }
+}
+
+// What two reports have to share to be compared.
+auto JudgedOn(const SeedReport& report) {
+  return std::tie(report.family, report.split, report.tasks, report.task_seed, report.measure,
+                  report.deterministic);
+}
+
+// "-57.8 ± 4.2", half the width of the t interval.
+std::string Text(const Interval& interval) {
+  if (std::isnan(interval.low)) return fmt::format("{:.1f}", interval.point);
+  return fmt::format("{:.1f} ± {:.1f}", interval.point, interval.high - interval.point);
+}
+
+}  // namespace
+
+std::vector<SeedReport> ReadSeedReports(const std::vector<std::string>& paths) {
+  std::vector<SeedReport> reports;
+  for (const std::string& path : paths) {
+    SeedReport report = ReadReport(path);
+    const auto same = std::ranges::find(reports, report.name, &SeedReport::name);
+    if (same == reports.end()) {
+      reports.push_back(std::move(report));
+      continue;
+    }
+    if (report.family_hash != same->family_hash || report.agent != same->agent ||
+        report.means.size() != same->means.size() || JudgedOn(report) != JudgedOn(*same)) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("it is no other run of '{}': it was evaluated otherwise", same->name),
+                  {.file = path});
+    }
+    for (size_t unit = 0; unit < report.means.size(); ++unit) {
+      std::ranges::copy(report.means[unit], std::back_inserter(same->means[unit]));
+    }
+  }
+  return reports;
 }
 
 size_t Comparison::UnitOf(size_t report) const {
@@ -81,15 +115,12 @@ Comparison Compare(std::vector<SeedReport> reports, int unit) {
   FEWSTEP_CHECK(!reports.empty() && unit >= 0, "{} reports, unit {}", reports.size(), unit);
   for (const SeedReport& report : reports) {
     const SeedReport& first = reports.front();
-    if (report.family == first.family && report.tasks == first.tasks &&
-        report.task_seed == first.task_seed && report.split == first.split) {
-      continue;
-    }
+    if (JudgedOn(report) == JudgedOn(first)) continue;
     throw Error(
         ErrorKind::kUsage,
         fmt::format("'{}' and '{}' were not judged on the same tasks", first.name, report.name),
-        {.remedy = "Runs that are compared share the family, run.evaluation_tasks and "
-                   "run.evaluation_seed"});
+        {.remedy = "Runs that are compared share the family, run.evaluation_tasks, "
+                   "run.evaluation_seed and how they were judged"});
   }
   Comparison comparison{.reports = std::move(reports), .unit = unit, .pairs = {}};
   const size_t count = comparison.reports.size();
@@ -106,11 +137,11 @@ Comparison Compare(std::vector<SeedReport> reports, int unit) {
   return comparison;
 }
 
-std::string ComparisonText(const Comparison& comparison, bool markdown) {
+std::string ComparisonText(const Comparison& comparison, bool markdown, size_t width) {
   const std::vector<SeedReport>& reports = comparison.reports;
   const SeedReport& first = reports.front();
   const auto render = [&](const Table& table) {
-    return markdown ? table.Markdown() : table.Text();
+    return markdown ? table.Markdown() : table.Text(width);
   };
 
   // every recipe's means
@@ -129,20 +160,25 @@ std::string ComparisonText(const Comparison& comparison, bool markdown) {
     means.AddRow(std::move(row));
   }
   std::string text = fmt::format(
-      "{}: mean return on the same {} {} tasks after so many units of adaptation, with 95 % t "
-      "intervals over runs\n\n{}",
-      first.family, first.tasks, first.split, render(means));
+      "{}: mean return on the same {} {} tasks after so many units of adaptation,\n"
+      "± 95 % t intervals over runs{}{}\n\n{}",
+      first.family, first.tasks, first.split,
+      first.deterministic ? "; judged acting with the mode" : "",
+      first.measure == "episodes" ? "" : fmt::format("; measured by the rule of {}", first.measure),
+      render(means));
   if (comparison.pairs.empty()) return text;
 
   // and their differences
-  Table pairs({{"pair"}, {"difference", Align::kRight}, {"interval", Align::kRight}, {"so"}});
+  Table pairs({{"difference", Align::kRight}, {"interval", Align::kRight}, {"pair"}});
   for (const PairDifference& pair : comparison.pairs) {
     const Interval& d = pair.difference;
     const SeedReport &a = reports[pair.first], &b = reports[pair.second];
-    pairs.AddRow({fmt::format("{} - {}", a.name, b.name), fmt::format("{:.1f}", d.point),
+    const std::string verdict = pair.separated()
+                                    ? fmt::format("{} is better", d.point > 0 ? a.name : b.name)
+                                    : "cannot be told apart";
+    pairs.AddRow({fmt::format("{:.1f}", d.point),
                   std::isnan(d.low) ? "-" : fmt::format("{:.1f} to {:.1f}", d.low, d.high),
-                  pair.separated() ? fmt::format("{} is better", d.point > 0 ? a.name : b.name)
-                                   : "cannot be told apart"});
+                  fmt::format("{} - {}: {}", a.name, b.name, verdict)});
   }
   return text + fmt::format(
                     "\nAfter {} (or a recipe's last): differences with intervals that all hold "

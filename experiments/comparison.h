@@ -7,20 +7,24 @@
 #include <vector>
 
 #include "experiments/statistics.h"
+#include "experiments/table.h"
 
 namespace fewstep {
 
-// What NAME-seeds.json says (ReportSeeds).
+// The evaluations of the runs of one recipe.
 struct SeedReport {
-  std::string name;                              // of the file, without "-seeds.json"
-  std::string family, family_hash, agent, unit;  // the hash differs where the task is observed
-  std::string split;
+  std::string name;
+  std::string family, family_hash, agent;  // the hash is another one where the task is observed
+  std::string split, measure;
+  bool deterministic = false;
   int64_t tasks = 0, task_seed = 0;
   std::vector<std::vector<double>> means;  // [units + 1][runs]
 };
 
-// Throws Error(kData) naming file and key.
-SeedReport ReadSeedReport(const std::string& path);
+// From reports of several seeds, NAME-seeds.json (ReportSeeds), and from evaluations of single
+// runs, of which those called NAME-seed1.json, NAME-seed2.json, ... become one report. In the order
+// in which the names come first. Throws Error(kData) naming file and key.
+std::vector<SeedReport> ReadSeedReports(const std::vector<std::string>& paths);
 
 struct PairDifference {
   size_t first = 0, second = 0;  // indices of the reports
@@ -43,7 +47,8 @@ struct Comparison {
 // unless the reports were judged on the same tasks.
 Comparison Compare(std::vector<SeedReport> reports, int unit);
 
-std::string ComparisonText(const Comparison& comparison, bool markdown);
+// Tables in Markdown, or as text that fits into `width` columns where it can.
+std::string ComparisonText(const Comparison& comparison, bool markdown, size_t width = kAnyWidth);
 std::string ComparisonJson(const Comparison& comparison);
 
 }  // namespace fewstep

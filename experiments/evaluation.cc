@@ -113,6 +113,10 @@ Measure ParseMeasure(std::string_view name) {
               {.key = "--measure", .remedy = "Known: episodes, rllab"});
 }
 
+std::string_view ToString(Measure measure) {
+  return measure == Measure::kCompleted ? "rllab" : "episodes";
+}
+
 DistinctTasks FindDistinct(const FamilySpec& spec, std::span<const Task> tasks) {
   DistinctTasks distinct;
   std::vector<std::vector<double>> known;
@@ -254,7 +258,7 @@ std::string CurveNote(const AdaptationCurve& curve) {
   return note + ".\n";
 }
 
-std::string CurveTable(const AdaptationCurve& curve, bool markdown) {
+Table CurveTable(const AdaptationCurve& curve) {
   std::vector<TableColumn> columns = {{fmt::format("{}s", curve.unit), Align::kRight},
                                       {"mean return", Align::kRight},
                                       {"95 % interval", Align::kRight},
@@ -281,7 +285,7 @@ std::string CurveTable(const AdaptationCurve& curve, bool markdown) {
     }
     table.AddRow(std::move(row));
   }
-  return markdown ? table.Markdown() : table.Text();
+  return table;
 }
 
 std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
@@ -299,7 +303,7 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["deterministic"] = curve.options.deterministic;
   json["adapted_on"] =
       curve.support == Support::kSampled ? "sampled episodes" : "the episodes judged";
-  json["measure"] = curve.options.measure == Measure::kCompleted ? "rllab" : "episodes";
+  json["measure"] = ToString(curve.options.measure);
   if (const auto& bootstrap = curve.options.bootstrap_at_horizon) {
     json["bootstrap_at_horizon"] = *bootstrap;
   }

@@ -15,6 +15,7 @@
 #include "agents/sampler.h"
 #include "core/metrics.h"
 #include "experiments/statistics.h"
+#include "experiments/table.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -25,6 +26,7 @@ enum class Measure {
   kCompleted,  // rllab's rule: experiments/completed_steps.h
 };
 Measure ParseMeasure(std::string_view name);  // "episodes", "rllab"
+std::string_view ToString(Measure measure);
 
 struct EvaluationOptions {
   Split split = Split::kTest;
@@ -117,7 +119,7 @@ std::string TasksNote(const AdaptationCurve& curve);
 std::string CurveNote(const AdaptationCurve& curve);
 
 // What is shown and saved. The table of a long curve has some of its rows, the JSON has all.
-std::string CurveTable(const AdaptationCurve& curve, bool markdown);
+Table CurveTable(const AdaptationCurve& curve);
 std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
 std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);
 

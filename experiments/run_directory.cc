@@ -117,7 +117,7 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
   WriteFileAtomically(
       base + ".md",
       fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}\n{}", title, curve.family_hash,
-                  iteration, TasksNote(curve), CurveTable(curve, true), CurveNote(curve)));
+                  iteration, TasksNote(curve), CurveTable(curve).Markdown(), CurveNote(curve)));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));
   return base;
 }

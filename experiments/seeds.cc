@@ -99,6 +99,8 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
                                      {"agent", first.agent},
                                      {"unit", first.unit},
                                      {"split", ToString(first.options.split)},
+                                     {"deterministic", first.options.deterministic},
+                                     {"measure", ToString(first.options.measure)},
                                      {"tasks", tasks},
                                      {"task_seed", first.options.task_seed},
                                      {"episodes_per_task_and_unit", first.options.episodes},
@@ -167,14 +169,14 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     Print(ToText(document));
   } else {
     Print("{}\n{}\n{}{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
-          table.Text(), note, base, base);
+          FittedText(table), note, base, base);
   }
 }
 
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
   Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
         iteration, TasksNote(curve));
-  Print(CurveTable(curve, false) + CurveNote(curve));
+  Print(FittedText(CurveTable(curve)) + CurveNote(curve));
   if (curve.diverged > 0) {
     Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
   }

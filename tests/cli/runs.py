@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import struct
 
 from fewstep import (agent_tensors, begin, checkpoints, fewstep, metrics, on_terminal, read, sets,
@@ -194,10 +195,21 @@ def check_comparison(report):
     text = fewstep("compare", *both, "--unit", "0").exits(0).out
     assert "s - t" in text and ("cannot be told apart" in text or "is better" in text), text
     assert fewstep("compare", *both, "--markdown").exits(0).out.count("| --") >= 2
+    # the same from the evaluations of single runs
+    os.makedirs("runs/figures", exist_ok=True)
+    files = []
+    for name, seeds in (("s", (1, 2, 3)), ("t", (1, 2))):
+        for seed in seeds:
+            files.append(f"runs/figures/{name}-seed{seed}.json")
+            shutil.copy(f"runs/{name}-seed{seed}/evaluations/iteration-000006.json", files[-1])
+    assert fewstep("compare", *files, "--json").exits(0).json() == comparison
+    fewstep("evaluate", "runs/s-seed1", "--deterministic").exits(0)
+    shutil.copy("runs/s-seed1/evaluations/iteration-000006-deterministic.json",
+                "runs/figures/s-seed9.json")
+    fewstep("compare", *files, "runs/figures/s-seed9.json").exits(3, "evaluated otherwise")
     fewstep("compare", both[0], "runs/u-seeds.json").exits(2, "same tasks", "run.evaluation_seed")
     fewstep("compare", "runs/none-seeds.json").exits(3, "runs/none-seeds.json")
-    fewstep("compare", "runs/s-seed1/run.toml").exits(3, "not a report")
-    fewstep("compare", "runs/s-seed1/evaluations/iteration-000006.json").exits(3, "report")
+    fewstep("compare", "runs/s-seed1/run.toml").exits(3, "not an evaluation")
 
 
 def check_evaluate():

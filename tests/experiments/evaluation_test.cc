@@ -137,7 +137,7 @@ TEST(Evaluation, OfAFiniteFamilyShowsItsTasksAndTheirRepeats) {
   EXPECT_EQ(curve.distinct.of, (std::vector<int>{0, 1, 2, 3, 0, 1, 2, 3}));
   EXPECT_EQ(MeansOfDistinct(curve.distinct, std::vector<double>{1, 2, 3, 4, 5, 6, 7, 10}),
             (std::vector<double>{3, 4, 5, 7}));
-  const std::string table = CurveTable(curve, false);
+  const std::string table = CurveTable(curve).Text();
   for (const std::string& name : curve.distinct.names) {
     EXPECT_THAT(table, testing::HasSubstr(name));
   }
