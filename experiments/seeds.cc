@@ -56,7 +56,6 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
 void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base, bool json) {
   const AdaptationCurve& first = results.front().curve;
   const int runs = static_cast<int>(results.size()), tasks = first.options.tasks;
-  const bool enough = runs >= kRunsToBootstrap;
   std::vector<std::string> paths;
   std::vector<int64_t> seeds;
   for (const SeedResult& result : results) {
@@ -75,11 +74,9 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   const size_t shown = std::min<size_t>(results.size(), kShownRuns);
   std::vector<TableColumn> columns = {{UnitName(first), Align::kRight},
                                       {"mean return", Align::kRight},
+                                      {"95 % interval", Align::kRight},
+                                      {"IQM", Align::kRight},
                                       {"95 % interval", Align::kRight}};
-  if (enough) {
-    columns.push_back({"IQM", Align::kRight});
-    columns.push_back({"95 % interval", Align::kRight});
-  }
   for (size_t i = 0; i < shown; ++i) {
     columns.push_back({fmt::format("seed {}", seeds[i]), Align::kRight});
   }
@@ -91,7 +88,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   PlotSeries series{
       .name = fmt::format("{} runs", runs), .points = {}, .style = PlotStyle::kErrorBars};
   const std::string method =
-      fmt::format("95 % t interval over {} runs on the same {} tasks", runs, tasks);
+      fmt::format("95 % t intervals over {} runs on the same {} tasks", runs, tasks);
   nlohmann::ordered_json document = {{"format", kSeedReportFormat},
                                      {"family", first.family},
                                      {"family_hash", first.family_hash},
@@ -116,30 +113,20 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     const ScoreMatrix matrix{.values = scores, .runs = runs, .tasks = tasks};
     const std::vector<double> means = RunMeans(matrix);
     const Interval mean = StudentMean(means);
+    const Interval iqm = JackknifeInterquartileMean(matrix);
     std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
-                                    bounds(mean)};
+                                    bounds(mean), fmt::format("{:.1f}", iqm.point), bounds(iqm)};
     nlohmann::ordered_json point = {
-        {"units", unit}, {"mean", mean.point}, {"low", mean.low}, {"high", mean.high}};
-    if (enough) {
-      const Interval iqm = HierarchicalBootstrapInterquartileMean(matrix, Rng(unit).Fork("runs"));
-      row.push_back(fmt::format("{:.1f}", iqm.point));
-      row.push_back(bounds(iqm));
-      point["iqm"] = iqm.point;
-      point["iqm_low"] = iqm.low;
-      point["iqm_high"] = iqm.high;
-    }
+        {"units", unit},    {"mean", mean.point}, {"low", mean.low},     {"high", mean.high},
+        {"iqm", iqm.point}, {"iqm_low", iqm.low}, {"iqm_high", iqm.high}};
     point["run_means"] = means;
     for (size_t i = 0; i < shown; ++i) row.push_back(fmt::format("{:.1f}", means[i]));
     table.AddRow(std::move(row));
     series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});
     document["curve"].push_back(std::move(point));
   }
-  std::string note = runs > 1
-                         ? fmt::format("Intervals: {}{}.\n", method,
-                                       enough ? "; of the interquartile mean (IQM) a bootstrap "
-                                                "of whole runs and of tasks within them"
-                                              : "")
-                         : "One run: nothing can be said of others.\n";
+  std::string note = runs > 1 ? fmt::format("Intervals: {}; IQM: interquartile mean.\n", method)
+                              : "One run: nothing can be said of others.\n";
   // what a task brought in all, where that is what counts
   if (first.is_trial) {
     std::vector<double> means;

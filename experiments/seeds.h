@@ -19,8 +19,8 @@ struct SeedResult {
 std::vector<int64_t> ParseSeeds(const std::string& text);
 
 // Prints and writes BASE.{json,md,svg} and BASE-learning.svg: the learning curves of all runs, the
-// mean over runs after each unit of adaptation with a t interval, and every run's own mean; of
-// kRunsToBootstrap runs or more also the interquartile mean. The results share their tasks.
+// mean and the interquartile mean over runs after each unit of adaptation with t intervals, and
+// every run's own mean. Throws Error(kUsage) unless the results share their tasks.
 void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base, bool json);
 inline constexpr const char* kSeedReportFormat = "fewstep seeds 2";
 inline constexpr size_t kShownRuns = 10;  // columns of a table; the JSON has all

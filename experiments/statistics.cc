@@ -197,20 +197,24 @@ std::vector<double> RunMeans(const ScoreMatrix& scores) {
   return means;
 }
 
-Interval HierarchicalBootstrapInterquartileMean(const ScoreMatrix& scores, const Rng& rng,
-                                                const BootstrapOptions& options) {
+Interval JackknifeInterquartileMean(const ScoreMatrix& scores, double confidence) {
   CheckShape(scores);
   const auto runs = static_cast<size_t>(scores.runs), tasks = static_cast<size_t>(scores.tasks);
-  Rng stream = rng;
-  std::vector<double> drawn(scores.values.size());
-  return PercentileInterval(InterquartileMean(scores.values), options, [&] {
-    for (size_t i = 0; i < runs; ++i) {
-      const auto run = scores.values.subspan(stream.Below(runs) * tasks, tasks);
-      for (size_t task = 0; task < tasks; ++task)
-        drawn[i * tasks + task] = run[stream.Below(tasks)];
-    }
-    return InterquartileMeanInPlace(drawn);
-  });
+  const double point = InterquartileMean(scores.values);
+  if (runs < 2) return {point, kNaN, kNaN};
+
+  // the statistic without each of the runs
+  std::vector<double> without;
+  for (size_t run = 0; run < runs; ++run) {
+    std::vector<double> rest(scores.values.begin(), scores.values.end());
+    const auto first = rest.begin() + static_cast<std::ptrdiff_t>(run * tasks);
+    rest.erase(first, first + static_cast<std::ptrdiff_t>(tasks));
+    without.push_back(InterquartileMean(rest));
+  }
+  // (n - 1) / n sum (x - mean)^2 = (n - 1)^2 times the squared standard error of their mean
+  const double n = static_cast<double>(runs);
+  const double half = StudentQuantile(n - 1, confidence) * (n - 1) * StandardError(without);
+  return {point, point - half, point + half};
 }
 
 }  // namespace fewstep

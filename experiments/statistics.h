@@ -70,11 +70,9 @@ Interval StratifiedBootstrapMean(std::span<const double> values, std::span<const
 // The mean of every run over its tasks, [runs].
 std::vector<double> RunMeans(const ScoreMatrix& scores);
 
-// The interquartile mean over all scores. One run gives all of its tasks at once, so whole runs are
-// drawn with replacement, and tasks within each of them. Needs some ten runs: with three it covers
-// three quarters of the time instead of 95 %.
-Interval HierarchicalBootstrapInterquartileMean(const ScoreMatrix& scores, const Rng& rng,
-                                                const BootstrapOptions& options = {});
-inline constexpr int kRunsToBootstrap = 10;
+// The interquartile mean over all scores +- t standard errors. One run gives all of its tasks at
+// once, so the standard error is that of the jackknife that leaves out whole runs (Efron and Stein
+// 1981). Bounds are NaN for a single run.
+Interval JackknifeInterquartileMean(const ScoreMatrix& scores, double confidence = 0.95);
 
 }  // namespace fewstep

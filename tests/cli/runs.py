@@ -166,7 +166,10 @@ def check_seeds():
         assert abs(point["mean"] - mean) < 1e-9
         assert abs(point["high"] - mean - 4.302652730 * error) < 1e-6, point
         assert abs(mean - point["low"] - 4.302652730 * error) < 1e-6, point
-        assert "iqm" not in point
+        # nine scores: a quarter is cut off at each end, as scipy.stats.trim_mean does
+        scores = [x for saved in evaluations for x in saved["curve"][unit]["returns"]]
+        assert abs(point["iqm"] - sum(sorted(scores)[2:7]) / 5) < 1e-9, point
+        assert point["iqm_low"] < point["iqm"] < point["iqm_high"]
     # nothing starts when one of them exists
     train("--seeds", "3,4", *sets(run_name="s")).exits(2, "s-seed3", "exists already")
     assert not os.path.exists("runs/s-seed4")

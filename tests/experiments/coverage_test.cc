@@ -73,6 +73,25 @@ TEST_P(Coverage, OfTheMeanOverRuns) {
   }
 }
 
+TEST_P(Coverage, OfTheInterquartileMean) {
+  constexpr int kTrials = 2000, kMany = 5000;
+  for (const World& world : Worlds()) {
+    int covered = 0;
+    const std::vector<double> tasks = Tasks(world, Rng(3).Fork(world.name));
+    const double truth = InterquartileMean(Scores(world, kMany, tasks, Rng(4).Fork(world.name)));
+    for (int trial = 0; trial < kTrials; ++trial) {
+      const Rng rng = Rng(5).Fork(world.name, static_cast<uint64_t>(trial));
+      const std::vector<double> scores = Scores(world, GetParam(), tasks, rng);
+      const Interval interval = JackknifeInterquartileMean({scores, GetParam(), kTasks});
+      covered += interval.low <= truth && truth <= interval.high;
+    }
+    const double share = static_cast<double>(covered) / kTrials;
+    EXPECT_GE(share, 0.90) << world.name;
+    EXPECT_LE(share, 0.98) << world.name;
+    RecordProperty(world.name, std::to_string(share));
+  }
+}
+
 TEST_P(Coverage, OfTheDifferenceOfTwoAlgorithms) {
   constexpr int kTrials = 4000;
   for (const World& world : Worlds()) {
@@ -98,26 +117,6 @@ TEST_P(Coverage, OfTheDifferenceOfTwoAlgorithms) {
 INSTANTIATE_TEST_SUITE_P(Runs, Coverage, testing::Values(3, 5, 10),
                          [](const auto& test) { return std::to_string(test.param) + "_runs"; });
 
-// The bootstrap of whole runs, at the fewest runs for which it is reported.
-TEST(Coverage, OfTheInterquartileMean) {
-  constexpr int kTrials = 600, kMany = 5000;
-  for (const World& world : Worlds()) {
-    int covered = 0;
-    const std::vector<double> tasks = Tasks(world, Rng(3).Fork(world.name));
-    const double truth = InterquartileMean(Scores(world, kMany, tasks, Rng(4).Fork(world.name)));
-    for (int trial = 0; trial < kTrials; ++trial) {
-      const Rng rng = Rng(5).Fork(world.name, static_cast<uint64_t>(trial));
-      const std::vector<double> scores = Scores(world, kRunsToBootstrap, tasks, rng.Fork("scores"));
-      const Interval interval = HierarchicalBootstrapInterquartileMean(
-          {scores, kRunsToBootstrap, kTasks}, rng.Fork("bootstrap"), {.resamples = 400});
-      covered += interval.low <= truth && truth <= interval.high;
-    }
-    const double share = static_cast<double>(covered) / kTrials;
-    EXPECT_GE(share, 0.88) << world.name;
-    RecordProperty(world.name, std::to_string(share));
-  }
-}
-
 // A finite family: 40 evaluation tasks are 2 tasks 20 times. What varies is the repeats.
 TEST(Coverage, OfTheRepeatsOfFewTasks) {
   constexpr int kTrials = 2000, kRepeats = 20;
@@ -138,6 +137,7 @@ TEST(Coverage, OfTheRepeatsOfFewTasks) {
   EXPECT_GE(static_cast<double>(covered) / kTrials, 0.92);
   EXPECT_LE(static_cast<double>(covered) / kTrials, 0.97);
   EXPECT_EQ(plain, kTrials);  // six times too wide
+  RecordProperty("repeats", std::to_string(static_cast<double>(covered) / kTrials));
 }
 
 }  // namespace

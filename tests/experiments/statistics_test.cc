@@ -139,11 +139,23 @@ TEST(Statistics, StudentMeanAndWelchDifferenceByHand) {
 TEST(Statistics, RunsAreRowsOfTheMatrix) {
   const std::vector<double> values = {1, 2, 3, 10, 20, 30};
   EXPECT_EQ(RunMeans({values, 2, 3}), (std::vector<double>{2, 20}));
-  const Interval iqm = HierarchicalBootstrapInterquartileMean({values, 2, 3}, Rng(1));
-  EXPECT_DOUBLE_EQ(iqm.point, InterquartileMean(values));
-  // a resample may hold the first run alone, and in it the first task alone
-  EXPECT_LT(iqm.low, 2.5);
-  EXPECT_GT(iqm.high, 20);
+}
+
+TEST(Statistics, JackknifeInterquartileMeanByHand) {
+  // of eight scores 3, 4, 5 and 6 are left; without a run the two in the middle of its four
+  const std::vector<double> values = {1, 2, 3, 4, 5, 6, 7, 9};
+  const Interval iqm = JackknifeInterquartileMean({values, 2, 4});
+  EXPECT_DOUBLE_EQ(iqm.point, 4.5);
+  // 6.5 and 2.5: squared error (1/2) (2^2 + 2^2), one degree of freedom
+  EXPECT_NEAR(iqm.high - 4.5, StudentQuantile(1, 0.95) * 2, 1e-9);
+  EXPECT_NEAR(4.5 - iqm.low, StudentQuantile(1, 0.95) * 2, 1e-9);
+  EXPECT_TRUE(std::isnan(JackknifeInterquartileMean({values, 1, 8}).low));
+
+  // with so few scores that nothing is cut off it is the mean with its t interval
+  const std::vector<double> few = {1, 4, 10};
+  const Interval all = JackknifeInterquartileMean({few, 3, 1}), student = StudentMean(few);
+  EXPECT_NEAR(all.low, student.low, 1e-9);
+  EXPECT_NEAR(all.high, student.high, 1e-9);
 }
 
 TEST(Statistics, NaNInNaNOut) {
