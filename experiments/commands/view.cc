@@ -47,10 +47,11 @@ class AgentController final : public Controller {
       rows_.push_back(
           adaptive_->parameters().flat.detach().to(torch::kCPU).contiguous().clone());  // [1, P]
       if (unit == units_) break;
-      adaptive_->Adapt(
-          sampler_.Collect(adaptive_->policy(), adaptive_->parameters(), {&task, 1},
-                           {.episodes = adaptive_->episodes_per_unit(), .deterministic = false},
-                           rng.Fork("unit", static_cast<uint64_t>(unit))));
+      const bool as_shown = adaptive_->support() == Support::kAsJudged;
+      adaptive_->Adapt(sampler_.Collect(adaptive_->policy(), adaptive_->parameters(), {&task, 1},
+                                        {.episodes = adaptive_->episodes_per_unit(),
+                                         .deterministic = deterministic_ && as_shown},
+                                        rng.Fork("unit", static_cast<uint64_t>(unit))));
     }
     actor_ = adaptive_->policy().MakeActor();
     FEWSTEP_CHECK(actor_, "the policy acts only in batches");
@@ -96,12 +97,13 @@ int RunView(const ViewArguments& arguments, const CommonOptions& common) {
   const TensorFile checkpoint = OpenCheckpoint(config, arguments.checkpoint);
   LoadAgent(checkpoint, bench, config);
 
-  // the tasks to play: the one asked for, or held-out ones
-  const Rng rng(arguments.seed >= 0 ? static_cast<uint64_t>(arguments.seed)
-                                    : EvaluationSeed(config));
+  // the tasks to play: the one asked for, or those of evaluations
+  if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
+  const EvaluationOptions evaluation = EvaluationOf(config);
+  const Rng rng(evaluation.seed);
   std::vector<Task> tasks;
   if (arguments.task.empty()) {
-    tasks = bench.family->Sample(Split::kTest, kTasks, rng.Fork("tasks"));
+    tasks = bench.family->Sample(Split::kTest, kTasks, Rng(evaluation.task_seed).Fork("tasks"));
   } else {
     tasks.push_back(ParseTask(bench.family->spec(), arguments.task));
   }
@@ -144,12 +146,13 @@ void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--units", arguments->units, "Units of adaptation that can be shown")
       ->check(CLI::Range(0, 9))
       ->capture_default_str();
-  command->add_option("--seed", arguments->seed, "Other tasks and episodes than the run's own")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", arguments->seed, "Other tasks than those of run.evaluation_seed")
+      ->check(CLI::Range(int64_t{0}, kLargestSeed));
   command->add_option("--threads", arguments->threads, "For adapting; 0 for one a processor")
       ->check(CLI::Range(0, 4096));
   command->add_flag("--deterministic", arguments->deterministic,
-                    "Act with the mode of the policy instead of sampling");
+                    "Act with the mode of the policy instead of sampling; an agent that adapts by\n"
+                    "gradients goes on sampling what it adapts on");
   command->add_option("--seconds", arguments->seconds, "Close the window after so many seconds")
       ->check(CLI::PositiveNumber);
   command->add_option("--screenshot", arguments->screenshot,
