@@ -15,6 +15,7 @@ struct Case {
   std::string settings;
   int iterations;
 };
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 // Mean returns on 40 held-out tasks before and after one gradient step.
 struct Returns {
