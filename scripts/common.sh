@@ -27,10 +27,11 @@ need_disk() {
   fi
 }
 
-# build PRESET [CMAKE ARGUMENT...]: configures and compiles, both instantaneous when up to date.
+# build PRESET TARGET [CMAKE ARGUMENT...]: configures and compiles a target (all: everything), both
+# instantaneous when up to date.
 build() {
-  local preset=$1 jobs memory
-  shift
+  local preset=$1 target=$2 jobs memory
+  shift 2
   mkdir -p "build/$preset"
   if [[ ! -e build/$preset/build.ninja ]]; then
     need_disk "build/$preset" 2000 "A build"
@@ -48,6 +49,6 @@ build() {
       "Read the first error above; if the tree is from an older checkout, delete build/$preset."
   }
   say "Compiling build/$preset with $jobs jobs (the first time takes minutes)"
-  cmake --build --preset "$preset" -j "$jobs" ||
+  cmake --build --preset "$preset" --target "$target" -j "$jobs" ||
     die "Compiling build/$preset failed." "Read the first error above; less parallel: -j 1."
 }

@@ -9,6 +9,12 @@
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {
+
+// so that a case that fails is shown readably
+static void PrintTo(ActionKind kind, std::ostream* out) {
+  *out << (kind == ActionKind::kDiscrete ? "discrete" : "continuous");
+}
+
 namespace {
 
 constexpr int kObservation = 5, kActions = 3;

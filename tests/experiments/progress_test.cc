@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <limits>
+#include <optional>
 #include <pty.h>
 #include <sstream>
 #include <sys/ioctl.h>
@@ -44,6 +45,13 @@ std::vector<std::string> Lines(const std::string& text) {
 // A pipe or a pseudo-terminal, and a clock that the test moves.
 class ProgressTest : public testing::Test {
  protected:
+  ~ProgressTest() override {
+    // other cases run in this process
+    for (const auto& [name, value] : environment_) {
+      value ? setenv(name, value->c_str(), 1) : unsetenv(name);
+    }
+  }
+
   void OpenPipe() {
     ASSERT_EQ(pipe(ends_), 0) << "no pipe";
     Nonblocking();
@@ -58,6 +66,10 @@ class ProgressTest : public testing::Test {
   }
 
   void SetUp() override {
+    for (const char* name : {"TERM", "NO_COLOR"}) {
+      const char* value = std::getenv(name);
+      environment_.emplace_back(name, value ? std::optional<std::string>(value) : std::nullopt);
+    }
     setenv("TERM", "xterm", 1);
     unsetenv("NO_COLOR");
   }
@@ -77,6 +89,7 @@ class ProgressTest : public testing::Test {
 
   std::string Output() { return Drain(ends_[0]); }
 
+  std::vector<std::pair<const char*, std::optional<std::string>>> environment_;
   double now_ = 1000.0;
   int ends_[2] = {-1, -1};  // read here, write here
 

@@ -190,11 +190,20 @@ TEST_P(InnerLoop, EveryRowDependsOnItsOwnTaskOnly) {
   EXPECT_GT(Distance(before[1], moved_data[1]), 1e-3);
 }
 
+std::string NameOf(const testing::TestParamInfo<Case>& test) {
+  const auto& [steps, optimizer] = test.param;
+  const char* name = optimizer == InnerOptimizer::kGradient ? "gradient"
+                     : optimizer == InnerOptimizer::kAdam   ? "adam"
+                                                            : "momentum";
+  return fmt::format("{}_{}", name, steps);
+}
+
 INSTANTIATE_TEST_SUITE_P(Steps, InnerLoop,
                          testing::Combine(testing::Values<int64_t>(1, 2, 3),
                                           testing::Values(InnerOptimizer::kGradient,
                                                           InnerOptimizer::kMomentum,
-                                                          InnerOptimizer::kAdam)));
+                                                          InnerOptimizer::kAdam)),
+                         NameOf);
 
 TEST(InnerLoop, NoStepsChangeNothing) {
   const Toy toy;
