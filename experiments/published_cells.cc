@@ -56,20 +56,29 @@ std::optional<PublishedCell> Cell(const std::string_view (&agents)[size],
 
 }  // namespace
 
-std::optional<PublishedCell> PublishedBanditCell(std::string_view agent, int arms, int pulls) {
-  for (const BanditRow& row : kBandits) {
-    if (row.arms == arms && row.pulls == pulls) {
-      return Cell(kBanditAgents, row.values, agent, 0.05);
+std::optional<PublishedCell> PublishedCellOf(const FamilySpec& spec, std::string_view agent) {
+  if (spec.name == "bandit-bernoulli@rl2") {
+    for (const BanditRow& row : kBandits) {
+      if (row.arms == spec.action_size && row.pulls == spec.trial_episodes) {
+        return Cell(kBanditAgents, row.values, agent, 0.05);
+      }
+    }
+  } else if (spec.name == "tabular-mdp@rl2") {
+    for (const MdpRow& row : kMdps) {
+      if (row.episodes == spec.trial_episodes) return Cell(kMdpAgents, row.values, agent, 0.0005);
     }
   }
   return std::nullopt;
 }
 
-std::optional<PublishedCell> PublishedMdpCell(std::string_view agent, int episodes) {
-  for (const MdpRow& row : kMdps) {
-    if (row.episodes == episodes) return Cell(kMdpAgents, row.values, agent, 0.0005);
-  }
-  return std::nullopt;
+double PublishedError(double error, int trials) {
+  return error * std::sqrt(static_cast<double>(trials) / kPublishedTrials);
+}
+
+double DifferenceInErrors(const PublishedCell& cell, double ours, double error, int trials) {
+  const double apart = ours - cell.value;
+  return std::copysign(std::max(0.0, std::abs(apart) - cell.rounding), apart) /
+         std::hypot(error, PublishedError(error, trials));
 }
 
 }  // namespace fewstep

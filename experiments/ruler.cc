@@ -12,9 +12,9 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "experiments/output.h"
+#include "experiments/ruler_rules.h"
 #include "experiments/run_config.h"
 #include "experiments/table.h"
-#include "meta/baselines/baselines.h"
 #include "meta/baselines/bayes_optimal.h"
 #include "meta/baselines/optimum.h"
 #include "meta/baselines/tabular_learner.h"
@@ -23,49 +23,6 @@ namespace fewstep {
 namespace {
 
 constexpr double kPublishedDiscount = 0.99;
-
-// An agent with some of its options set, as TOML lines.
-struct Variant {
-  std::string agent, settings;
-};
-
-// The agents that were asked for. Rules that were published in two forms have a row for each.
-std::vector<Variant> Variants(const RulerOptions& options, const FamilySpec& spec) {
-  const std::vector<std::string> known = BaselinesOf(spec);
-  for (const std::string& agent : options.agents) {
-    if (std::ranges::find(known, agent) != known.end()) continue;
-    throw Error(ErrorKind::kUsage,
-                fmt::format("'{}' is no agent that plays '{}'{}", agent, spec.name,
-                            DidYouMean(agent, known)),
-                {.key = "--agents", .remedy = fmt::format("Known: {}", fmt::join(known, ", "))});
-  }
-  std::vector<Variant> variants;
-  for (const std::string& agent : options.agents.empty() ? known : options.agents) {
-    if (agent == "gittins") {
-      // as many pulls count as there are
-      const double discount = 1 - 1.0 / std::max(2, spec.trial_episodes);
-      variants.push_back({agent, "index = \"finite-horizon\""});
-      variants.push_back({agent, fmt::format("index = \"discounted\"\ndiscount = {}", discount)});
-    } else {
-      variants.push_back({agent, ""});
-      if (agent == "optimistic-thompson") variants.push_back({agent, "variant = \"clipped\""});
-    }
-  }
-  return variants;
-}
-
-// "index = \"discounted\"\ndiscount = 0.9" as "index=discounted, discount=0.9".
-std::string Label(std::string settings) {
-  std::string label;
-  for (const char c : settings) {
-    if (c == '\n') {
-      label += ", ";
-    } else if (c != ' ' && c != '"') {
-      label += c;
-    }
-  }
-  return label;
-}
 
 class Measurer {
  public:
@@ -85,47 +42,57 @@ class Measurer {
 
   const TaskFamily& family() const { return *family_; }
 
-  AdaptationCurve Evaluate(const Variant& variant, Split split) {
-    const AgentEntry& entry = agents_.Get(variant.agent);
+  AdaptationCurve Evaluate(const RulerRule& rule, Split split) {
+    const AgentEntry& entry = agents_.Get(rule.agent);
     const std::unique_ptr<Options> options = entry.make_options();
-    Config::ParseText("[agent]\n" + variant.settings + "\n", "ruler").Read("agent", *options);
+    Config::ParseText("[agent]\n" + Settings(rule) + "\n", "ruler").Read("agent", *options);
     const std::unique_ptr<MetaAgent> agent =
         entry.make(*options, {.family = *family_, .pool = pool_});
-    return fewstep::Evaluate(*agent, variant.agent, sampler_,
+    return fewstep::Evaluate(*agent, rule.agent, sampler_,
                              {.split = split,
                               .tasks = options_.trials,
                               .task_seed = options_.seed,
                               .seed = options_.seed});
   }
 
-  // Sets the agent's constant to the value of its grid with the largest return on training tasks.
-  void Tune(Variant& variant) {
-    const TuningGrid grid = TuningGridOf(variant.agent);
-    if (grid.key.empty() || !variant.settings.empty()) return;
+  // Sets the rule's constant to the value of its grid with the largest return on training tasks.
+  // Returns whether that is the last value of the grid.
+  bool Tune(RulerRule& rule) {
+    if (rule.key.empty()) return false;
+    RulerRule candidate = rule;
     double best = -INFINITY;
     std::string tried;
-    for (const std::string& value : grid.values) {
-      const Variant candidate{variant.agent, fmt::format("{} = {}", grid.key, value)};
+    for (const std::string& value : rule.grid) {
+      candidate.constant = value;
       const double mean = Evaluate(candidate, Split::kTrain).trial.mean.point;
-      tried += fmt::format(" {}={}: {:.2f}", grid.key, value, mean);
+      tried += fmt::format(" {}={}: {:.2f}", rule.key, value, mean);
       if (mean <= best) continue;
       best = mean;
-      variant.settings = candidate.settings;
+      rule.constant = value;
     }
-    LogInfo(fmt::format("{} on training tasks:{}", variant.agent, tried));
+    const bool at_edge = rule.constant == rule.grid.back();
+    LogInfo(fmt::format("{} on training tasks:{}{}", rule.agent, tried,
+                        at_edge ? "; the best is the last of the grid" : ""));
+    return at_edge;
   }
 
-  // What the agent's constant is when nothing sets it.
-  std::string DefaultConstant(const std::string& agent) const {
-    const std::string key = TuningGridOf(agent).key;
-    const std::unique_ptr<Options> options = agents_.Get(agent).make_options();
+  // "ties=lowest, epsilon=0.05": what the rule sets, and its constant whether set or not.
+  std::string Label(const RulerRule& rule) const {
+    RulerRule complete = rule;
+    const std::unique_ptr<Options> options = agents_.Get(rule.agent).make_options();
     for (const FieldDescription& field : DescribeFields(*options)) {
-      if (field.key == key) return fmt::format("{}={}", key, field.value);
+      if (field.key == rule.key && rule.constant.empty()) complete.constant = field.value;
     }
-    return "";
+    return SettingsLabel(Settings(complete));
   }
 
  private:
+  static std::string Settings(const RulerRule& rule) {
+    if (rule.constant.empty()) return rule.settings;
+    return fmt::format("{}{}{} = {}", rule.settings, rule.settings.empty() ? "" : "\n", rule.key,
+                       rule.constant);
+  }
+
   const RulerOptions& options_;
   AgentRegistry agents_;
   std::unique_ptr<TaskFamily> family_;
@@ -144,20 +111,16 @@ void MeasureOptimum(const FamilySpec& spec, const std::vector<Task>& tasks, doub
   error = StandardError(values);
 }
 
-void Compare(const Ruler& ruler, RulerRow& row) {
-  if (ruler.bandit) {
-    row.comparable = row.trial.mean.point;
-    row.comparable_error = row.trial.standard_error;
-    row.published = PublishedBanditCell(row.agent, ruler.arms, ruler.episodes);
-  } else {
-    row.comparable = row.trial.mean.point / ruler.discounted_optimum;
-    row.comparable_error = row.trial.standard_error / ruler.discounted_optimum;
-    row.published = PublishedMdpCell(row.agent, ruler.episodes);
-  }
+void Compare(const Ruler& ruler, const FamilySpec& spec, bool as_published, RulerRow& row) {
+  const double unit = ruler.bandit ? 1 : ruler.discounted_optimum;
+  row.comparable = row.trial.mean.point / unit;
+  row.comparable_error = row.trial.standard_error / unit;
+  if (!as_published) return;
+  row.published = PublishedCellOf(spec, row.agent);
   if (!row.published) return;
-  const double apart = row.comparable - row.published->value;
-  row.difference = std::copysign(std::max(0.0, std::abs(apart) - row.published->rounding), apart) /
-                   row.comparable_error;
+  const int trials = ruler.options.trials;
+  row.published_error = PublishedError(row.comparable_error, trials);
+  row.difference = DifferenceInErrors(*row.published, row.comparable, row.comparable_error, trials);
 }
 
 }  // namespace
@@ -182,20 +145,20 @@ Ruler MeasureRuler(const RulerOptions& options) {
   if (family.prior.kind == RewardPrior::Kind::kBernoulli) {
     ruler.ceiling = BayesOptimalReturn(ruler.arms, ruler.episodes);
   }
-  for (Variant& variant : Variants(options, spec)) {
+  for (RulerRule& rule : RulerRules(spec, options.agents)) {
     const auto start = std::chrono::steady_clock::now();
-    if (options.tune) measurer.Tune(variant);
-    const AdaptationCurve curve = measurer.Evaluate(variant, Split::kTest);
+    const bool at_edge = options.tune && measurer.Tune(rule);
+    const AdaptationCurve curve = measurer.Evaluate(rule, Split::kTest);
     if (ruler.rows.empty()) {
       MeasureOptimum(spec, curve.tasks, 1, ruler.optimum, ruler.optimum_error);
       MeasureOptimum(spec, curve.tasks, kPublishedDiscount, ruler.discounted_optimum,
                      ruler.discounted_error);
     }
-    RulerRow row{.agent = variant.agent,
-                 .constant = variant.settings.empty() ? measurer.DefaultConstant(variant.agent)
-                                                      : Label(variant.settings),
+    RulerRow row{.agent = rule.agent,
+                 .constant = measurer.Label(rule),
+                 .at_edge = at_edge,
                  .trial = curve.trial};
-    Compare(ruler, row);
+    Compare(ruler, spec, rule.as_published, row);
     row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     LogInfo(fmt::format("{}{}{}: {:.2f} ({:.1f} s)", row.agent, row.constant.empty() ? "" : " ",
                         row.constant, row.trial.mean.point, row.seconds));
@@ -204,32 +167,60 @@ Ruler MeasureRuler(const RulerOptions& options) {
   return ruler;
 }
 
+namespace {
+
+// The widest of the settings that stand alone on a line.
+constexpr size_t kSettingsColumns = 20;
+
+// A list "a, b, c" in lines of at most `columns`, unless an item is longer by itself.
+std::vector<std::string> Lines(const std::string& list, size_t columns) {
+  std::vector<std::string> lines = {""};
+  for (size_t start = 0; start < list.size();) {
+    const size_t comma = std::min(list.find(", ", start), list.size());
+    std::string item = list.substr(start, comma - start);
+    if (comma < list.size()) item += ",";
+    start = comma + 2;
+    std::string& line = lines.back();
+    if (line.empty()) {
+      line = item;
+    } else if (line.size() + 1 + item.size() <= columns) {
+      line += " " + item;
+    } else {
+      lines.push_back(item);
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
 std::string RulerText(const Ruler& ruler, size_t width) {
-  // the table
-  std::vector<TableColumn> columns = {{"agent"},
-                                      {"constant"},
-                                      {"trial return", Align::kRight},
-                                      {"95 % interval", Align::kRight},
-                                      {"of optimum", Align::kRight}};
-  if (!ruler.bandit) columns.push_back({"of discounted optimum", Align::kRight});
+  // the table; a setting that does not fit beside another has a line of its own
+  std::vector<TableColumn> columns = {
+      {"agent"}, {"settings"}, {"trial return", Align::kRight}, {"of optimum", Align::kRight}};
+  if (!ruler.bandit) columns.push_back({"discounted", Align::kRight});
   columns.push_back({"published", Align::kRight});
-  columns.push_back({"difference / s.e.", Align::kRight});
+  columns.push_back({"diff. / s.e.", Align::kRight});
+  const int digits = ruler.bandit ? 3 : 1;
   Table table(columns);
   for (const RulerRow& row : ruler.rows) {
     const TrialReturn& trial = row.trial;
+    const std::vector<std::string> settings = Lines(row.constant, kSettingsColumns);
     std::vector<std::string> cells = {
-        row.agent, row.constant,
-        fmt::format("{:.3f} ± {:.3f}", trial.mean.point, trial.standard_error),
-        fmt::format("{:.2f} to {:.2f}", trial.mean.low, trial.mean.high),
+        row.agent, settings.front(),
+        fmt::format("{:.{}f} ± {:.{}f}", trial.mean.point, digits, trial.standard_error, digits),
         fmt::format("{:.3f}", trial.mean.point / ruler.optimum)};
-    if (!ruler.bandit) {
-      cells.push_back(fmt::format("{:.4f} ± {:.4f}", row.comparable, row.comparable_error));
-    }
+    if (!ruler.bandit) cells.push_back(fmt::format("{:.4f}", row.comparable));
     cells.push_back(!row.published ? ""
                     : ruler.bandit ? fmt::format("{:.1f}", row.published->value)
                                    : fmt::format("{:.3f}", row.published->value));
     cells.push_back(row.difference ? fmt::format("{:+.1f}", *row.difference) : "");
     table.AddRow(std::move(cells));
+    for (size_t line = 1; line < settings.size(); ++line) {
+      std::vector<std::string> more(columns.size());
+      more[1] = settings[line];
+      table.AddRow(std::move(more));
+    }
   }
 
   // what can be computed
@@ -241,7 +232,7 @@ std::string RulerText(const Ruler& ruler, size_t width) {
   text += fmt::format("Acting at random has the mean {:g}.\n", ruler.random);
   if (ruler.ceiling) {
     text += fmt::format(
-        "No agent has a larger mean than the Bayes-adaptive optimum, {:.3f}: figures above it are "
+        "No agent has a larger mean than the Bayes-adaptive optimum, {:.3f}: figures above it are\n"
         "noise.\n",
         *ruler.ceiling);
   }
@@ -252,14 +243,29 @@ std::string RulerText(const Ruler& ruler, size_t width) {
   } else {
     const double n = ruler.episodes;
     text += fmt::format(
-        ", {:.2f} ± {:.2f} an episode; with discount {} a step, as the published figures imply, "
-        "{:.2f} ± {:.2f}.\n",
+        ", {:.2f} ± {:.2f} an episode; with discount {} a step, as the\n"
+        "published figures imply, {:.2f} ± {:.2f}: the column \"discounted\" is relative to it.\n",
         ruler.optimum / n, ruler.optimum_error / n, kPublishedDiscount,
         ruler.discounted_optimum / n, ruler.discounted_error / n);
   }
   const bool published = std::ranges::any_of(
       ruler.rows, [](const RulerRow& row) { return row.published.has_value(); });
-  if (published) text += fmt::format("Published: {}.\n", kPublishedSource);
+  if (published) {
+    text += fmt::format(
+        "Published: {},\n"
+        "{} trials a cell. Only rules as they were published are compared: the difference, less "
+        "the\n"
+        "rounding of the cell, in standard errors of both means.\n",
+        kPublishedSource, kPublishedTrials);
+  }
+  bool first = true;
+  for (const RulerRow& row : ruler.rows) {
+    if (!row.at_edge) continue;
+    if (first)
+      text += "The best constant is the last that was tried, so a larger one may be better:\n";
+    first = false;
+    text += fmt::format("  {} {}\n", row.agent, row.constant);
+  }
   return text;
 }
 
@@ -281,6 +287,7 @@ std::string RulerJson(const Ruler& ruler) {
   }
   if (ruler.ceiling) json["bayes_adaptive_optimum"] = *ruler.ceiling;
   json["published_source"] = kPublishedSource;
+  json["published_trials"] = kPublishedTrials;
   json["agents"] = nlohmann::ordered_json::array();
   for (const RulerRow& row : ruler.rows) {
     nlohmann::ordered_json object = {{"agent", row.agent},
@@ -295,8 +302,10 @@ std::string RulerJson(const Ruler& ruler) {
       object["of_discounted_optimum"] = row.comparable;
       object["of_discounted_optimum_standard_error"] = row.comparable_error;
     }
+    if (ruler.options.tune) object["at_edge_of_grid"] = row.at_edge;
     if (row.published) {
       object["published"] = row.published->value;
+      object["published_standard_error"] = row.published_error;
       object["difference_in_standard_errors"] = *row.difference;
     }
     json["agents"].push_back(std::move(object));

@@ -24,15 +24,16 @@ struct RulerOptions {
 
 struct RulerRow {
   std::string agent;
-  std::string constant;  // "epsilon=0.05"; empty without one
+  std::string constant;  // what is set, "ties=lowest, epsilon=0.05"; empty if nothing
+  bool at_edge = false;  // tuned, and the best value is the last of its grid
   TrialReturn trial;
   double seconds = 0;
-  std::optional<PublishedCell> published;
+  std::optional<PublishedCell> published;  // of rules that are as published
   // What compares with the published cell: the trial return, or for decision processes the return
   // over the discounted optimum; and its standard error.
   double comparable = 0, comparable_error = 0;
-  // (comparable - published) / comparable_error, less the rounding of the published figure.
-  std::optional<double> difference;
+  double published_error = 0;        // of the published cell, estimated from our trials
+  std::optional<double> difference;  // DifferenceInErrors of the two
 };
 
 struct Ruler {

@@ -28,11 +28,12 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       app.add_subcommand("ruler", "Measure the classical agents on a bandit or a tabular process.");
   command->footer(
       "Every classical agent plays the same held-out tasks under the evaluator that meta-learners\n"
-      "get: the sum of returns over a trial, with its standard error, beside the published "
-      "figure,\n"
-      "the difference in standard errors (less the rounding of what was published), and what can "
-      "be\n"
-      "computed exactly. --tune chooses constants on as many training tasks from a small grid.\n\n"
+      "get: the sum of returns over a trial, with its standard error, and what can be computed\n"
+      "exactly. Where the published figures are made by another rule than the agent's best, that\n"
+      "rule is a row of its own, and only it is compared with them: the difference, less the\n"
+      "rounding of what was published, in standard errors of both means. --tune chooses the\n"
+      "constant of every rule on as many training tasks from a grid, and says when the best value\n"
+      "is the last one of it.\n\n"
       "Examples:\n"
       "  fewstep ruler bandit-bernoulli@rl2\n"
       "  fewstep ruler bandit-bernoulli@rl2 --arms 50 --episodes 500 --tune\n"

@@ -10,9 +10,9 @@ namespace {
 
 class BanditLearner final : public TabularLearner {
  public:
-  BanditLearner(int arms, ArmIndex index, double epsilon)
-      : index_(std::move(index)),
-        epsilon_(static_cast<float>(epsilon)),
+  BanditLearner(int arms, BanditRule rule, const BanditChoice& choice)
+      : rule_(std::move(rule)),
+        choice_(choice),
         arms_(static_cast<size_t>(arms)),
         indices_(arms_.size()) {}
 
@@ -24,21 +24,29 @@ class BanditLearner final : public TabularLearner {
   }
 
   void Choose(Rng& rng, std::span<float> table) override {
-    for (size_t i = 0; i < arms_.size(); ++i) indices_[i] = index_(arms_[i], pulls_, rng);
-    SpreadOverBest(indices_, table);
+    rule_(arms_, pulls_, rng, indices_);
+    SpreadOverBest(indices_, table, choice_.ties);
     const auto arms = static_cast<float>(arms_.size());
-    for (float& probability : table) probability = (1 - epsilon_) * probability + epsilon_ / arms;
+    const auto epsilon = static_cast<float>(choice_.epsilon);
+    for (float& probability : table) probability = (1 - epsilon) * probability + epsilon / arms;
   }
 
  private:
-  ArmIndex index_;
-  float epsilon_;
+  BanditRule rule_;
+  BanditChoice choice_;
   std::vector<RewardStatistics> arms_;
   std::vector<double> indices_;  // of the latest choice
   int64_t pulls_ = 0;
 };
 
 }  // namespace
+
+BanditRule ArmByArm(ArmIndex index) {
+  return [index = std::move(index)](std::span<const RewardStatistics> arms, int64_t pulls, Rng& rng,
+                                    std::span<double> indices) {
+    for (size_t i = 0; i < arms.size(); ++i) indices[i] = index(arms[i], pulls, rng);
+  };
+}
 
 ArmIndex PosteriorMeanIndex(const RewardPrior& prior) {
   return [prior](const RewardStatistics& arm, int64_t, Rng&) { return PosteriorMean(prior, arm); };
@@ -79,8 +87,27 @@ ArmIndex GittinsIndex(const RewardPrior& prior, std::shared_ptr<const GittinsTab
   };
 }
 
-std::unique_ptr<TabularLearner> MakeBanditLearner(int arms, ArmIndex index, double epsilon) {
-  return std::make_unique<BanditLearner>(arms, std::move(index), epsilon);
+BanditRule LikeliestSampleRule(const RewardPrior& prior, int samples) {
+  return [prior, samples](std::span<const RewardStatistics> arms, int64_t, Rng& rng,
+                          std::span<double> indices) {
+    std::vector<double> sample(arms.size());
+    double highest = -INFINITY;
+    for (int n = 0; n < samples; ++n) {
+      double density = 0;
+      for (size_t i = 0; i < arms.size(); ++i) {
+        sample[i] = SamplePosterior(prior, arms[i], rng);
+        density += LogPosteriorDensity(prior, arms[i], sample[i]);
+      }
+      if (n > 0 && density <= highest) continue;
+      highest = density;
+      std::ranges::copy(sample, indices.begin());
+    }
+  };
+}
+
+std::unique_ptr<TabularLearner> MakeBanditLearner(int arms, BanditRule rule,
+                                                  const BanditChoice& choice) {
+  return std::make_unique<BanditLearner>(arms, std::move(rule), choice);
 }
 
 }  // namespace fewstep

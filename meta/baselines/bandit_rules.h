@@ -1,5 +1,5 @@
-// The classical rules for bandits: each gives every arm an index and pulls an arm with the largest,
-// chosen evenly among ties. Constants and initial statistics as in Duan et al. 2016 (RL^2), who
+// The classical rules for bandits: each gives every arm an index and pulls an arm with the largest.
+// Constants and initial statistics as in Duan et al. 2016 (RL^2), who
 // start every arm with the statistics of its prior: one success and one failure for Bernoulli arms.
 #pragma once
 
@@ -11,8 +11,13 @@
 
 namespace fewstep {
 
-// The index of an arm; `pulls` counts all pulls of the trial so far.
+// Writes the index of every arm; `pulls` counts all pulls of the trial so far.
+using BanditRule = std::function<void(std::span<const RewardStatistics> arms, int64_t pulls,
+                                      Rng& rng, std::span<double> indices)>;
+
+// The index of an arm that does not depend on the others, and the rule that it makes.
 using ArmIndex = std::function<double(const RewardStatistics& arm, int64_t pulls, Rng& rng)>;
+BanditRule ArmByArm(ArmIndex index);
 
 // mu_i: the posterior mean. Greedy.
 ArmIndex PosteriorMeanIndex(const RewardPrior& prior);
@@ -25,7 +30,7 @@ ArmIndex Ucb1Index(const RewardPrior& prior, double constant);
 // A sample of the posterior: Thompson (1933).
 ArmIndex ThompsonIndex(const RewardPrior& prior);
 
-// The largest of several samples of the posterior: the optimistic variant of RL^2.
+// The largest of several samples of the posterior.
 ArmIndex BestOfSamplesIndex(const RewardPrior& prior, int samples);
 
 // A sample of the posterior, but at least its mean: May, Korda, Lee and Leslie, "Optimistic
@@ -37,7 +42,17 @@ ArmIndex ClippedSampleIndex(const RewardPrior& prior);
 ArmIndex GittinsIndex(const RewardPrior& prior, std::shared_ptr<const GittinsTable> table,
                       int trial_episodes);
 
+// Of several samples of all arms together, the one with the highest density of the posterior: the
+// optimistic variant of RL^2. With one sample it is Thompson sampling; with more and more it tends
+// to the mode of the posterior.
+BanditRule LikeliestSampleRule(const RewardPrior& prior, int samples);
+
 // Pulls an arm with the largest index with probability 1 - epsilon, else any arm.
-std::unique_ptr<TabularLearner> MakeBanditLearner(int arms, ArmIndex index, double epsilon = 0);
+struct BanditChoice {
+  double epsilon = 0;
+  Ties ties = Ties::kEven;
+};
+std::unique_ptr<TabularLearner> MakeBanditLearner(int arms, BanditRule rule,
+                                                  const BanditChoice& choice = {});
 
 }  // namespace fewstep

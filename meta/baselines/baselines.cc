@@ -14,20 +14,52 @@ struct NoOptions : Options {
   void Visit(FieldVisitor&) override {}
 };
 
-struct EpsilonGreedyOptions : Options {
+void VisitTies(FieldVisitor& v, std::string& ties) {
+  v.Field(
+      "ties", ties,
+      {.help = "Which of several actions of equal value is taken: each as often, or the one with "
+               "the lowest index.",
+       .choices = {"even", "lowest"}});
+}
+
+void VisitRewardPriorMean(FieldVisitor& v, double& mean) {
+  v.Field("reward_prior_mean", mean,
+          {.help = "Mean of the prior of every mean reward of a decision process; 1 is its law.",
+           .min = -1e6,
+           .max = 1e6});
+}
+
+struct GreedyOptions : Options {
+  std::string ties = "even", model = "mean";
+  double reward_prior_mean = kMdpRewardMean;
+  void Visit(FieldVisitor& v) override {
+    VisitTies(v, ties);
+    v.Field(
+        "model", model,
+        {.help = "The decision process that is planned in: the posterior's mean; its mode, which "
+                 "has the frequencies seen for transitions; or these and the mean rewards seen.",
+         .choices = {"mean", "map", "frequencies"}});
+    VisitRewardPriorMean(v, reward_prior_mean);
+  }
+};
+
+struct EpsilonGreedyOptions : GreedyOptions {
   double epsilon = 0.05;
   void Visit(FieldVisitor& v) override {
     v.Field("epsilon", epsilon, {.help = "Probability of a random action.", .min = 0, .max = 1});
+    GreedyOptions::Visit(v);
   }
 };
 
 struct Ucb1Options : Options {
   double constant = 0.3;
+  std::string ties = "even";
   void Visit(FieldVisitor& v) override {
     v.Field("constant", constant,
             {.help = "Factor c of the confidence bound; 1 is UCB1 as published.",
              .min = 0,
              .max = 1e6});
+    VisitTies(v, ties);
   }
 };
 
@@ -36,11 +68,12 @@ struct OptimisticThompsonOptions : Options {
   int64_t samples = 4;
   void Visit(FieldVisitor& v) override {
     v.Field("variant", variant,
-            {.help = "best-of-samples: the largest of several samples of an arm (Duan et al.); "
-                     "clipped: one sample, but at least the posterior mean (May et al.).",
-             .choices = {"best-of-samples", "clipped"}});
+            {.help = "best-of-samples: the largest of several samples of an arm; clipped: one "
+                     "sample, but at least the posterior mean (May et al.); likeliest: of several "
+                     "samples of all arms, the one with the highest density (Duan et al.).",
+             .choices = {"best-of-samples", "clipped", "likeliest"}});
     v.Field("samples", samples,
-            {.help = "Samples of every arm (best-of-samples).",
+            {.help = "Samples of every arm (best-of-samples, likeliest).",
              .unit = "samples",
              .min = 1,
              .max = 10000});
@@ -60,24 +93,45 @@ struct GittinsOptions : Options {
   }
 };
 
+struct PsrlOptions : Options {
+  double reward_prior_mean = kMdpRewardMean;
+  void Visit(FieldVisitor& v) override { VisitRewardPriorMean(v, reward_prior_mean); }
+};
+
 struct OptimisticPsrlOptions : Options {
+  std::string variant = "best-sample";
   int64_t samples = 5;
+  double reward_prior_mean = kMdpRewardMean;
   void Visit(FieldVisitor& v) override {
+    v.Field(
+        "variant", variant,
+        {.help = "best-sample: acts best for the most promising process; envelope: the value of "
+                 "every action at every step is the largest of all processes, and goes on with "
+                 "such values; largest: the largest of its values in each process alone.",
+         .choices = {"best-sample", "envelope", "largest"}});
     v.Field("samples", samples,
-            {.help = "Processes drawn before every episode; the most promising one is used.",
+            {.help = "Processes drawn before every episode.",
              .unit = "samples",
              .min = 1,
              .max = 10000});
+    VisitRewardPriorMean(v, reward_prior_mean);
   }
 };
 
 struct Ucrl2Options : Options {
   double scale = 0.1;
+  std::string model = "mean";
+  double reward_prior_mean = kMdpRewardMean;
   void Visit(FieldVisitor& v) override {
     v.Field("scale", scale,
             {.help = "Factor on the published confidence radii; 1 is UCRL2 as published.",
              .min = 0,
              .max = 1e6});
+    v.Field("model", model,
+            {.help = "What the radii are about: the posterior's mean, or as published the "
+                     "frequencies and the mean rewards seen.",
+             .choices = {"mean", "frequencies"}});
+    VisitRewardPriorMean(v, reward_prior_mean);
   }
 };
 
@@ -96,23 +150,59 @@ TabularFamily Playable(const AgentContext& context, std::string_view agent, bool
 TabularFamily Bandit(const AgentContext& context, std::string_view agent) {
   return Playable(context, agent, true);
 }
-TabularFamily Process(const AgentContext& context, std::string_view agent) {
-  return Playable(context, agent, false);
+TabularFamily Process(const AgentContext& context, std::string_view agent,
+                      double reward_prior_mean) {
+  TabularFamily family = Playable(context, agent, false);
+  family.prior.mean = reward_prior_mean;
+  return family;
 }
 
+MdpModel ModelOf(const std::string& name) {
+  return name == "frequencies" ? MdpModel::kFrequencies
+         : name == "map"       ? MdpModel::kMode
+                               : MdpModel::kMean;
+}
+
+Ties TiesOf(const std::string& name) { return name == "lowest" ? Ties::kLowest : Ties::kEven; }
+
 std::unique_ptr<MetaAgent> MakeBandit(const AgentContext& context, const TabularFamily& family,
-                                      ArmIndex index, double epsilon = 0) {
-  return MakeTabularBaseline(context, [arms = family.actions, index = std::move(index), epsilon] {
-    return MakeBanditLearner(arms, index, epsilon);
+                                      BanditRule rule, const BanditChoice& choice = {}) {
+  return MakeTabularBaseline(context, [arms = family.actions, rule = std::move(rule), choice] {
+    return MakeBanditLearner(arms, rule, choice);
   });
 }
 
-std::unique_ptr<MetaAgent> MakeEpsilonGreedy(std::string_view agent, double epsilon,
-                                             const AgentContext& context) {
-  const TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
-  if (family.bandit) return MakeBandit(context, family, PosteriorMeanIndex(family.prior), epsilon);
+std::unique_ptr<MetaAgent> MakeGreedy(std::string_view agent, double epsilon,
+                                      const GreedyOptions& options, const AgentContext& context) {
+  TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
+  if (family.bandit) {
+    // a bandit's beliefs are those of its law
+    const auto refuse = [&](const char* key) {
+      throw Error(ErrorKind::kUsage, fmt::format("'{}' takes no {} of a bandit", agent, key),
+                  {.key = fmt::format("agent.{}", key),
+                   .remedy = "Leave it out, or choose tabular-mdp@rl2"});
+    };
+    if (options.model != GreedyOptions().model) refuse("model");
+    if (options.reward_prior_mean != kMdpRewardMean) refuse("reward_prior_mean");
+    return MakeBandit(context, family, ArmByArm(PosteriorMeanIndex(family.prior)),
+                      {.epsilon = epsilon, .ties = TiesOf(options.ties)});
+  }
+  family.prior.mean = options.reward_prior_mean;
+  const GreedyMdpChoice choice{
+      .model = ModelOf(options.model), .epsilon = epsilon, .ties = TiesOf(options.ties)};
   return MakeTabularBaseline(context,
-                             [family, epsilon] { return MakeGreedyMdpLearner(family, epsilon); });
+                             [family, choice] { return MakeGreedyMdpLearner(family, choice); });
+}
+
+std::unique_ptr<MetaAgent> MakeOptimisticThompson(const OptimisticThompsonOptions& options,
+                                                  const AgentContext& context) {
+  const TabularFamily family = Bandit(context, "optimistic-thompson");
+  const int samples = static_cast<int>(options.samples);
+  BanditRule rule = options.variant == "likeliest" ? LikeliestSampleRule(family.prior, samples)
+                    : options.variant == "clipped"
+                        ? ArmByArm(ClippedSampleIndex(family.prior))
+                        : ArmByArm(BestOfSamplesIndex(family.prior, samples));
+  return MakeBandit(context, family, std::move(rule));
 }
 
 std::unique_ptr<MetaAgent> MakeGittins(const GittinsOptions& options, const AgentContext& context) {
@@ -126,7 +216,7 @@ std::unique_ptr<MetaAgent> MakeGittins(const GittinsOptions& options, const Agen
       options.index == "discounted"
           ? GittinsTable::Discounted(pulls, options.discount, context.pool)
           : GittinsTable::FiniteHorizon(pulls, context.pool));
-  return MakeBandit(context, family, GittinsIndex(family.prior, std::move(table), pulls));
+  return MakeBandit(context, family, ArmByArm(GittinsIndex(family.prior, std::move(table), pulls)));
 }
 
 // An entry from a function of (options, context).
@@ -150,39 +240,37 @@ void RegisterBaselines(AgentRegistry& registry) {
                                           [](const NoOptions&, const Context& context) {
                                             return MakeRandomBaseline(context);
                                           }));
-  registry.Add("greedy", Entry<NoOptions>("Acts best for the posterior mean.",
-                                          [](const NoOptions&, const Context& context) {
-                                            return MakeEpsilonGreedy("greedy", 0, context);
-                                          }));
+  registry.Add("greedy",
+               Entry<GreedyOptions>("Acts best for the posterior mean.",
+                                    [](const GreedyOptions& options, const Context& context) {
+                                      return MakeGreedy("greedy", 0, options, context);
+                                    }));
   registry.Add("epsilon-greedy",
                Entry<EpsilonGreedyOptions>(
                    "Acts best for the posterior mean, sometimes at random.",
                    [](const EpsilonGreedyOptions& options, const Context& context) {
-                     return MakeEpsilonGreedy("epsilon-greedy", options.epsilon, context);
+                     return MakeGreedy("epsilon-greedy", options.epsilon, options, context);
                    }));
   registry.Add("ucb1", Entry<Ucb1Options>("Pulls the arm with the largest upper confidence bound.",
                                           [](const Ucb1Options& options, const Context& context) {
                                             const TabularFamily family = Bandit(context, "ucb1");
                                             return MakeBandit(
                                                 context, family,
-                                                Ucb1Index(family.prior, options.constant));
+                                                ArmByArm(Ucb1Index(family.prior, options.constant)),
+                                                {.ties = TiesOf(options.ties)});
                                           }));
   registry.Add("thompson",
                Entry<NoOptions>("Pulls the arm that is best in a sample of the posterior.",
                                 [](const NoOptions&, const Context& context) {
                                   const TabularFamily family = Bandit(context, "thompson");
-                                  return MakeBandit(context, family, ThompsonIndex(family.prior));
+                                  return MakeBandit(context, family,
+                                                    ArmByArm(ThompsonIndex(family.prior)));
                                 }));
   registry.Add("optimistic-thompson",
                Entry<OptimisticThompsonOptions>(
                    "Thompson sampling from an optimistic posterior.",
                    [](const OptimisticThompsonOptions& options, const Context& context) {
-                     const TabularFamily family = Bandit(context, "optimistic-thompson");
-                     return MakeBandit(
-                         context, family,
-                         options.variant == "clipped"
-                             ? ClippedSampleIndex(family.prior)
-                             : BestOfSamplesIndex(family.prior, static_cast<int>(options.samples)));
+                     return MakeOptimisticThompson(options, context);
                    }));
   registry.Add("gittins",
                Entry<GittinsOptions>("Pulls the arm with the largest Gittins index.",
@@ -190,31 +278,40 @@ void RegisterBaselines(AgentRegistry& registry) {
                                        return MakeGittins(options, context);
                                      }));
   registry.Add("psrl",
-               Entry<NoOptions>("Acts best for a decision process drawn from the posterior.",
-                                [](const NoOptions&, const Context& context) {
-                                  const TabularFamily family = Process(context, "psrl");
-                                  return MakeTabularBaseline(context, [family] {
-                                    return MakePosteriorSampling(family, 1);
-                                  });
-                                }));
+               Entry<PsrlOptions>("Acts best for a decision process drawn from the posterior.",
+                                  [](const PsrlOptions& options, const Context& context) {
+                                    const TabularFamily family =
+                                        Process(context, "psrl", options.reward_prior_mean);
+                                    return MakeTabularBaseline(context, [family] {
+                                      return MakePosteriorSampling(family, 1);
+                                    });
+                                  }));
   registry.Add(
       "optimistic-psrl",
       Entry<OptimisticPsrlOptions>(
           "Acts best for the most promising of several processes drawn from the posterior.",
           [](const OptimisticPsrlOptions& options, const Context& context) {
-            const TabularFamily family = Process(context, "optimistic-psrl");
+            const TabularFamily family =
+                Process(context, "optimistic-psrl", options.reward_prior_mean);
             const int samples = static_cast<int>(options.samples);
-            return MakeTabularBaseline(
-                context, [family, samples] { return MakePosteriorSampling(family, samples); });
+            const Optimism optimism = options.variant == "envelope"  ? Optimism::kEnvelope
+                                      : options.variant == "largest" ? Optimism::kLargestValue
+                                                                     : Optimism::kBestSample;
+            return MakeTabularBaseline(context, [family, samples, optimism] {
+              return MakePosteriorSampling(family, samples, optimism);
+            });
           }));
-  registry.Add("ucrl2", Entry<Ucrl2Options>(
-                            "Acts best for the best process that it does not exclude.",
-                            [](const Ucrl2Options& options, const Context& context) {
-                              const TabularFamily family = Process(context, "ucrl2");
-                              return MakeTabularBaseline(context, [family, scale = options.scale] {
-                                return MakeUcrl2(family, scale);
-                              });
-                            }));
+  registry.Add("ucrl2",
+               Entry<Ucrl2Options>("Acts best for the best process that it does not exclude.",
+                                   [](const Ucrl2Options& options, const Context& context) {
+                                     const TabularFamily family =
+                                         Process(context, "ucrl2", options.reward_prior_mean);
+                                     return MakeTabularBaseline(
+                                         context, [family, scale = options.scale,
+                                                   centre = ModelOf(options.model)] {
+                                           return MakeUcrl2(family, scale, centre);
+                                         });
+                                   }));
   registry.Add("value-iteration",
                Entry<NoOptions>("Is told the task and acts optimally: what nobody can exceed.",
                                 [](const NoOptions&, const Context& context) {
@@ -236,15 +333,6 @@ std::vector<std::string> BaselinesOf(const FamilySpec& spec) {
   }
   names.emplace_back("value-iteration");
   return names;
-}
-
-TuningGrid TuningGridOf(const std::string& baseline) {
-  if (baseline == "epsilon-greedy") return {"epsilon", {"0.01", "0.02", "0.05", "0.1", "0.2"}};
-  if (baseline == "ucb1") return {"constant", {"0.05", "0.1", "0.2", "0.3", "0.5", "0.7", "1.0"}};
-  if (baseline == "optimistic-thompson") return {"samples", {"2", "4", "8", "16"}};
-  if (baseline == "optimistic-psrl") return {"samples", {"2", "5", "10", "20"}};
-  if (baseline == "ucrl2") return {"scale", {"0.01", "0.02", "0.05", "0.1", "0.2"}};
-  return {};
 }
 
 }  // namespace fewstep

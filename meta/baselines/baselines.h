@@ -16,12 +16,4 @@ void RegisterBaselines(AgentRegistry& registry);
 // Throws Error(kUsage) on another family.
 std::vector<std::string> BaselinesOf(const FamilySpec& spec);
 
-// The values that are worth trying of a baseline's only constant: {"constant", {"0.1", ...}}. No
-// key for those without one.
-struct TuningGrid {
-  std::string key;
-  std::vector<std::string> values;
-};
-TuningGrid TuningGridOf(const std::string& baseline);
-
 }  // namespace fewstep

@@ -37,6 +37,26 @@ void MdpPosterior::Mean(TabularMdp& mdp) const {
   }
 }
 
+void MdpPosterior::Mode(TabularMdp& mdp) const {
+  Frequencies(mdp);
+  for (size_t pair = 0; pair < rewards_.size(); ++pair) {
+    mdp.rewards[pair] = PosteriorMean(prior_, rewards_[pair]);
+  }
+}
+
+void MdpPosterior::Frequencies(TabularMdp& mdp) const {
+  Mean(mdp);
+  const auto row = static_cast<size_t>(states_);
+  for (size_t pair = 0; pair < rewards_.size(); ++pair) {
+    const RewardStatistics& seen = rewards_[pair];
+    if (seen.count == 0) continue;  // the means of the prior
+    mdp.rewards[pair] = seen.sum / seen.count;
+    for (size_t i = pair * row; i < (pair + 1) * row; ++i) {
+      mdp.transitions[i] = (concentration_[i] - 1) / seen.count;
+    }
+  }
+}
+
 void MdpPosterior::Sample(Rng& rng, TabularMdp& mdp) const {
   mdp.states = states_;
   mdp.actions = actions_;
@@ -63,6 +83,17 @@ class MdpLearner : public TabularLearner {
   }
 
  protected:
+  void Believe(MdpModel model, TabularMdp& mdp) const {
+    switch (model) {
+      case MdpModel::kMean:
+        return posterior_.Mean(mdp);
+      case MdpModel::kMode:
+        return posterior_.Mode(mdp);
+      case MdpModel::kFrequencies:
+        return posterior_.Frequencies(mdp);
+    }
+  }
+
   TabularFamily family_;
   MdpPosterior posterior_;
   int64_t steps_ = 0;
@@ -70,18 +101,19 @@ class MdpLearner : public TabularLearner {
 
 class GreedyLearner final : public MdpLearner {
  public:
-  GreedyLearner(const TabularFamily& family, double epsilon)
-      : MdpLearner(family), epsilon_(static_cast<float>(epsilon)) {}
+  GreedyLearner(const TabularFamily& family, const GreedyMdpChoice& choice)
+      : MdpLearner(family), choice_(choice) {}
 
   void Choose(Rng&, std::span<float> table) override {
-    posterior_.Mean(mdp_);
-    Plan(mdp_, family_.horizon, table);
+    Believe(choice_.model, mdp_);
+    Plan(mdp_, family_.horizon, table, 1, choice_.ties);
     const auto actions = static_cast<float>(family_.actions);
-    for (float& p : table) p = (1 - epsilon_) * p + epsilon_ / actions;
+    const auto epsilon = static_cast<float>(choice_.epsilon);
+    for (float& p : table) p = (1 - epsilon) * p + epsilon / actions;
   }
 
  private:
-  float epsilon_;
+  GreedyMdpChoice choice_;
   TabularMdp mdp_;
 };
 
@@ -109,9 +141,27 @@ class PosteriorSampling final : public MdpLearner {
   std::vector<float> candidate_;  // [H, S, A]
 };
 
+// Plans in several processes at once.
+class JointSampling final : public MdpLearner {
+ public:
+  using Planner = decltype(&PlanEnvelope);
+  JointSampling(const TabularFamily& family, int samples, Planner plan)
+      : MdpLearner(family), plan_(plan), mdps_(static_cast<size_t>(samples)) {}
+
+  void Choose(Rng& rng, std::span<float> table) override {
+    for (TabularMdp& mdp : mdps_) posterior_.Sample(rng, mdp);
+    plan_(mdps_, family_.horizon, table);
+  }
+
+ private:
+  Planner plan_;
+  std::vector<TabularMdp> mdps_;
+};
+
 class Ucrl2 final : public MdpLearner {
  public:
-  Ucrl2(const TabularFamily& family, double scale) : MdpLearner(family), scale_(scale) {
+  Ucrl2(const TabularFamily& family, double scale, MdpModel centre)
+      : MdpLearner(family), scale_(scale), centre_(centre) {
     const auto pairs = static_cast<size_t>(family.states * family.actions);
     set_.reward_radius.resize(pairs);
     set_.transition_radius.resize(pairs);
@@ -121,7 +171,7 @@ class Ucrl2 final : public MdpLearner {
     constexpr double kDelta = 0.05;
     const double states = family_.states, actions = family_.actions;
     const double t = static_cast<double>(steps_ + 1);
-    posterior_.Mean(set_.centre);
+    Believe(centre_, set_.centre);
     for (size_t pair = 0; pair < set_.reward_radius.size(); ++pair) {
       const double count = std::max(1.0, posterior_.seen(pair).count);
       set_.reward_radius[pair] =
@@ -134,6 +184,7 @@ class Ucrl2 final : public MdpLearner {
 
  private:
   double scale_;
+  MdpModel centre_;
   ConfidenceSet set_;
 };
 
@@ -162,16 +213,27 @@ class Oracle final : public TabularLearner {
 
 }  // namespace
 
-std::unique_ptr<TabularLearner> MakeGreedyMdpLearner(const TabularFamily& family, double epsilon) {
-  return std::make_unique<GreedyLearner>(family, epsilon);
+std::unique_ptr<TabularLearner> MakeGreedyMdpLearner(const TabularFamily& family,
+                                                     const GreedyMdpChoice& choice) {
+  return std::make_unique<GreedyLearner>(family, choice);
 }
 
-std::unique_ptr<TabularLearner> MakePosteriorSampling(const TabularFamily& family, int samples) {
+std::unique_ptr<TabularLearner> MakePosteriorSampling(const TabularFamily& family, int samples,
+                                                      Optimism optimism) {
+  switch (optimism) {
+    case Optimism::kBestSample:
+      break;
+    case Optimism::kEnvelope:
+      return std::make_unique<JointSampling>(family, samples, &PlanEnvelope);
+    case Optimism::kLargestValue:
+      return std::make_unique<JointSampling>(family, samples, &PlanLargestValue);
+  }
   return std::make_unique<PosteriorSampling>(family, samples);
 }
 
-std::unique_ptr<TabularLearner> MakeUcrl2(const TabularFamily& family, double scale) {
-  return std::make_unique<Ucrl2>(family, scale);
+std::unique_ptr<TabularLearner> MakeUcrl2(const TabularFamily& family, double scale,
+                                          MdpModel centre) {
+  return std::make_unique<Ucrl2>(family, scale, centre);
 }
 
 std::unique_ptr<TabularLearner> MakeOracle(const TabularFamily& family) {

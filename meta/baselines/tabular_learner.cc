@@ -18,7 +18,7 @@ struct KnownFamily {
 constexpr KnownFamily kFamilies[] = {
     {"bandit-bernoulli@rl2", true, {RewardPrior::Kind::kBernoulli, 0.5, 2}},
     {"bandit-gaussian@maml", true, {RewardPrior::Kind::kNormal, 0.5, 12}},
-    {"tabular-mdp@rl2", false, {RewardPrior::Kind::kNormal, 1, 1}},
+    {"tabular-mdp@rl2", false, {RewardPrior::Kind::kNormal, kMdpRewardMean, 1}},
 };
 
 }  // namespace
@@ -33,6 +33,17 @@ double SamplePosterior(const RewardPrior& prior, const RewardStatistics& seen, R
                       (1 - prior.mean) * prior.weight + seen.count - seen.sum, rng);
   }
   return PosteriorMean(prior, seen) + rng.Normal() / std::sqrt(prior.weight + seen.count);
+}
+
+double LogPosteriorDensity(const RewardPrior& prior, const RewardStatistics& seen, double value) {
+  if (prior.kind == RewardPrior::Kind::kBernoulli) {
+    const double a = prior.mean * prior.weight + seen.sum;
+    const double b = (1 - prior.mean) * prior.weight + seen.count - seen.sum;
+    // a flat side counts nothing, at 0 and 1 too
+    return (a == 1 ? 0 : (a - 1) * std::log(value)) + (b == 1 ? 0 : (b - 1) * std::log1p(-value));
+  }
+  const double apart = value - PosteriorMean(prior, seen);
+  return -(prior.weight + seen.count) * apart * apart / 2;
 }
 
 bool IsTabular(const FamilySpec& spec) {
@@ -56,12 +67,17 @@ TabularFamily TabularFamilyOf(const FamilySpec& spec, std::string_view agent) {
               {.key = "agent.name", .remedy = fmt::format("It plays {}", fmt::join(names, ", "))});
 }
 
-void SpreadOverBest(std::span<const double> values, std::span<float> probabilities) {
+void SpreadOverBest(std::span<const double> values, std::span<float> probabilities, Ties ties) {
   FEWSTEP_CHECK(values.size() == probabilities.size(), "{} of {}", probabilities.size(),
                 values.size());
-  const double best = *std::ranges::max_element(values);
-  const auto ties = static_cast<float>(std::ranges::count(values, best));
-  for (size_t i = 0; i < values.size(); ++i) probabilities[i] = values[i] == best ? 1 / ties : 0;
+  const auto best = std::ranges::max_element(values);  // the first of them
+  if (ties == Ties::kLowest) {
+    std::ranges::fill(probabilities, 0.0f);
+    probabilities[static_cast<size_t>(best - values.begin())] = 1;
+    return;
+  }
+  const auto tied = static_cast<float>(std::ranges::count(values, *best));
+  for (size_t i = 0; i < values.size(); ++i) probabilities[i] = values[i] == *best ? 1 / tied : 0;
 }
 
 }  // namespace fewstep

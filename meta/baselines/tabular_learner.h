@@ -29,6 +29,11 @@ struct RewardStatistics {
 
 double PosteriorMean(const RewardPrior& prior, const RewardStatistics& seen);
 double SamplePosterior(const RewardPrior& prior, const RewardStatistics& seen, Rng& rng);
+// The logarithm of the posterior's density at `value`, but for a term that does not depend on it.
+double LogPosteriorDensity(const RewardPrior& prior, const RewardStatistics& seen, double value);
+
+// The mean of a mean reward of tabular-mdp@rl2 under its law.
+inline constexpr double kMdpRewardMean = 1;
 
 // What a classical agent knows of a family: its sizes and its prior.
 struct TabularFamily {
@@ -62,7 +67,12 @@ class TabularLearner {
 // A learner that has seen nothing.
 using LearnerFactory = std::function<std::unique_ptr<TabularLearner>()>;
 
-// Spreads probability 1 evenly over the largest of `values`.
-void SpreadOverBest(std::span<const double> values, std::span<float> probabilities);
+// Which of several actions of equal value is taken: each as often, or the one with the lowest
+// index.
+enum class Ties { kEven, kLowest };
+
+// Gives probability 1 to the largest of `values`.
+void SpreadOverBest(std::span<const double> values, std::span<float> probabilities,
+                    Ties ties = Ties::kEven);
 
 }  // namespace fewstep

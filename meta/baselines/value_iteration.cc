@@ -1,10 +1,10 @@
 #include "meta/baselines/value_iteration.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/error.h"
-#include "meta/baselines/tabular_learner.h"
 
 namespace fewstep {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 // Backwards over the steps; `q(state, action, next values)` is the value of an action.
 template <typename ActionValue>
 double PlanBackwards(int states, int actions, int horizon, std::span<float> table,
-                     const ActionValue& q) {
+                     const ActionValue& q, Ties ties = Ties::kEven) {
   const auto num_states = static_cast<size_t>(states), num_actions = static_cast<size_t>(actions);
   FEWSTEP_CHECK(
       table.empty() || table.size() == static_cast<size_t>(horizon) * num_states * num_actions,
@@ -27,7 +27,7 @@ double PlanBackwards(int states, int actions, int horizon, std::span<float> tabl
       present[s] = *std::ranges::max_element(values);
       if (table.empty()) continue;
       const size_t row = (static_cast<size_t>(step) * num_states + s) * num_actions;
-      SpreadOverBest(values, table.subspan(row, num_actions));
+      SpreadOverBest(values, table.subspan(row, num_actions), ties);
     }
     next.swap(present);
   }
@@ -44,6 +44,43 @@ struct KnownValue {
   void Prepare(const std::vector<double>&) const {}
   double operator()(int s, int a, const std::vector<double>& next) const {
     return mdp.rewards[mdp.Pair(s, a)] + discount * Expectation(mdp.Next(s, a), next);
+  }
+};
+
+struct EnvelopeValue {
+  std::span<const TabularMdp> mdps;
+  void Prepare(const std::vector<double>&) const {}
+  double operator()(int s, int a, const std::vector<double>& next) const {
+    double largest = -INFINITY;
+    for (const TabularMdp& mdp : mdps) {
+      largest = std::max(largest, KnownValue{mdp, 1}(s, a, next));
+    }
+    return largest;
+  }
+};
+
+// The values of each process, carried along with those that are planned with.
+struct LargestValue {
+  std::span<const TabularMdp> mdps;
+  mutable std::vector<std::vector<double>> nexts{}, presents{};  // [processes][S]
+
+  void Prepare(const std::vector<double>& next) const {
+    if (nexts.empty()) {  // the last step
+      nexts.assign(mdps.size(), std::vector<double>(next.size()));
+    } else {
+      nexts.swap(presents);
+    }
+    presents.assign(mdps.size(), std::vector<double>(next.size(), -INFINITY));
+  }
+  double operator()(int s, int a, const std::vector<double>&) const {
+    double largest = -INFINITY;
+    for (size_t i = 0; i < mdps.size(); ++i) {
+      const double value = KnownValue{mdps[i], 1}(s, a, nexts[i]);
+      double& present = presents[i][static_cast<size_t>(s)];
+      present = std::max(present, value);
+      largest = std::max(largest, value);
+    }
+    return largest;
   }
 };
 
@@ -66,8 +103,19 @@ struct OptimisticValue {
 
 }  // namespace
 
-double Plan(const TabularMdp& mdp, int horizon, std::span<float> table, double discount) {
-  return PlanBackwards(mdp.states, mdp.actions, horizon, table, KnownValue{mdp, discount});
+double Plan(const TabularMdp& mdp, int horizon, std::span<float> table, double discount,
+            Ties ties) {
+  return PlanBackwards(mdp.states, mdp.actions, horizon, table, KnownValue{mdp, discount}, ties);
+}
+
+double PlanEnvelope(std::span<const TabularMdp> mdps, int horizon, std::span<float> table) {
+  FEWSTEP_CHECK(!mdps.empty(), "an envelope of nothing");
+  return PlanBackwards(mdps[0].states, mdps[0].actions, horizon, table, EnvelopeValue{mdps});
+}
+
+double PlanLargestValue(std::span<const TabularMdp> mdps, int horizon, std::span<float> table) {
+  FEWSTEP_CHECK(!mdps.empty(), "the largest of nothing");
+  return PlanBackwards(mdps[0].states, mdps[0].actions, horizon, table, LargestValue{mdps});
 }
 
 double PolicyReturn(const TabularMdp& mdp, int horizon, std::span<const float> table) {

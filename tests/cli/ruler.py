@@ -37,7 +37,7 @@ def check_ruler():
     report = ruler(*words, "--json", "--threads", "1").exits(0).json()
     again = ruler(*words, "--json", "--threads", "3", "--agents", "thompson,random").json()
     rows = {(row["agent"], row["constant"]): row for row in report["agents"]}
-    assert len(rows) == len(report["agents"]) == 10
+    assert len(rows) == len(report["agents"]) == 13
     for row in again["agents"]:
         same = rows[row["agent"], row["constant"]]
         assert {**same, "seconds": 0} == {**row, "seconds": 0}, row
@@ -45,13 +45,30 @@ def check_ruler():
     random = rows["random", ""]
     assert abs(random["mean_return"] - 5) < 4 * random["standard_error"] and random["published"] == 5
 
+    # what is published is compared with the rule that it is made by, and with the noise of its own
+    # trials
+    lowest, best = rows["greedy", "ties=lowest"], rows["greedy", ""]
+    assert "published" not in best and "difference_in_standard_errors" not in best
+    noise = (200 / report["published_trials"]) ** 0.5 * lowest["standard_error"]
+    assert abs(lowest["published_standard_error"] - noise) < 1e-9
+    apart = lowest["mean_return"] - lowest["published"]
+    apart = max(0, abs(apart) - 0.05) * (1 if apart > 0 else -1)
+    errors = apart / (noise ** 2 + lowest["standard_error"] ** 2) ** 0.5
+    assert abs(lowest["difference_in_standard_errors"] - errors) < 1e-6
+
     # tuned on other tasks: the constant is one of the grid and said
     tuned = ruler(*words, "--tune", "--json", "--agents", "ucb1").exits(0, "training tasks")
-    assert re.fullmatch(r"constant=\d\.\d+", tuned.json()["agents"][0]["constant"])
+    row = tuned.json()["agents"][0]
+    assert re.fullmatch(r"constant=\d\.\d+", row["constant"])
+    assert row["at_edge_of_grid"] == (row["constant"] == "constant=2.0"), row
     process = ruler("tabular-mdp@rl2", "--trials", "20", "--json").exits(0).json()
-    assert 20 < process["optimum"] / 10 < 24 and len(process["agents"]) == 7
+    assert 20 < process["optimum"] / 10 < 24 and len(process["agents"]) == 11
     gaussian = ruler("bandit-gaussian@maml", "--arms", "3", "--trials", "20").exits(0)
     assert "gittins" not in gaussian.out and "3 arms" in gaussian.out
+    # nothing is published of normal arms
+    gaussian = ruler("bandit-gaussian@maml", "--arms", "5", "--episodes", "10", "--trials", "20",
+                     "--json").exits(0).json()
+    assert not any("published" in row for row in gaussian["agents"]), gaussian
 
     # what a user may get wrong
     ruler("point-nav@maml").exits(2, "point-nav@maml", "bandit-bernoulli@rl2")

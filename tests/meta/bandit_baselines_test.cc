@@ -185,7 +185,8 @@ TEST(Variates, SamplesFollowThePosterior) {
 }
 
 TEST(BanditRules, TiesAndExplorationAreSpreadEvenly) {
-  const auto learner = MakeBanditLearner(3, PosteriorMeanIndex(kBernoulli), 0.3);
+  const auto learner =
+      MakeBanditLearner(3, ArmByArm(PosteriorMeanIndex(kBernoulli)), {.epsilon = 0.3});
   Rng rng(1);
   std::vector<float> table(3);
   learner->Choose(rng, table);
@@ -195,6 +196,91 @@ TEST(BanditRules, TiesAndExplorationAreSpreadEvenly) {
   EXPECT_FLOAT_EQ(table[0], 0.45f);
   EXPECT_FLOAT_EQ(table[1], 0.1f);
   EXPECT_FLOAT_EQ(table[2], 0.45f);
+}
+
+TEST(BanditRules, TiesOfTheLowestIndex) {
+  const auto learner = MakeBanditLearner(4, ArmByArm(PosteriorMeanIndex(kBernoulli)),
+                                         {.epsilon = 0.2, .ties = Ties::kLowest});
+  Rng rng(1);
+  std::vector<float> table(4);
+  const auto expect_chosen = [&](size_t arm) {
+    learner->Choose(rng, table);
+    for (size_t i = 0; i < 4; ++i) EXPECT_FLOAT_EQ(table[i], i == arm ? 0.85f : 0.05f) << i;
+  };
+  expect_chosen(0);
+  learner->Observe(0, 0, 0, 0);  // the first arm is worth 1/3, the others 1/2
+  expect_chosen(1);
+  learner->Observe(0, 1, 1, 0);
+  learner->Observe(0, 1, 0, 0);  // one success and one failure: 1/2 again, tied with two fresh arms
+  expect_chosen(1);
+  learner->Observe(0, 3, 1, 0);
+  expect_chosen(3);
+}
+
+TEST(BanditRules, DensitiesOfThePosteriorByHand) {
+  // Beta(5, 2) is proportional to x^4 (1 - x)
+  const RewardStatistics seen{.count = 5, .sum = 4};
+  const auto apart = [&](const RewardPrior& prior, double x, double y) {
+    return LogPosteriorDensity(prior, seen, x) - LogPosteriorDensity(prior, seen, y);
+  };
+  EXPECT_NEAR(apart(kBernoulli, 0.3, 0.6), 4 * std::log(0.3 / 0.6) + std::log(0.7 / 0.4), 1e-12);
+  // N(10/17, 1/17)
+  EXPECT_NEAR(apart(kNormal, 1, 0), 17 * (100.0 / 289 - 49.0 / 289) / 2, 1e-12);
+  // an arm that was never pulled may be anything
+  for (const double x : {0.0, 0.4, 1.0}) EXPECT_EQ(LogPosteriorDensity(kBernoulli, {}, x), 0);
+}
+
+// The mean index of an arm under a rule.
+double MeanIndex(const BanditRule& rule, const std::vector<RewardStatistics>& arms, size_t arm,
+                 int draws) {
+  std::vector<double> indices(arms.size());
+  return MomentsOf(
+             [&](Rng& rng) {
+               rule(arms, 0, rng, indices);
+               return indices[arm];
+             },
+             draws)
+      .mean;
+}
+
+TEST(BanditRules, TheLikeliestOfOneSampleIsThompsonSampling) {
+  const std::vector<RewardStatistics> arms{{3, 1}, {0, 0}, {7, 6}};
+  const BanditRule likeliest = LikeliestSampleRule(kBernoulli, 1);
+  const BanditRule thompson = ArmByArm(ThompsonIndex(kBernoulli));
+  std::vector<double> a(3), b(3);
+  Rng one(5), other(5);
+  for (int i = 0; i < 100; ++i) {
+    likeliest(arms, 0, one, a);
+    thompson(arms, 0, other, b);
+    EXPECT_EQ(a, b);
+  }
+}
+
+TEST(BanditRules, TheLikeliestOfSeveralSamplesInClosedForm) {
+  constexpr int kDraws = 200000;
+  // Beta(2, 1) has the density 2x, which grows: the likeliest is the largest, with the mean of the
+  // largest of n, 2n / (2n + 1)
+  for (const int n : {2, 4}) {
+    EXPECT_NEAR(MeanIndex(LikeliestSampleRule(kBernoulli, n), {{1, 1}}, 0, kDraws),
+                2.0 * n / (2 * n + 1), 2e-3);
+  }
+  // Two such arms are judged together: of two samples the one with the larger product x y. With
+  // t = -ln(x y), of density 4t exp(-2t), x has the mean (1 - exp(-t)) / t given t, so that under
+  // the smaller of two t it is 8 [(1/4 + 2/16) - (1/5 + 2/25)] = 0.76, not the 0.8 of an arm alone.
+  EXPECT_NEAR(MeanIndex(LikeliestSampleRule(kBernoulli, 2), {{1, 1}, {1, 1}}, 0, kDraws), 0.76,
+              2e-3);
+}
+
+TEST(BanditRules, TheLikeliestOfManySamplesIsTheMode) {
+  const std::vector<RewardStatistics> arms{{4, 3}, {5, 1}};
+  std::vector<double> indices(2);
+  Rng rng(2);
+  LikeliestSampleRule(kBernoulli, 100000)(arms, 0, rng, indices);
+  EXPECT_NEAR(indices[0], 3.0 / 4, 0.02);
+  EXPECT_NEAR(indices[1], 1.0 / 5, 0.02);
+  LikeliestSampleRule(kNormal, 100000)(arms, 0, rng, indices);
+  EXPECT_NEAR(indices[0], (6 + 3) / 16.0, 0.02);
+  EXPECT_NEAR(indices[1], (6 + 1) / 17.0, 0.02);
 }
 
 }  // namespace

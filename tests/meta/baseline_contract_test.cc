@@ -14,18 +14,47 @@
 namespace fewstep {
 namespace {
 
-using Pair = std::pair<std::string, std::string>;  // family, agent
+struct Form {
+  std::string family, agent;
+  std::string settings = {};  // of [agent]
+  std::string name = {};
+};
 
 const std::string kFamilies[] = {"bandit-bernoulli@rl2", "bandit-gaussian@maml", "tabular-mdp@rl2"};
 
-std::vector<Pair> Pairs() {
-  std::vector<Pair> pairs;
+// Every agent with its defaults, and the options that make another rule of it.
+std::vector<Form> Forms() {
+  std::vector<Form> forms;
   for (const std::string& family : kFamilies) {
     for (const std::string& agent : BaselinesOf(BuiltinFamilies().Get(family)({})->spec())) {
-      pairs.emplace_back(family, agent);
+      forms.push_back({family, agent});
     }
   }
-  return pairs;
+  for (const std::string& bandit : {kFamilies[0], kFamilies[1]}) {
+    const std::string lowest = "ties = \"lowest\"\n";
+    for (const char* agent : {"greedy", "epsilon-greedy", "ucb1"}) {
+      forms.push_back({bandit, agent, lowest, "lowest"});
+    }
+    for (const std::string variant : {"clipped", "likeliest"}) {
+      forms.push_back({bandit, "optimistic-thompson", "variant = \"" + variant + "\"\n", variant});
+    }
+  }
+  forms.push_back({kFamilies[0], "gittins", "index = \"discounted\"\n", "discounted"});
+  const std::string process = kFamilies[2], no_prior = "reward_prior_mean = 0\n";
+  for (const char* agent : {"greedy", "epsilon-greedy"}) {
+    forms.push_back({process, agent, "ties = \"lowest\"\n", "lowest"});
+    forms.push_back({process, agent, "model = \"map\"\n", "map"});
+  }
+  for (const char* agent : {"greedy", "epsilon-greedy", "ucrl2"}) {
+    forms.push_back({process, agent, "model = \"frequencies\"\n", "frequencies"});
+  }
+  for (const char* agent : {"greedy", "epsilon-greedy", "psrl", "optimistic-psrl", "ucrl2"}) {
+    forms.push_back({process, agent, no_prior, "no_prior"});
+  }
+  for (const std::string variant : {"envelope", "largest"}) {
+    forms.push_back({process, "optimistic-psrl", "variant = \"" + variant + "\"\n", variant});
+  }
+  return forms;
 }
 
 // A trial: rewards and parameters of every unit.
@@ -34,20 +63,27 @@ struct Trial {
   std::vector<torch::Tensor> rows;  // [T, P] before each episode
 };
 
-class BaselineContract : public testing::TestWithParam<Pair> {
+class BaselineContract : public testing::TestWithParam<Form> {
  protected:
-  std::unique_ptr<TaskFamily> Family() const { return BuiltinFamilies().Get(GetParam().first)({}); }
+  std::unique_ptr<TaskFamily> Family() const {
+    return BuiltinFamilies().Get(GetParam().family)({});
+  }
 
   // Tasks that act, and those that the agent is told.
   Trial Play(const std::vector<Task>& tasks, const std::vector<Task>& told, int threads,
              SamplingPlan plan = SamplingPlan::kAuto, uint64_t units = 6) const {
-    const auto family = Family();
+    return Play(GetParam(), tasks, told, threads, plan, units);
+  }
+
+  static Trial Play(const Form& form, const std::vector<Task>& tasks, const std::vector<Task>& told,
+                    int threads, SamplingPlan plan = SamplingPlan::kAuto, uint64_t units = 6) {
+    const auto family = BuiltinFamilies().Get(form.family)({});
     const auto pool = MakePool(threads);
     Sampler sampler(*family, *pool, plan);
     const auto agent =
         BuiltinAgents()
-            .Get(GetParam().second)
-            .make(*AgentOptions(GetParam().second, ""), {.family = *family, .pool = *pool});
+            .Get(form.agent)
+            .make(*AgentOptions(form.agent, form.settings), {.family = *family, .pool = *pool});
     const auto deployed = agent->Deploy(static_cast<int>(tasks.size()));
     EXPECT_EQ(deployed->unit(), "episode");
     EXPECT_EQ(deployed->episodes_per_unit(), 1);
@@ -73,7 +109,7 @@ class BaselineContract : public testing::TestWithParam<Pair> {
 };
 
 TEST_P(BaselineContract, IsRegisteredAsNotTrained) {
-  EXPECT_FALSE(BuiltinAgents().Get(GetParam().second).trained);
+  EXPECT_FALSE(BuiltinAgents().Get(GetParam().agent).trained);
 }
 
 TEST_P(BaselineContract, RowsAreProbabilities) {
@@ -81,8 +117,7 @@ TEST_P(BaselineContract, RowsAreProbabilities) {
   const Trial trial =
       Play(family->Sample(Split::kTest, 4, Rng(1)), family->Sample(Split::kTest, 4, Rng(1)), 1);
   for (const torch::Tensor& rows : trial.rows) {
-    if (GetParam().second ==
-        "random") {  // weights of logits: every choice has the same probability
+    if (GetParam().agent == "random") {  // weights of logits: every choice has the same probability
       EXPECT_EQ(rows.abs().max().item<float>(), 0);
       continue;
     }
@@ -102,7 +137,7 @@ TEST_P(BaselineContract, OnlyTheOracleLooksAtTheTask) {
   const auto tasks = Family()->Sample(Split::kTest, 9, Rng(3));
   const auto others = Family()->Sample(Split::kTest, 9, Rng(4));
   const Trial informed = Play(tasks, tasks, 1), misled = Play(tasks, others, 1);
-  if (GetParam().second == "value-iteration") {
+  if (GetParam().agent == "value-iteration") {
     EXPECT_FALSE(SameBits(informed.rows[0], misled.rows[0]));
   } else {
     ExpectSame(informed, misled);
@@ -119,9 +154,17 @@ TEST_P(BaselineContract, ATaskIsLearnedByItselfAsAmongOthers) {
   }
 }
 
+TEST_P(BaselineContract, OptionsMakeAnotherRule) {
+  const auto tasks = Family()->Sample(Split::kTest, 20, Rng(8));
+  const Form defaults{GetParam().family, GetParam().agent};
+  const bool same =
+      SameBits(Play(tasks, tasks, 1).rows.back(), Play(defaults, tasks, tasks, 1).rows.back());
+  EXPECT_EQ(same, GetParam().settings.empty());
+}
+
 TEST_P(BaselineContract, BothPlansAgreeOrTheTableIsRefused) {
   const auto tasks = Family()->Sample(Split::kTest, 5, Rng(6));
-  if (Family()->spec().horizon > 1 && GetParam().second != "random") {
+  if (Family()->spec().horizon > 1 && GetParam().agent != "random") {
     try {
       Play(tasks, tasks, 1, SamplingPlan::kLockstep);
       ADD_FAILURE() << "a table of steps acted in lockstep";
@@ -139,27 +182,54 @@ TEST_P(BaselineContract, PlaysBetterThanChance) {
   // mean
   const auto family = Family();
   const auto tasks = family->Sample(Split::kTest, 400, Rng(7));
-  const uint64_t units = GetParam().first == "bandit-gaussian@maml" ? 60 : 6;
+  const uint64_t units = GetParam().family == "bandit-gaussian@maml" ? 60 : 6;
   const Trial trial = Play(tasks, tasks, 2, SamplingPlan::kAuto, units);
   const double episodes = static_cast<double>(units);
   const double mean = trial.returns.mean().item<double>() / episodes;
   const double error = trial.returns.std().item<double>() / episodes / std::sqrt(400.0);
   const double chance = family->spec().horizon * (family->spec().horizon == 1 ? 0.5 : 1.0);
-  if (GetParam().second == "random") {
+  if (GetParam().agent == "random") {
     EXPECT_NEAR(mean, chance, 4 * error);
   } else {
     EXPECT_GT(mean, chance + error);
   }
-  if (GetParam().second == "value-iteration") {
+  if (GetParam().agent == "value-iteration") {
     double optimum = 0;
     for (const Task& task : tasks) optimum += OptimalReturn(family->spec(), task).value() / 400;
     EXPECT_NEAR(mean, optimum, 4 * error);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Baselines, BaselineContract, testing::ValuesIn(Pairs()),
+TEST(Baselines, OneSampleIsNoOptimism) {
+  // the same bits, as the streams are the same
+  const auto rows = [](const std::string& family_name, const std::string& agent_name,
+                       const std::string& settings) {
+    const auto family = MakeFamily(family_name);
+    const auto pool = MakePool(1);
+    const auto agent =
+        BuiltinAgents()
+            .Get(agent_name)
+            .make(*AgentOptions(agent_name, settings), {.family = *family, .pool = *pool});
+    const auto deployed = agent->Deploy(30);
+    deployed->Begin(family->Sample(Split::kTest, 30, Rng(1)), Rng(2));
+    return deployed->parameters().flat;
+  };
+  for (const std::string variant : {"likeliest", "best-of-samples"}) {
+    EXPECT_TRUE(SameBits(rows("bandit-bernoulli@rl2", "thompson", ""),
+                         rows("bandit-bernoulli@rl2", "optimistic-thompson",
+                              "samples = 1\nvariant = \"" + variant + "\"\n")));
+  }
+  for (const std::string variant : {"envelope", "largest", "best-sample"}) {
+    EXPECT_TRUE(SameBits(rows("tabular-mdp@rl2", "psrl", ""),
+                         rows("tabular-mdp@rl2", "optimistic-psrl",
+                              "samples = 1\nvariant = \"" + variant + "\"\n")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Baselines, BaselineContract, testing::ValuesIn(Forms()),
                          [](const auto& test) {
-                           std::string name = test.param.first + "_" + test.param.second;
+                           std::string name = test.param.family + "_" + test.param.agent;
+                           if (!test.param.name.empty()) name += "_" + test.param.name;
                            std::replace_if(
                                name.begin(), name.end(),
                                [](unsigned char c) { return !std::isalnum(c); }, '_');
@@ -167,17 +237,27 @@ INSTANTIATE_TEST_SUITE_P(Baselines, BaselineContract, testing::ValuesIn(Pairs())
                          });
 
 TEST(Baselines, AreRefusedWhereTheyDoNotPlay) {
-  const auto expect_refused = [](const std::string& family_name, const std::string& agent) {
+  const auto expect_refused = [](const std::string& family_name, const std::string& agent,
+                                 const std::string& settings = "",
+                                 const std::string& key = "agent.name") {
     const auto family = MakeFamily(family_name);
     const auto pool = MakePool(1);
     try {
-      BuiltinAgents().Get(agent).make(*AgentOptions(agent, ""), {.family = *family, .pool = *pool});
+      BuiltinAgents().Get(agent).make(*AgentOptions(agent, settings),
+                                      {.family = *family, .pool = *pool});
       ADD_FAILURE() << agent << " plays " << family_name;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kUsage);
-      EXPECT_EQ(error.context().key, "agent.name") << error.what();
+      EXPECT_EQ(error.context().key, key) << error.what();
+      EXPECT_FALSE(error.context().remedy.empty()) << error.what();
     }
   };
+  // what only decision processes have
+  for (const char* agent : {"greedy", "epsilon-greedy"}) {
+    expect_refused("bandit-bernoulli@rl2", agent, "model = \"map\"\n", "agent.model");
+    expect_refused("bandit-gaussian@maml", agent, "reward_prior_mean = 0\n",
+                   "agent.reward_prior_mean");
+  }
   expect_refused("bandit-gaussian@maml", "gittins");
   expect_refused("bandit-bernoulli@rl2", "psrl");
   expect_refused("tabular-mdp@rl2", "ucb1");

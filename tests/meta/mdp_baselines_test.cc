@@ -72,6 +72,53 @@ TEST(Planning, TiesAreSpreadEvenly) {
   for (const float p : table) EXPECT_FLOAT_EQ(p, 1.0f / 3);
 }
 
+TEST(Planning, TiesOfTheLowestIndex) {
+  TabularMdp mdp = RandomMdp(2, 3, 1);
+  std::ranges::fill(mdp.rewards, 1.0);
+  mdp.rewards[mdp.Pair(1, 0)] = 0;  // the last two actions of state 1 tie
+  std::vector<float> table(2 * 3);
+  Plan(mdp, 1, table, 1, Ties::kLowest);
+  EXPECT_EQ(table[0], 1);
+  EXPECT_EQ(table[4], 1);
+  EXPECT_FLOAT_EQ(std::accumulate(table.begin(), table.end(), 0.0f), 2);
+}
+
+TEST(Planning, AnEnvelopeByHand) {
+  // In both processes action 0 of state 0 stays. In the first, action 1 leads to state 1, which
+  // pays nothing; in the second, state 1 pays 3 but action 1 stays too.
+  TabularMdp first{
+      .states = 2, .actions = 2, .rewards = {1, 0, 0, 0}, .transitions = {1, 0, 0, 1, 0, 1, 0, 1}};
+  TabularMdp second{
+      .states = 2, .actions = 2, .rewards = {0, 0, 3, 0}, .transitions = {1, 0, 1, 0, 0, 1, 0, 1}};
+  EXPECT_EQ(Plan(first, 2, {}), 2);
+  EXPECT_EQ(Plan(second, 2, {}), 0);
+  // the envelope believes both: action 1, and then 3
+  std::vector<float> table(2 * 2 * 2);
+  EXPECT_EQ(PlanEnvelope(std::vector{first, second}, 2, table), 3);
+  EXPECT_EQ(table, (std::vector<float>{0, 1, 1, 0, 1, 0, 1, 0}));
+  // neither alone ever has both
+  EXPECT_EQ(PlanLargestValue(std::vector{first, second}, 2, table), 2);
+  EXPECT_EQ(table, (std::vector<float>{1, 0, 1, 0, 1, 0, 1, 0}));
+}
+
+TEST(Planning, AnEnvelopeCoversItsProcesses) {
+  std::vector<TabularMdp> mdps;
+  double largest = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    mdps.push_back(RandomMdp(4, 3, seed));
+    largest = std::max(largest, Plan(mdps.back(), 5, {}));
+  }
+  EXPECT_GT(PlanEnvelope(mdps, 5, {}), largest);
+  // at the first step the largest value of an action is that of the process that promises most
+  EXPECT_DOUBLE_EQ(PlanLargestValue(mdps, 5, {}), largest);
+  // of one process it is that process
+  std::vector<float> alone(5 * 4 * 3), planned(alone.size());
+  EXPECT_EQ(PlanEnvelope(std::span(mdps).first(1), 5, alone), Plan(mdps[0], 5, planned));
+  EXPECT_EQ(alone, planned);
+  EXPECT_EQ(PlanLargestValue(std::span(mdps).first(1), 5, alone), Plan(mdps[0], 5, planned));
+  EXPECT_EQ(alone, planned);
+}
+
 TEST(Planning, TheOptimumOfThePublishedFamily) {
   // 21.82 +- .02 undiscounted and 20.87 with discount .99, of 40,000 processes
   const auto family = BuiltinFamilies().Get("tabular-mdp@rl2")({});
@@ -174,6 +221,39 @@ TEST(MdpPosterior, UpdatesInClosedForm) {
   EXPECT_NEAR(next2 - next * next, 4.0 / 14 * 10 / 14 / 15, 0.001);
 }
 
+TEST(MdpPosterior, ItsModeIsTheFrequenciesSeen) {
+  MdpPosterior posterior(Family());
+  for (int i = 0; i < 3; ++i) posterior.Observe(2, 4, 2.0 + i, 7);
+  posterior.Observe(2, 4, 0, 1);
+  TabularMdp mode;
+  posterior.Mode(mode);
+  EXPECT_DOUBLE_EQ(mode.rewards[mode.Pair(2, 4)], (1 + 2 + 3 + 4 + 0) / 5.0);
+  EXPECT_DOUBLE_EQ(mode.Next(2, 4)[7], 3.0 / 4);
+  EXPECT_DOUBLE_EQ(mode.Next(2, 4)[1], 1.0 / 4);
+  EXPECT_EQ(mode.Next(2, 4)[0], 0);
+  TabularMdp frequencies;
+  posterior.Frequencies(frequencies);
+  EXPECT_EQ(frequencies.transitions, mode.transitions);
+  EXPECT_DOUBLE_EQ(frequencies.rewards[mode.Pair(2, 4)], (2 + 3 + 4 + 0) / 4.0);
+  // nothing was seen here
+  for (const double p : mode.Next(3, 0)) EXPECT_DOUBLE_EQ(p, 0.1);
+  EXPECT_EQ(mode.rewards[mode.Pair(3, 0)], 1);
+  EXPECT_EQ(frequencies.rewards[mode.Pair(3, 0)], 1);
+}
+
+TEST(MdpPosterior, ThePriorMeanIsOneMoreReward) {
+  for (const double mean : {0.0, -2.5}) {
+    TabularFamily family = Family();
+    family.prior.mean = mean;
+    MdpPosterior posterior(family);
+    for (int i = 0; i < 3; ++i) posterior.Observe(2, 4, 2.0 + i, 7);
+    TabularMdp mdp;
+    posterior.Mean(mdp);
+    EXPECT_DOUBLE_EQ(mdp.rewards[mdp.Pair(2, 4)], (mean + 2 + 3 + 4) / 4);
+    EXPECT_DOUBLE_EQ(mdp.rewards[0], mean);
+  }
+}
+
 // After a great deal of the task, every rule acts as well as one that is told it.
 TEST(MdpRules, LearnTheTask) {
   const auto family = BuiltinFamilies().Get("tabular-mdp@rl2")({});
@@ -189,10 +269,14 @@ TEST(MdpRules, LearnTheTask) {
   EXPECT_NEAR(PolicyReturn(mdp, 10, table), optimum, 1e-5);
 
   const std::pair<const char*, std::unique_ptr<TabularLearner>> learners[] = {
-      {"greedy", MakeGreedyMdpLearner(Family(), 0)},
+      {"greedy", MakeGreedyMdpLearner(Family(), {})},
+      {"greedy, mode", MakeGreedyMdpLearner(Family(), {.model = MdpModel::kMode})},
+      {"envelope", MakePosteriorSampling(Family(), 5, Optimism::kEnvelope)},
+      {"largest value", MakePosteriorSampling(Family(), 5, Optimism::kLargestValue)},
       {"psrl", MakePosteriorSampling(Family(), 1)},
       {"optimistic-psrl", MakePosteriorSampling(Family(), 5)},
-      {"ucrl2", MakeUcrl2(Family(), 0.02)}};
+      {"ucrl2", MakeUcrl2(Family(), 0.02)},
+      {"ucrl2, frequencies", MakeUcrl2(Family(), 0.02, MdpModel::kFrequencies)}};
   for (const auto& [name, learner] : learners) {
     learner->Choose(rng, table);
     EXPECT_LT(PolicyReturn(mdp, 10, table), optimum - 1) << name;
