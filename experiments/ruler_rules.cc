@@ -16,10 +16,11 @@ const std::vector<std::string> kEpsilons = {"0.0",  "0.005", "0.01", "0.02",
 const std::vector<std::string> kBounds = {"0.0", "0.05", "0.1", "0.15", "0.2",
                                           "0.3", "0.5",  "0.7", "1.0",  "2.0"};
 const std::vector<std::string> kSamples = {"1", "2", "5", "10", "20", "40"};
+const std::vector<std::string> kManySamples = {"1", "2", "5", "10", "20", "40", "80"};
 const std::vector<std::string> kScales = {"0.0", "0.02", "0.05", "0.1", "0.15", "0.2",
                                           "0.3", "0.4",  "0.5",  "0.7", "1.0"};
 
-// All forms of an agent; the first is the best.
+// All forms of an agent; the first is its default.
 std::vector<RulerRule> Forms(const std::string& agent, const FamilySpec& spec, bool bandit) {
   const std::string no_prior = "reward_prior_mean = 0";
   const std::string frequencies = "model = \"frequencies\"\n" + no_prior;
@@ -64,7 +65,7 @@ std::vector<RulerRule> Forms(const std::string& agent, const FamilySpec& spec, b
              .settings = "variant = \"largest\"\n" + no_prior,
              .as_published = true,
              .key = "samples",
-             .grid = kSamples}};
+             .grid = kManySamples}};
   }
   if (agent == "ucrl2") {
     return {{.agent = agent, .key = "scale", .grid = kScales},

@@ -1,4 +1,4 @@
-// Which rules the ruler measures: the classical agents as they ought to be, and as the published
+// Which rules the ruler measures: the classical agents by their definitions, and as the published
 // figures are made where that is another rule.
 #pragma once
 
@@ -23,9 +23,9 @@ struct RulerRule {
   std::vector<std::string> grid = {};
 };
 
-// The rules of `agents`, or of all that play the family if there are none, each agent's best form
-// before the others. A form that only explains a published cell is left out where there is no such
-// cell. Throws Error(kUsage) on agents that do not play the family.
+// The rules of `agents`, or of all that play the family if there are none, each agent's default
+// form before the others. A form that only explains a published cell is left out where there is no
+// such cell. Throws Error(kUsage) on agents that do not play the family.
 std::vector<RulerRule> RulerRules(const FamilySpec& spec, const std::vector<std::string>& agents);
 
 // "ties = \"lowest\"\nepsilon = 0.05" as "ties=lowest, epsilon=0.05".

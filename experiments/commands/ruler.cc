@@ -29,7 +29,8 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->footer(
       "Every classical agent plays the same held-out tasks under the evaluator that meta-learners\n"
       "get: the sum of returns over a trial, with its standard error, and what can be computed\n"
-      "exactly. Where the published figures are made by another rule than the agent's best, that\n"
+      "exactly. Where the published figures are made by another rule than the agent's default, "
+      "that\n"
       "rule is a row of its own, and only it is compared with them: the difference, less the\n"
       "rounding of what was published, in standard errors of both means. --tune chooses the\n"
       "constant of every rule on as many training tasks from a grid, and says when the best value\n"
