@@ -6,6 +6,7 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <Eigen/LU>
 
 #include "core/error.h"
 
@@ -32,21 +33,6 @@ struct LinearBaseline::Normal {
     if (!with_time) return;
     const double time = step / 100.0;
     features.tail<4>() << time, time * time, time * time * time, 1.0;
-  }
-
-  // w = solve(moments + values w), from w = solve(moments) on; false if that has no end.
-  bool Iterate(const Eigen::LDLT<Eigen::MatrixXd>& solver) {
-    constexpr int kIterations = 10'000;
-    Eigen::VectorXd w = coefficients;
-    for (int i = 0; i < kIterations && w.allFinite(); ++i) {
-      const Eigen::VectorXd next = solver.solve(moments + values * w);
-      const double change = (next - w).cwiseAbs().maxCoeff();
-      w = next;
-      if (!(change <= 1e-10 * (1 + w.cwiseAbs().maxCoeff()))) continue;
-      coefficients = w;
-      return true;
-    }
-    return false;
   }
 };
 
@@ -77,17 +63,20 @@ void LinearBaseline::AddValue(std::span<const float> next, int step, double weig
   normal.values.noalias() += (weight * normal.latest) * normal.features.transpose();
 }
 
-bool LinearBaseline::Fit(double ridge) {
+void LinearBaseline::Fit(double ridge) {
   for (int attempt = 0; attempt < 5; ++attempt, ridge *= 10) {
     Eigen::MatrixXd regularised = normal_->gram.selfadjointView<Eigen::Lower>();
     regularised.diagonal().array() += ridge;
-    const Eigen::LDLT<Eigen::MatrixXd> solver = regularised.ldlt();
-    normal_->coefficients = solver.solve(normal_->moments);
-    if (!normal_->coefficients.allFinite()) continue;
-    return normal_->values.size() == 0 || normal_->Iterate(solver);
+    // (gram + ridge) w = moments + values w, which is symmetric only without values
+    if (normal_->values.size() == 0) {
+      normal_->coefficients = regularised.ldlt().solve(normal_->moments);
+    } else {
+      regularised -= normal_->values;
+      normal_->coefficients = regularised.partialPivLu().solve(normal_->moments);
+    }
+    if (normal_->coefficients.allFinite()) return;
   }
   normal_->coefficients.setZero();
-  return normal_->values.size() == 0;
 }
 
 double LinearBaseline::Predict(std::span<const float> observation, int step) const {
@@ -170,7 +159,7 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
   std::vector<double> rewards, returns, values, advantages;
 
   // fit the baseline to discounted returns
-  double count = 0;
+  double count = 0, least = INFINITY, most = -INFINITY;
   for (int64_t e = 0; e < task.episodes; ++e) {
     const int64_t length = task.Length(e);
     rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
@@ -179,6 +168,8 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     task.returns[e] = length > 0 ? returns[0] : 0.0;
     for (int64_t t = 0; t < length; ++t) {
       const double target = returns[static_cast<size_t>(t)];
+      least = std::min(least, rewards[static_cast<size_t>(t)]);
+      most = std::max(most, rewards[static_cast<size_t>(t)]);
       if (linear) baseline.Append(task.Observation(e, t), static_cast<int>(t), target);
       if (linear && bootstrap && task.terminated[e] == 0.0f) {
         baseline.AddValue(task.Final(e), static_cast<int>(length),
@@ -188,6 +179,13 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     }
   }
   if (linear) baseline.Fit(options.baseline_ridge);
+  // with its own values in the targets a fit may have no sense; a value lies within these bounds
+  const double longest = 1 / (1 - options.discount);
+  const double low = std::min(0.0, least) * longest, high = std::max(0.0, most) * longest;
+  const auto predict = [&](std::span<const float> observation, int64_t t) {
+    const double value = baseline.Predict(observation, static_cast<int>(t));
+    return bootstrap ? std::clamp(value, low, high) : value;
+  };
 
   // temporal differences, then their discounted sums
   double sum = 0, squares = 0, residuals = 0;
@@ -203,11 +201,10 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     }
     if (linear) {
       for (int64_t t = 0; t < length; ++t) {
-        values[static_cast<size_t>(t)] =
-            baseline.Predict(task.Observation(e, t), static_cast<int>(t));
+        values[static_cast<size_t>(t)] = predict(task.Observation(e, t), t);
       }
       if (bootstrap && task.terminated[e] == 0.0f) {
-        values.back() = baseline.Predict(task.Final(e), static_cast<int>(length));
+        values.back() = predict(task.Final(e), length);
       }
       returns.resize(rewards.size());
       DiscountedSums(rewards, options.discount, returns);

@@ -35,9 +35,9 @@ struct Advantages {
 // limit is not a terminal state: with bootstrap_at_horizon the baseline's value of the final
 // observation follows the last reward of a truncated episode; without, nothing does, as in the
 // published codes. The linear baseline is then one of the returns that would follow without the
-// limit: without features of time, and fitted to targets that hold its own value beyond the
-// horizon, again and again until they no longer change. Tasks are independent of one another and
-// are spread over `pool`.
+// limit: without features of time, fitted to targets that hold its own value beyond the horizon,
+// and kept within the sums of rewards that the least and the largest one allow. Tasks are
+// independent of one another and are spread over `pool`.
 Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& options,
                              WorkerPool& pool);
 
@@ -57,9 +57,8 @@ class LinearBaseline {
   // The target appended last is to hold `weight` times the baseline's own value of `next`, too.
   void AddValue(std::span<const float> next, int step, double weight);
   // Least squares on what was appended; the ridge is multiplied by ten until the solution is
-  // finite. With values in the targets it is repeated until it reproduces itself; false when it
-  // does not come to that and is the fit without those values.
-  bool Fit(double ridge);
+  // finite. With values in the targets the solution is the one that reproduces itself.
+  void Fit(double ridge);
   double Predict(std::span<const float> observation, int step) const;
 
  private:

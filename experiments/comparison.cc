@@ -1,10 +1,12 @@
 #include "experiments/comparison.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -20,15 +22,21 @@ namespace {
 
 constexpr double kConfidence = 0.95;
 
-// The name of a recipe's runs from that of a file: without "-seeds", or "-seed" and a number.
-std::string NameOf(const std::string& path) {
-  const std::string name = std::filesystem::path(path).stem().string();
-  const size_t end = name.rfind("-seed");
-  if (end == std::string::npos) return name;
-  const std::string rest = name.substr(end + 5);
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const bool number = !rest.empty() && std::ranges::all_of(rest, is_digit);
-  return rest == "s" || number ? name.substr(0, end) : name;
+// What a file is called: NAME-seeds.json, NAME-seed7.json, or otherwise.
+struct FileName {
+  std::string name;
+  std::optional<int64_t> seed;
+};
+FileName ParseName(const std::string& path) {
+  const std::string stem = std::filesystem::path(path).stem().string();
+  const size_t end = stem.rfind("-seed");
+  if (end == std::string::npos) return {stem, {}};
+  const std::string rest = stem.substr(end + 5);
+  if (rest == "s") return {stem.substr(0, end), {}};
+  int64_t seed = 0;
+  const auto [last, error] = std::from_chars(rest.data(), rest.data() + rest.size(), seed);
+  if (rest.empty() || error != std::errc() || last != rest.data() + rest.size()) return {stem, {}};
+  return {stem.substr(0, end), seed};
 }
 
 SeedReport ReadReport(const std::string& path) {
@@ -41,17 +49,30 @@ SeedReport ReadReport(const std::string& path) {
   try {
     const auto json = nlohmann::json::parse(file);
     const bool several = json.value("format", "") == kSeedReportFormat;
-    SeedReport report{.name = NameOf(path),
+    const FileName file_name = ParseName(path);
+    SeedReport report{.name = file_name.name,
+                      .folder = std::filesystem::path(path).parent_path().string(),
                       .family = json.at("family"),
                       .family_hash = json.at("family_hash"),
                       .agent = json.at("agent"),
+                      .unit = json.at("unit"),
                       .split = json.at("split"),
                       .measure = json.at("measure"),
                       .deterministic = json.at("deterministic"),
+                      .iteration = json.at("iteration"),
+                      .episodes = json.at("episodes_per_task_and_unit"),
+                      .horizon = json.at("horizon"),
+                      .trial_episodes = json.at("trial_episodes"),
                       .tasks = json.at("tasks"),
                       .task_seed = json.at("task_seed"),
+                      .seeds = {},
                       .means = {}};
-    const size_t runs = several ? json.at("seeds").size() : 1;
+    if (several) {
+      report.seeds = json.at("seeds").get<std::vector<int64_t>>();
+    } else if (file_name.seed) {
+      report.seeds = {*file_name.seed};
+    }
+    const size_t runs = several ? report.seeds.size() : 1;
     for (const auto& point : json.at("curve")) {
       report.means.push_back(several ? point.at("run_means").get<std::vector<double>>()
                                      : std::vector{point.at("mean_return").get<double>()});
@@ -71,10 +92,16 @@ SeedReport ReadReport(const std::string& path) {
   }
 }
 
-// What two reports have to share to be compared.
+// What two reports have to share to be compared. Not the hash: an oracle has another one.
 auto JudgedOn(const SeedReport& report) {
-  return std::tie(report.family, report.split, report.tasks, report.task_seed, report.measure,
-                  report.deterministic);
+  return std::tie(report.family, report.horizon, report.trial_episodes, report.split, report.tasks,
+                  report.task_seed, report.measure, report.deterministic);
+}
+
+// What two runs of one recipe have to share besides.
+auto MadeBy(const SeedReport& report) {
+  return std::tie(report.folder, report.family_hash, report.agent, report.unit, report.iteration,
+                  report.episodes);
 }
 
 // "-57.8 ± 4.2", half the width of the t interval.
@@ -94,12 +121,20 @@ std::vector<SeedReport> ReadSeedReports(const std::vector<std::string>& paths) {
       reports.push_back(std::move(report));
       continue;
     }
-    if (report.family_hash != same->family_hash || report.agent != same->agent ||
-        report.means.size() != same->means.size() || JudgedOn(report) != JudgedOn(*same)) {
+    const bool twice = report.seeds.size() != 1 || same->seeds.empty() ||
+                       std::ranges::count(same->seeds, report.seeds.front()) > 0;
+    if (twice || report.means.size() != same->means.size() || MadeBy(report) != MadeBy(*same) ||
+        JudgedOn(report) != JudgedOn(*same)) {
       throw Error(ErrorKind::kData,
-                  fmt::format("it is no other run of '{}': it was evaluated otherwise", same->name),
-                  {.file = path});
+                  twice ? fmt::format("'{}', or this run of it, is given twice", same->name)
+                        : fmt::format("it is no other run of '{}': it was trained or evaluated "
+                                      "otherwise",
+                                      same->name),
+                  {.file = path,
+                   .remedy = "Runs of one recipe are NAME-seed1.json, NAME-seed2.json, ... in one "
+                             "folder; different recipes have different names"});
     }
+    same->seeds.push_back(report.seeds.front());
     for (size_t unit = 0; unit < report.means.size(); ++unit) {
       std::ranges::copy(report.means[unit], std::back_inserter(same->means[unit]));
     }

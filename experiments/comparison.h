@@ -13,17 +13,20 @@ namespace fewstep {
 
 // The evaluations of the runs of one recipe.
 struct SeedReport {
-  std::string name;
-  std::string family, family_hash, agent;  // the hash is another one where the task is observed
+  std::string name, folder;
+  std::string family, family_hash, agent, unit;  // another hash where the task is observed
   std::string split, measure;
   bool deterministic = false;
-  int64_t tasks = 0, task_seed = 0;
+  int64_t iteration = 0, episodes = 0;  // of training; for each task and unit
+  int64_t horizon = 0, trial_episodes = 0, tasks = 0, task_seed = 0;
+  std::vector<int64_t> seeds;              // [runs]
   std::vector<std::vector<double>> means;  // [units + 1][runs]
 };
 
 // From reports of several seeds, NAME-seeds.json (ReportSeeds), and from evaluations of single
-// runs, of which those called NAME-seed1.json, NAME-seed2.json, ... become one report. In the order
-// in which the names come first. Throws Error(kData) naming file and key.
+// runs, of which those called NAME-seed1.json, NAME-seed2.json, ... in one folder become one
+// report. In the order in which the names come first. Throws Error(kData) naming file and key, also
+// when a name or a run comes twice.
 std::vector<SeedReport> ReadSeedReports(const std::vector<std::string>& paths);
 
 struct PairDifference {

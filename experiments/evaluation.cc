@@ -142,6 +142,13 @@ std::vector<double> MeansOfDistinct(const DistinctTasks& distinct, std::span<con
   return sums;
 }
 
+EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
+                           const FamilySpec& spec) {
+  if (options.episodes == 0) options.episodes = agent.Deploy(1)->episodes_per_unit();
+  options.units = EvaluationUnits(options, spec, options.episodes);
+  return options;
+}
+
 std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationOptions& own) {
   std::string suffix;
   if (options.split != own.split) suffix += fmt::format("-{}", ToString(options.split));
@@ -167,13 +174,13 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       .agent = agent_name,
       .unit = adaptive->unit(),
       .finite = spec.finite,
-      .options = options,
+      .horizon = spec.horizon,
+      .trial_episodes = spec.trial_episodes,
+      .options = Resolved(options, agent, spec),
       .support = adaptive->support(),
       .tasks = family.Sample(options.split, options.tasks, Rng(options.task_seed).Fork("tasks"))};
   if (spec.finite) curve.distinct = FindDistinct(spec, curve.tasks);
-  curve.options.episodes = options.episodes > 0 ? options.episodes : adaptive->episodes_per_unit();
-  const int units = EvaluationUnits(options, spec, curve.options.episodes);
-  curve.options.units = units;
+  const int units = curve.options.units;
   curve.is_trial = (spec.trial_episodes > 1 || curve.unit == "episode") && !curve.judged_apart();
   curve.bootstrapped =
       units < kBootstrappedPoints &&
@@ -298,6 +305,8 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["same_tasks_in_training"] = curve.finite;
   json["task_seed"] = curve.options.task_seed;
   json["seed"] = curve.options.seed;
+  json["horizon"] = curve.horizon;
+  json["trial_episodes"] = curve.trial_episodes;
   json["tasks"] = curve.options.tasks;
   json["episodes_per_task_and_unit"] = curve.options.episodes;
   json["deterministic"] = curve.options.deterministic;

@@ -72,7 +72,8 @@ inline constexpr size_t kShownTasks = 8;
 // Performance after 0, 1, ..., U units of adaptation.
 struct AdaptationCurve {
   std::string family, family_hash, agent, unit;
-  bool finite = false;  // the family has finitely many tasks: these were trained on
+  bool finite = false;                  // the family has finitely many tasks: these were trained on
+  int horizon = 0, trial_episodes = 1;  // of the family
   EvaluationOptions options;
   Support support = Support::kSampled;
   std::vector<Task> tasks;
@@ -101,9 +102,13 @@ inline constexpr int kBootstrappedPoints = 50, kBootstrappedReturns = 10'000;
 AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
                          const EvaluationOptions& options);
 
-// What sets an evaluation apart from that of its run, `own`: "-train-tasks100-deterministic"; empty
-// when nothing does. Part of its file's name, so that different evaluations have files of their
-// own.
+// `options` with the numbers that -1 units and 0 episodes stand for.
+EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
+                           const FamilySpec& spec);
+
+// What sets an evaluation apart from that of its run, `own`, both resolved:
+// "-train-tasks100-deterministic"; empty when nothing does. Part of its file's name, so that
+// different evaluations have files of their own.
 std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationOptions& own);
 
 // The task's number among the distinct ones, and their means of `values` [tasks].

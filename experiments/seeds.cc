@@ -55,6 +55,7 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
 
 void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base, bool json) {
   const AdaptationCurve& first = results.front().curve;
+  const int64_t iteration = results.front().iteration;
   const int runs = static_cast<int>(results.size()), tasks = first.options.tasks;
   std::vector<std::string> paths;
   std::vector<int64_t> seeds;
@@ -98,6 +99,9 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
                                      {"split", ToString(first.options.split)},
                                      {"deterministic", first.options.deterministic},
                                      {"measure", ToString(first.options.measure)},
+                                     {"iteration", iteration},
+                                     {"horizon", first.horizon},
+                                     {"trial_episodes", first.trial_episodes},
                                      {"tasks", tasks},
                                      {"task_seed", first.options.task_seed},
                                      {"episodes_per_task_and_unit", first.options.episodes},

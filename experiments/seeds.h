@@ -12,6 +12,7 @@ namespace fewstep {
 struct SeedResult {
   int64_t seed = 0;
   std::string path;
+  int64_t iteration = 0;
   AdaptationCurve curve;
 };
 

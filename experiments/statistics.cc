@@ -150,7 +150,7 @@ Interval WelchDifference(std::span<const double> a, std::span<const double> b, d
   if (a.size() < 2 || b.size() < 2) return {difference, kNaN, kNaN};
   // squared standard errors, and the degrees of freedom of their sum (Welch and Satterthwaite)
   const double va = std::pow(StandardError(a), 2), vb = std::pow(StandardError(b), 2);
-  if (va + vb == 0) return {difference, difference, difference};
+  if (va + vb == 0) return {difference, kNaN, kNaN};  // runs that do not differ say nothing
   const double degrees =
       (va + vb) * (va + vb) /
       (va * va / static_cast<double>(a.size() - 1) + vb * vb / static_cast<double>(b.size() - 1));

@@ -54,7 +54,7 @@ double StudentQuantile(double degrees_of_freedom, double confidence);
 Interval StudentMean(std::span<const double> values, double confidence = 0.95);
 
 // mean(a) - mean(b) of independent groups of unequal variance (Welch 1947). Bounds are NaN unless
-// both groups have two values.
+// both groups have two values and one of them varies.
 Interval WelchDifference(std::span<const double> a, std::span<const double> b,
                          double confidence = 0.95);
 

@@ -10,8 +10,8 @@ void MetaObjectiveOptions::Visit(FieldVisitor& v) {
        .choices = {"last", "trial"}});
   v.Field("exploration_credit", exploration_credit,
           {.help = "Credit of the episodes adapted on for the returns that follow: none (MAML), "
-                   "exact (their score times what follows, E-MAML), or mean (the mean log-"
-                   "probability in place of the sum, as in published code).",
+                   "exact (their score times what follows, E-MAML), or mean (mean log-probability "
+                   "of the first ones times the standardised mean reward, as in published code).",
            .choices = {"none", "exact", "mean"}});
 }
 

@@ -21,6 +21,17 @@ struct EvaluateArguments {
   bool deterministic = false;
 };
 
+// What another run's checkpoint gives must not be saved among the evaluations of this one.
+void CheckOwnCheckpoint(const TensorFile& checkpoint, const RunConfig& config) {
+  const auto folder = [](const std::filesystem::path& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+  };
+  if (folder(checkpoint.path()).parent_path() == folder(config.run_path()) / "checkpoints") return;
+  throw Error(ErrorKind::kUsage, fmt::format("it is no checkpoint of {}", config.run_path()),
+              {.file = checkpoint.path(),
+               .remedy = "Give the checkpoint in place of the run: fewstep evaluate CHECKPOINT"});
+}
+
 int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   // a checkpoint file names its run
@@ -45,6 +56,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
   const TensorFile checkpoint = OpenCheckpoint(config, checkpoint_path);
   LoadAgent(checkpoint, bench, config);
+  CheckOwnCheckpoint(checkpoint, config);
   const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
 
   EvaluationOptions options = EvaluationOf(config);
@@ -63,7 +75,9 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   }
   const std::string base = directory.SaveEvaluation(
       curve, iteration,
-      fmt::format("iteration-{:06}{}", iteration, EvaluationSuffix(options, own)));
+      fmt::format(
+          "iteration-{:06}{}", iteration,
+          EvaluationSuffix(curve.options, Resolved(own, *bench.agent, bench.family->spec()))));
   if (!common.json) Print("Saved as {}.{{json,md,svg}}\n", base);
   return 0;
 }

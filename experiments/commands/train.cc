@@ -144,7 +144,8 @@ int RunTrain(const TrainArguments& arguments, const CommonOptions& common) {
   for (PlannedRun& run : runs) {
     const TrainResult result = TrainPlanned(run, options);
     if (result.signal != 0) return 128 + result.signal;
-    results.push_back({run.config.run.seed, run.config.run_path(), result.evaluation});
+    results.push_back(
+        {run.config.run.seed, run.config.run_path(), result.iteration, result.evaluation});
   }
   ReportSeeds(results, fmt::format("{}-seeds", config.run_path()), common.json);
   return 0;

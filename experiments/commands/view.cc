@@ -48,10 +48,10 @@ class AgentController final : public Controller {
           adaptive_->parameters().flat.detach().to(torch::kCPU).contiguous().clone());  // [1, P]
       if (unit == units_) break;
       const bool as_shown = adaptive_->support() == Support::kAsJudged;
-      adaptive_->Adapt(sampler_.Collect(adaptive_->policy(), adaptive_->parameters(), {&task, 1},
-                                        {.episodes = adaptive_->episodes_per_unit(),
-                                         .deterministic = deterministic_ && as_shown},
-                                        rng.Fork("unit", static_cast<uint64_t>(unit))));
+      adaptive_->Adapt(sampler_.Collect(
+          adaptive_->policy(), adaptive_->parameters(), {&task, 1},
+          {.episodes = adaptive_->episodes_per_unit(), .deterministic = deterministic_ && as_shown},
+          rng.Fork("unit", static_cast<uint64_t>(unit))));
     }
     actor_ = adaptive_->policy().MakeActor();
     FEWSTEP_CHECK(actor_, "the policy acts only in batches");

@@ -34,7 +34,7 @@ AgentEntry EMamlMean() {
       [](TrustRegionAgentOptions& options) {
         options.adaptation.inner_surrogate = "log_likelihood";
         options.objective.exploration_credit = "mean";
-        options.fixed = {"inner_surrogate", "exploration_credit", "outer_returns"};
+        options.fixed = {"inner_surrogate", "exploration_credit"};
       });
 }
 

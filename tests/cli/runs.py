@@ -210,6 +210,12 @@ def check_comparison(report):
     shutil.copy("runs/s-seed1/evaluations/iteration-000006-deterministic.json",
                 "runs/figures/s-seed9.json")
     fewstep("compare", *files, "runs/figures/s-seed9.json").exits(3, "evaluated otherwise")
+    fewstep("compare", *files, files[0]).exits(3, "given twice")
+    fewstep("compare", "runs/s-seed1/evaluations/iteration-000006.json",
+            "runs/s-seed2/evaluations/iteration-000006.json").exits(3, "different names")
+    # of another horizon, under the same name of a family
+    train("--seeds", "1,2", *sets(run_name="h", family_horizon=5)).exits(0)
+    fewstep("compare", both[0], "runs/h-seeds.json").exits(2, "same tasks")
     fewstep("compare", both[0], "runs/u-seeds.json").exits(2, "same tasks", "run.evaluation_seed")
     fewstep("compare", "runs/none-seeds.json").exits(3, "runs/none-seeds.json")
     fewstep("compare", "runs/s-seed1/run.toml").exits(3, "not an evaluation")
@@ -238,6 +244,12 @@ def check_evaluate():
     assert rule["measure"] == "rllab" and saved["measure"] == "episodes"
     assert os.path.exists(f"{run}/evaluations/iteration-000006-rllab.json")
     fewstep("evaluate", run, "--measure", "median").exits(2, "median")
+    # what the recipe's numbers stand for is no other evaluation; another run's checkpoint is
+    before = set(os.listdir(f"{run}/evaluations"))
+    fewstep("evaluate", run, "--units", str(len(saved["curve"]) - 1)).exits(0)
+    assert set(os.listdir(f"{run}/evaluations")) == before
+    fewstep("evaluate", run, "--checkpoint",
+            glob.glob("runs/s-seed2/checkpoints/*.safetensors")[0]).exits(2, "no checkpoint of")
     text = fewstep("evaluate", run).exits(0).out
     for unit, point in enumerate(saved["curve"]):
         assert re.search(rf"^ +{unit} +{point['mean_return']:.1f} ", text, re.M), text

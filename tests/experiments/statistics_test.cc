@@ -133,7 +133,7 @@ TEST(Statistics, StudentMeanAndWelchDifferenceByHand) {
   EXPECT_NEAR(difference.high, -10 + half, 1e-9);
   EXPECT_NEAR(difference.low, -10 - half, 1e-9);
   EXPECT_TRUE(std::isnan(WelchDifference(a, std::vector{1.0}).low));
-  EXPECT_EQ(WelchDifference(std::vector{1.0, 1.0}, std::vector{0.0, 0.0}).low, 1);
+  EXPECT_TRUE(std::isnan(WelchDifference(std::vector{1.0, 1.0}, std::vector{0.0, 0.0}).low));
 }
 
 TEST(Statistics, RunsAreRowsOfTheMatrix) {
