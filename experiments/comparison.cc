@@ -211,8 +211,7 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
     const std::string verdict = pair.separated()
                                     ? fmt::format("{} is better", d.point > 0 ? a.name : b.name)
                                     : "cannot be told apart";
-    pairs.AddRow({fmt::format("{:.1f}", d.point),
-                  std::isnan(d.low) ? "-" : fmt::format("{:.1f} to {:.1f}", d.low, d.high),
+    pairs.AddRow({fmt::format("{:.1f}", d.point), BoundsText(d),
                   fmt::format("{} - {}: {}", a.name, b.name, verdict)});
   }
   return text + fmt::format(

@@ -17,7 +17,7 @@ namespace {
 
 Interval MeanInterval(const AdaptationCurve& curve, std::span<const double> values, bool bootstrap,
                       const Rng& rng) {
-  if (curve.finite) return StratifiedBootstrapMean(values, curve.distinct.of, rng);
+  if (curve.finite) return StratifiedMean(values, curve.distinct.of);
   if (bootstrap) return BootstrapMean(values, rng);
   const double mean = Mean(values), half = 1.96 * StandardError(values);
   return {mean, mean - half, mean + half};
@@ -50,7 +50,7 @@ void CheckMeasurable(const EvaluationOptions& options, const AdaptiveAgent& adap
 
 std::string IntervalName(const AdaptationCurve& curve) {
   if (curve.finite) {
-    return fmt::format("95 % percentile bootstrap over the repeats of each of {} tasks",
+    return fmt::format("95 % t interval over the repeats of each of {} tasks",
                        curve.distinct.names.size());
   }
   return curve.bootstrapped ? "95 % percentile bootstrap over tasks"
@@ -195,6 +195,7 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
           adaptive->policy(), adaptive->parameters(), curve.tasks,
           {.episodes = curve.options.episodes, .deterministic = deterministic}, stream);
       curve.steps += rollouts.steps;
+      curve.diverged += rollouts.diverged;
       return rollouts;
     };
     const auto stream_of = [&](std::string_view name) {
@@ -225,7 +226,6 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     }
     curve.metrics.push_back(std::move(metrics));
     curve.adaptation_episodes.push_back(used);
-    curve.diverged += rollouts.diverged;
 
     // ... and adapt once more
     if (unit == units) break;
@@ -241,11 +241,9 @@ std::string TasksNote(const AdaptationCurve& curve) {
       "{} {} tasks, {} episodes for each and every {}{}{}{}", curve.options.tasks,
       ToString(curve.options.split), curve.options.episodes, curve.unit, Acting(curve),
       curve.options.bootstrap_at_horizon.value_or(false) ? ", bootstrapped at the horizon" : "",
-      curve.finite
-          ? fmt::format("; the family has {} tasks, which were trained on: these are their "
-                        "repeats",
-                        curve.distinct.names.size())
-          : "");
+      curve.finite ? fmt::format("; they are repeats of {} tasks, which were trained on",
+                                 curve.distinct.names.size())
+                   : "");
 }
 
 std::string CurveNote(const AdaptationCurve& curve) {
@@ -280,7 +278,7 @@ Table CurveTable(const AdaptationCurve& curve) {
   for (const size_t unit : ShownUnits(curve.mean.size())) {
     const Interval& mean = curve.mean[unit];
     std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
-                                    fmt::format("{:.1f} to {:.1f}", mean.low, mean.high),
+                                    BoundsText(mean),
                                     fmt::format("{}", curve.adaptation_episodes[unit])};
     for (const auto& [name, value] : curve.metrics[unit].entries()) {
       row.push_back(fmt::format("{:.3f}", value));

@@ -13,10 +13,12 @@ GradientNoise NoiseOf(const torch::Tensor& estimates) {
   GradientNoise noise;
   noise.mean_norm = mean.norm().item<double>();
   noise.deviation = std::sqrt((g - mean).square().sum().item<double>() / (rounds - 1));
-  const double squared_signal =
-      noise.mean_norm * noise.mean_norm - noise.deviation * noise.deviation / rounds;
-  if (squared_signal > 0) {
-    noise.signal = std::sqrt(squared_signal);
+  // Without a signal the products have mean 0 and are uncorrelated, so their sum deviates by the
+  // root of the sum of their squares; 1.645 of it leaves a normal sum 5 % above.
+  const torch::Tensor products = torch::tril(g.mm(g.t()), -1);  // [R, R], i > j
+  const double sum = products.sum().item<double>();
+  if (sum > 1.645 * products.norm().item<double>()) {
+    noise.signal = std::sqrt(sum / (0.5 * rounds * (rounds - 1)));
     noise.relative = noise.deviation / *noise.signal;
   }
   // the sum over all pairs of unit vectors is the square of their sum

@@ -17,7 +17,8 @@ struct GradientNoise {
   double mean_norm = 0;  // of the mean over rounds
   double deviation = 0;  // square root of the trace of the covariance of one estimate
   // The norm of the expected estimate. The squared norm of the mean over R rounds holds
-  // deviation^2 / R of noise, which is taken off; nothing where no more than that is there.
+  // deviation^2 / R of noise, which is taken off: what is left is the mean of the products g_i g_j
+  // of different rounds. Nothing where noise alone gives as much once in twenty studies.
   std::optional<double> signal;
   std::optional<double> relative;  // deviation / signal: the noise of one estimate
   double agreement = 0;            // mean cosine between the estimates of two rounds
@@ -25,7 +26,7 @@ struct GradientNoise {
 
 struct GradientStudyOptions {
   std::vector<std::string> surrogates = {"log_likelihood", "likelihood_ratio", "dice"};
-  int rounds = 10;  // at least 2
+  int rounds = 10;  // at least 3
   int tasks = 0;    // of each round; 0: as in training
   uint64_t seed = 0;
 };

@@ -82,10 +82,6 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     columns.push_back({fmt::format("seed {}", seeds[i]), Align::kRight});
   }
   Table table(columns);
-  const auto bounds = [](const Interval& interval) {
-    if (std::isnan(interval.low)) return std::string("-");
-    return fmt::format("{:.1f} to {:.1f}", interval.low, interval.high);
-  };
   PlotSeries series{
       .name = fmt::format("{} runs", runs), .points = {}, .style = PlotStyle::kErrorBars};
   const std::string method =
@@ -119,7 +115,8 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
     const Interval mean = StudentMean(means);
     const Interval iqm = JackknifeInterquartileMean(matrix);
     std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
-                                    bounds(mean), fmt::format("{:.1f}", iqm.point), bounds(iqm)};
+                                    BoundsText(mean), fmt::format("{:.1f}", iqm.point),
+                                    BoundsText(iqm)};
     nlohmann::ordered_json point = {
         {"units", unit},    {"mean", mean.point}, {"low", mean.low},     {"high", mean.high},
         {"iqm", iqm.point}, {"iqm_low", iqm.low}, {"iqm_high", iqm.high}};

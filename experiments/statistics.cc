@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 
 namespace fewstep {
@@ -31,22 +33,6 @@ double InterquartileMeanInPlace(std::span<double> values) {
   std::ranges::sort(values);
   const size_t cut = values.size() / 4;
   return Mean(values.subspan(cut, values.size() - 2 * cut));
-}
-
-// The percentile interval about `point`; `resample` gives the statistic of one resample.
-template <typename Resample>
-Interval PercentileInterval(double point, const BootstrapOptions& options, Resample resample) {
-  FEWSTEP_CHECK(options.resamples > 0, "resamples = {}", options.resamples);
-  FEWSTEP_CHECK(options.confidence > 0.0 && options.confidence < 1.0, "confidence = {}",
-                options.confidence);
-  if (std::isnan(point)) return {kNaN, kNaN, kNaN};
-  std::vector<double> estimates(static_cast<size_t>(options.resamples));
-  std::ranges::generate(estimates, resample);
-  // infinite scores can turn a resampled mean into inf - inf
-  if (HasNaN(estimates)) return {point, kNaN, kNaN};
-  std::ranges::sort(estimates);
-  const double tail = (1.0 - options.confidence) / 2.0;
-  return {point, SortedQuantile(estimates, tail), SortedQuantile(estimates, 1.0 - tail)};
 }
 
 void CheckShape(const ScoreMatrix& scores) {
@@ -92,6 +78,11 @@ double IncompleteBeta(double x, double a, double b) {
 }
 
 }  // namespace
+
+std::string BoundsText(const Interval& interval) {
+  if (std::isnan(interval.low)) return "-";
+  return fmt::format("{:.1f} to {:.1f}", interval.low, interval.high);
+}
 
 double Mean(std::span<const double> values) {
   FEWSTEP_CHECK(!values.empty(), "no values");
@@ -161,30 +152,51 @@ Interval WelchDifference(std::span<const double> a, std::span<const double> b, d
 
 Interval BootstrapMean(std::span<const double> values, const Rng& rng,
                        const BootstrapOptions& options) {
-  const std::vector<int> one(values.size());
-  return StratifiedBootstrapMean(values, one, rng, options);
+  FEWSTEP_CHECK(options.resamples > 0, "resamples = {}", options.resamples);
+  FEWSTEP_CHECK(options.confidence > 0.0 && options.confidence < 1.0, "confidence = {}",
+                options.confidence);
+  const double point = Mean(values);
+  if (std::isnan(point)) return {kNaN, kNaN, kNaN};
+  Rng stream = rng;
+  std::vector<double> estimates(static_cast<size_t>(options.resamples));
+  for (double& estimate : estimates) {
+    double sum = 0;
+    for (size_t i = 0; i < values.size(); ++i) sum += values[stream.Below(values.size())];
+    estimate = sum / static_cast<double>(values.size());
+  }
+  // infinite scores can turn a resampled mean into inf - inf
+  if (HasNaN(estimates)) return {point, kNaN, kNaN};
+  std::ranges::sort(estimates);
+  const double tail = (1.0 - options.confidence) / 2.0;
+  return {point, SortedQuantile(estimates, tail), SortedQuantile(estimates, 1.0 - tail)};
 }
 
-Interval StratifiedBootstrapMean(std::span<const double> values, std::span<const int> strata,
-                                 const Rng& rng, const BootstrapOptions& options) {
+Interval StratifiedMean(std::span<const double> values, std::span<const int> strata,
+                        double confidence) {
   FEWSTEP_CHECK(values.size() == strata.size(), "{} values, {} strata", values.size(),
                 strata.size());
-  // the values of every stratum, in order
   std::vector<std::vector<double>> groups;
   for (size_t i = 0; i < values.size(); ++i) {
     const auto stratum = static_cast<size_t>(strata[i]);
     if (groups.size() <= stratum) groups.resize(stratum + 1);
     groups[stratum].push_back(values[i]);
   }
-  Rng stream = rng;
+
+  // the squared error of the mean is the sum of those of its parts
   const double point = Mean(values), count = static_cast<double>(values.size());
-  return PercentileInterval(point, options, [&] {
-    double sum = 0;
-    for (const std::vector<double>& group : groups) {
-      for (size_t i = 0; i < group.size(); ++i) sum += group[stream.Below(group.size())];
-    }
-    return sum / count;
-  });
+  double variance = 0, spread = 0;
+  for (const std::vector<double>& group : groups) {
+    if (group.empty()) continue;
+    if (group.size() == 1) return {point, kNaN, kNaN};
+    const double share = static_cast<double>(group.size()) / count;
+    const double part = std::pow(share * StandardError(group), 2);
+    variance += part;
+    spread += part * part / static_cast<double>(group.size() - 1);
+  }
+  if (!(spread > 0)) return {point, kNaN, kNaN};
+  const double half =
+      StudentQuantile(variance * variance / spread, confidence) * std::sqrt(variance);
+  return {point, point - half, point + half};
 }
 
 std::vector<double> RunMeans(const ScoreMatrix& scores) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/rng.h"
@@ -19,6 +20,9 @@ struct Interval {
   double low = 0.0;
   double high = 0.0;
 };
+
+// "1.5 to 2.5", or "-" where there are no bounds.
+std::string BoundsText(const Interval& interval);
 
 struct BootstrapOptions {
   int resamples = 10000;     // > 0
@@ -62,10 +66,12 @@ Interval WelchDifference(std::span<const double> a, std::span<const double> b,
 Interval BootstrapMean(std::span<const double> values, const Rng& rng,
                        const BootstrapOptions& options = {});
 
-// The same where values[i] belongs to stratum strata[i]: every stratum draws from its own values
-// and keeps its size, so that differences between strata stay out of the interval.
-Interval StratifiedBootstrapMean(std::span<const double> values, std::span<const int> strata,
-                                 const Rng& rng, const BootstrapOptions& options = {});
+// The mean where values[i] belongs to stratum strata[i], 0 <= strata[i]: every stratum keeps its
+// share, so that differences between strata stay out of the interval. Mean +- t standard errors
+// with the degrees of freedom of Welch and Satterthwaite; bounds are NaN where a stratum has a
+// single value, or no value differs.
+Interval StratifiedMean(std::span<const double> values, std::span<const int> strata,
+                        double confidence = 0.95);
 
 // The mean of every run over its tasks, [runs].
 std::vector<double> RunMeans(const ScoreMatrix& scores);

@@ -100,7 +100,8 @@ void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "of a checkpoint, with the same episodes for every surrogate. Columns: the signal, the norm "
       "of\n"
       "the expected estimate (that of the mean without the noise which the mean still has; \"no\n"
-      "signal\" where nothing is left: take more rounds or tasks); the deviation of one estimate\n"
+      "signal\" where noise alone explains it: take more rounds or tasks); the deviation of one "
+      "estimate\n"
       "(the square root of the summed variances); their ratio, the noise beside the signal; and\n"
       "the mean cosine between two estimates.\n\n"
       "Examples:\n"
@@ -114,7 +115,7 @@ void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->delimiter(',')
       ->check(CLI::IsMember({"log_likelihood", "likelihood_ratio", "dice"}));
   command->add_option("--rounds", arguments->rounds, "Estimates of each")
-      ->check(CLI::Range(2, 100000))
+      ->check(CLI::Range(3, 100000))
       ->capture_default_str();
   command->add_option("--tasks", arguments->tasks, "Tasks of an estimate, 0 for as in training")
       ->check(CLI::Range(0, 100000));

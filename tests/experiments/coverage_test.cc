@@ -1,6 +1,7 @@
 // What the intervals of reports are worth: how often they cover the truth on simulated training
 // runs. A run has a quality of its own that all of its tasks share, which is what an interval that
 // draws runs anew for every task forgets.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "experiments/comparison.h"
 #include "experiments/statistics.h"
 
 namespace fewstep {
@@ -52,92 +54,101 @@ std::vector<double> Tasks(const World& world, Rng rng) {
   return tasks;
 }
 
+// How often `covers` holds: between 90 and 98 % of the time.
+void ExpectCoverage(const std::string& name, int trials,
+                    const std::function<bool(const Rng& rng)>& covers) {
+  int covered = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    covered += covers(Rng(1).Fork(name, static_cast<uint64_t>(trial)));
+  }
+  const double share = static_cast<double>(covered) / trials;
+  EXPECT_GE(share, 0.90) << name;
+  EXPECT_LE(share, 0.98) << name;
+  testing::Test::RecordProperty(name, std::to_string(share));
+}
+
+bool Holds(const Interval& interval, double truth) {
+  return interval.low <= truth && truth <= interval.high;
+}
+
 class Coverage : public testing::TestWithParam<int> {};  // runs
 
 TEST_P(Coverage, OfTheMeanOverRuns) {
-  constexpr int kTrials = 4000;
   for (const World& world : Worlds()) {
-    int covered = 0;
-    for (int trial = 0; trial < kTrials; ++trial) {
-      const Rng rng = Rng(1).Fork(world.name, static_cast<uint64_t>(trial));
+    ExpectCoverage(world.name, 4000, [&](const Rng& rng) {
       const std::vector<double> tasks = Tasks(world, rng.Fork("tasks"));
       const std::vector<double> scores = Scores(world, GetParam(), tasks, rng.Fork("scores"));
-      const Interval interval = StudentMean(RunMeans({scores, GetParam(), kTasks}));
-      const double truth = Mean(tasks);  // of all runs that could be, on these tasks
-      covered += interval.low <= truth && truth <= interval.high;
-    }
-    const double share = static_cast<double>(covered) / kTrials;
-    EXPECT_GE(share, 0.90) << world.name;
-    EXPECT_LE(share, 0.98) << world.name;
-    RecordProperty(world.name, std::to_string(share));
+      // the truth: all runs that could be, on these tasks
+      return Holds(StudentMean(RunMeans({scores, GetParam(), kTasks})), Mean(tasks));
+    });
   }
 }
 
 TEST_P(Coverage, OfTheInterquartileMean) {
-  constexpr int kTrials = 2000, kMany = 5000;
+  constexpr int kMany = 5000;
   for (const World& world : Worlds()) {
-    int covered = 0;
     const std::vector<double> tasks = Tasks(world, Rng(3).Fork(world.name));
     const double truth = InterquartileMean(Scores(world, kMany, tasks, Rng(4).Fork(world.name)));
-    for (int trial = 0; trial < kTrials; ++trial) {
-      const Rng rng = Rng(5).Fork(world.name, static_cast<uint64_t>(trial));
+    ExpectCoverage(world.name, 2000, [&](const Rng& rng) {
       const std::vector<double> scores = Scores(world, GetParam(), tasks, rng);
-      const Interval interval = JackknifeInterquartileMean({scores, GetParam(), kTasks});
-      covered += interval.low <= truth && truth <= interval.high;
-    }
-    const double share = static_cast<double>(covered) / kTrials;
-    EXPECT_GE(share, 0.90) << world.name;
-    EXPECT_LE(share, 0.98) << world.name;
-    RecordProperty(world.name, std::to_string(share));
+      return Holds(JackknifeInterquartileMean({scores, GetParam(), kTasks}), truth);
+    });
   }
 }
 
 TEST_P(Coverage, OfTheDifferenceOfTwoAlgorithms) {
-  constexpr int kTrials = 4000;
   for (const World& world : Worlds()) {
-    int covered = 0;
-    for (int trial = 0; trial < kTrials; ++trial) {
-      const Rng rng = Rng(2).Fork(world.name, static_cast<uint64_t>(trial));
+    World wider = world;
+    wider.between_runs *= 2;
+    const int runs = GetParam();
+    ExpectCoverage(world.name, 4000, [&](const Rng& rng) {
       const std::vector<double> tasks = Tasks(world, rng.Fork("tasks"));
-      World wider = world;
-      wider.between_runs *= 2;
-      const int runs = GetParam();
       const auto a = RunMeans({Scores(world, runs, tasks, rng.Fork("a")), runs, kTasks});
       const auto b = RunMeans({Scores(wider, runs, tasks, rng.Fork("b")), runs, kTasks});
-      const Interval interval = WelchDifference(a, b);
-      covered += interval.low <= 0 && 0 <= interval.high;
-    }
-    const double share = static_cast<double>(covered) / kTrials;
-    EXPECT_GE(share, 0.90) << world.name;
-    EXPECT_LE(share, 0.98) << world.name;
-    RecordProperty(world.name, std::to_string(share));
+      return Holds(WelchDifference(a, b), 0);
+    });
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Runs, Coverage, testing::Values(3, 5, 10),
                          [](const auto& test) { return std::to_string(test.param) + "_runs"; });
 
-// A finite family: 40 evaluation tasks are 2 tasks 20 times. What varies is the repeats.
-TEST(Coverage, OfTheRepeatsOfFewTasks) {
-  constexpr int kTrials = 2000, kRepeats = 20;
-  int covered = 0, plain = 0;
-  std::vector<int> strata;
-  for (int i = 0; i < 2 * kRepeats; ++i) strata.push_back(i % 2);
-  for (int trial = 0; trial < kTrials; ++trial) {
-    Rng rng = Rng(6).Fork("trial", static_cast<uint64_t>(trial));
-    std::vector<double> values;
-    for (const int task : strata) values.push_back((task == 0 ? -50 : 50) + 8 * rng.Normal());
-    const auto covers = [](const Interval& interval) {
-      return interval.low <= 0 && 0 <= interval.high;
-    };
-    covered +=
-        covers(StratifiedBootstrapMean(values, strata, rng.Fork("bootstrap"), {.resamples = 1000}));
-    plain += covers(BootstrapMean(values, rng.Fork("bootstrap"), {.resamples = 1000}));
+// Six recipes that are alike, five runs of two and three of the others: all differences at once.
+TEST(Coverage, OfAllDifferencesTogether) {
+  for (const World& world : Worlds()) {
+    int together = 0;
+    constexpr int kTrials = 1000;
+    for (int trial = 0; trial < kTrials; ++trial) {
+      const Rng rng = Rng(7).Fork(world.name, static_cast<uint64_t>(trial));
+      const std::vector<double> tasks = Tasks(world, rng.Fork("tasks"));
+      std::vector<SeedReport> reports;
+      for (const int runs : {5, 5, 3, 3, 3, 3}) {
+        const auto scores = Scores(world, runs, tasks, rng.Fork("recipe", reports.size()));
+        reports.emplace_back();
+        reports.back().means = {RunMeans({scores, runs, kTasks})};
+      }
+      const Comparison comparison = Compare(std::move(reports), 0);
+      together += std::ranges::none_of(comparison.pairs, &PairDifference::separated);
+    }
+    const double share = static_cast<double>(together) / kTrials;
+    EXPECT_GE(share, 0.93) << world.name;
+    RecordProperty(world.name, std::to_string(share));
   }
-  EXPECT_GE(static_cast<double>(covered) / kTrials, 0.92);
-  EXPECT_LE(static_cast<double>(covered) / kTrials, 0.97);
-  EXPECT_EQ(plain, kTrials);  // six times too wide
-  RecordProperty("repeats", std::to_string(static_cast<double>(covered) / kTrials));
+}
+
+// A finite family: evaluation tasks are two tasks some times. What varies is the repeats.
+TEST(Coverage, OfTheRepeatsOfFewTasks) {
+  for (const int repeats : {2, 3, 5, 20}) {
+    std::vector<int> strata;
+    for (int i = 0; i < 2 * repeats; ++i) strata.push_back(i % 2);
+    ExpectCoverage(std::to_string(repeats) + " repeats", 4000, [&](Rng rng) {
+      std::vector<double> values;
+      for (const int task : strata) {
+        values.push_back(task == 0 ? -50 + 8 * rng.Normal() : 50 + 16 * rng.Normal());
+      }
+      return Holds(StratifiedMean(values, strata), 0);
+    });
+  }
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST(Evaluation, OfAFiniteFamilyShowsItsTasksAndTheirRepeats) {
   for (const std::string& name : curve.distinct.names) {
     EXPECT_THAT(table, testing::HasSubstr(name));
   }
-  EXPECT_THAT(TasksNote(curve), testing::HasSubstr("the family has 4 tasks"));
+  EXPECT_THAT(TasksNote(curve), testing::HasSubstr("repeats of 4 tasks"));
 }
 
 // Where no episode ends early, rllab's rule counts the same episodes.

@@ -92,17 +92,19 @@ TEST(Statistics, SameStreamSameInterval) {
 TEST(Statistics, StrataKeepTheirDifferenceOutOfTheInterval) {
   const std::vector<double> values = {0, 1000, 2, 1002, 4, 1004};
   const std::vector<int> strata = {0, 1, 0, 1, 0, 1};
-  const Interval interval = StratifiedBootstrapMean(values, strata, Rng(1));
+  // each stratum's half of the mean has the squared error (1/2)^2 4 / 3; four degrees of freedom
+  const Interval interval = StratifiedMean(values, strata);
   EXPECT_DOUBLE_EQ(interval.point, 502);
-  EXPECT_GE(interval.low, 500);
-  EXPECT_LE(interval.high, 504);
-  EXPECT_LT(interval.low, interval.high);
+  EXPECT_NEAR(interval.high - 502, StudentQuantile(4, 0.95) * std::sqrt(2.0 / 3), 1e-9);
+  EXPECT_NEAR(502 - interval.low, StudentQuantile(4, 0.95) * std::sqrt(2.0 / 3), 1e-9);
   EXPECT_LT(BootstrapMean(values, Rng(1)).low, 400);
 
-  // strata keep their sizes, and one value leaves nothing to draw
-  const Interval single = StratifiedBootstrapMean(values, std::vector{0, 1, 2, 3, 4, 5}, Rng(1));
-  EXPECT_EQ(single.low, single.point);
-  EXPECT_EQ(single.high, single.point);
+  // one stratum: the mean with its t interval; a single value tells nothing
+  const std::vector<int> one(6);
+  EXPECT_DOUBLE_EQ(StratifiedMean(values, one).low, StudentMean(values).low);
+  EXPECT_TRUE(std::isnan(StratifiedMean(values, std::vector{0, 1, 2, 3, 4, 5}).low));
+  EXPECT_EQ(BoundsText(StratifiedMean(values, std::vector{0, 1, 2, 3, 4, 5})), "-");
+  EXPECT_EQ(BoundsText({.point = 0, .low = -1.25, .high = 3}), "-1.2 to 3.0");
 }
 
 // Quantiles of Student's distribution that have closed forms, and those of the usual tables.

@@ -188,59 +188,55 @@ TEST(MetaObjective, BeginsWhereTheDataWereSampled) {
   EXPECT_EQ(values.clip_fraction, 0);
 }
 
+// mean over tasks of credit[t] * grad of `weigh` of the log-probabilities of task t's D_0.
+torch::Tensor CreditedScore(const Problem& problem, const torch::Tensor& credit,
+                            const std::function<torch::Tensor(const torch::Tensor& log_probs,
+                                                              const torch::Tensor& mask)>& weigh) {
+  torch::Tensor sum = torch::zeros_like(problem.meta());
+  for (const Shard& shard : problem.shards()) {
+    const PolicyBatch& batch = problem.data()[0].batches[static_cast<size_t>(shard.index)];
+    for (int64_t t = shard.begin; t < shard.end; ++t) {
+      const torch::Tensor score = AutogradGradient(
+          [&](const torch::Tensor& theta) {
+            const Policy& policy = problem.adaptation().policy();
+            const Parameters rows{theta.expand({shard.end - shard.begin, -1}), policy.layout()};
+            const torch::Tensor log_probs =
+                policy.Forward(rows, batch.observations).LogProb(batch.actions);
+            const int64_t row = t - shard.begin;
+            return weigh(log_probs[row], batch.weights[row] != 0);
+          },
+          problem.meta());
+      sum = sum + score * credit[t].item<double>() / double(kTasks);
+    }
+  }
+  return sum;
+}
+
+// What the credit adds to the meta-gradient.
+torch::Tensor CreditOf(const Problem& with, const Problem& without) {
+  return with.objective().Gradient(with.meta(), {}) -
+         without.objective().Gradient(without.meta(), {});
+}
+
 TEST(MetaObjective, ExactCreditIsTheScoreOfTheDataTimesWhatFollows) {
-  // the difference that the credit makes, written out for one inner step
   const std::string settings = "inner_steps = 1\ninner_surrogate = \"log_likelihood\"\n";
   const Problem with(settings + "exploration_credit = \"exact\"\n"), without(settings);
   const torch::Tensor returns = with.data()[1].returns;
-  torch::Tensor expected = torch::zeros_like(with.meta());
-  for (const Shard& shard : with.shards()) {
-    const PolicyBatch& batch = with.data()[0].batches[static_cast<size_t>(shard.index)];
-    for (int64_t t = shard.begin; t < shard.end; ++t) {
-      const double others = (returns.sum() - returns[t]).item<double>() / (kTasks - 1);
-      const torch::Tensor score = AutogradGradient(
-          [&](const torch::Tensor& theta) {
-            const Parameters row{theta.expand({shard.end - shard.begin, -1}),
-                                 with.adaptation().policy().layout()};
-            const torch::Tensor log_probs =
-                with.adaptation().policy().Forward(row, batch.observations).LogProb(batch.actions);
-            return (log_probs * (batch.weights != 0))[t - shard.begin].sum();
-          },
-          with.meta());
-      expected = expected + score * (returns[t].item<double>() - others) / double(kTasks);
-    }
-  }
-  const torch::Tensor difference =
-      with.objective().Gradient(with.meta(), {}) - without.objective().Gradient(without.meta(), {});
-  EXPECT_LT(RelativeDistance(difference, expected), 1e-9);
+  const torch::Tensor others = (returns.sum() - returns) / (kTasks - 1);
+  const torch::Tensor expected = CreditedScore(
+      with, returns - others,
+      [](const auto& log_probs, const auto& mask) { return (log_probs * mask).sum(); });
+  EXPECT_LT(RelativeDistance(CreditOf(with, without), expected), 1e-9);
 }
 
 TEST(MetaObjective, MeanCreditIsThatOfPublishedCode) {
   // of D_0 alone, in two inner steps: mean log-probability times standardised mean reward of D_2
   const std::string settings = "inner_steps = 2\ninner_surrogate = \"log_likelihood\"\n";
   const Problem with(settings + "exploration_credit = \"mean\"\n"), without(settings);
-  const torch::Tensor credit = with.data().back().standard_rewards;
-  torch::Tensor expected = torch::zeros_like(with.meta());
-  for (const Shard& shard : with.shards()) {
-    const PolicyBatch& batch = with.data()[0].batches[static_cast<size_t>(shard.index)];
-    for (int64_t t = shard.begin; t < shard.end; ++t) {
-      const torch::Tensor score = AutogradGradient(
-          [&](const torch::Tensor& theta) {
-            const Parameters row{theta.expand({shard.end - shard.begin, -1}),
-                                 with.adaptation().policy().layout()};
-            const torch::Tensor log_probs =
-                with.adaptation().policy().Forward(row, batch.observations).LogProb(batch.actions);
-            return log_probs[t - shard.begin]
-                .masked_select(batch.weights[t - shard.begin] != 0)
-                .mean();
-          },
-          with.meta());
-      expected = expected + score * credit[t].item<double>() / double(kTasks);
-    }
-  }
-  const torch::Tensor difference =
-      with.objective().Gradient(with.meta(), {}) - without.objective().Gradient(without.meta(), {});
-  EXPECT_LT(RelativeDistance(difference, expected), 1e-9);
+  const torch::Tensor expected = CreditedScore(
+      with, with.data().back().standard_rewards,
+      [](const auto& log_probs, const auto& mask) { return log_probs.masked_select(mask).mean(); });
+  EXPECT_LT(RelativeDistance(CreditOf(with, without), expected), 1e-9);
 
   // its trust region bounds the divergence after adaptation alone, where exact credit counts all
   const torch::Tensor point = with.moved();

@@ -32,18 +32,14 @@ void Statistics(int resamples) {
 
     const Rng rng = Rng(1).Fork("matrix", number);
     const BootstrapOptions options{.resamples = resamples};
-    // a stratum a task, as in rliable
-    std::vector<int> strata;
-    for (int i = 0; i < seeds * tasks; ++i) strata.push_back(i % tasks);
-    const Interval mean = StratifiedBootstrapMean(values, strata, rng, options);
     const Interval plain = BootstrapMean(values, rng, options);
     const Interval student = StudentMean(values);
     const size_t half = values.size() / 2;
     const Interval welch =
         WelchDifference(std::span(values).first(half + 1), std::span(values).subspan(half));
-    fmt::print("{} {} {} {} {} {} {} {} {} {} {} {} {}\n", mean.point, mean.low, mean.high,
-               InterquartileMean(values), plain.point, plain.low, plain.high, StandardError(values),
-               student.low, student.high, welch.point, welch.low, welch.high);
+    fmt::print("{} {} {} {} {} {} {} {} {} {}\n", plain.point, plain.low, plain.high,
+               InterquartileMean(values), StandardError(values), student.low, student.high,
+               welch.point, welch.low, welch.high);
   }
 }
 
