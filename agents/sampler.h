@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "agents/policy.h"
+#include "agents/policies/policy.h"
 #include "core/worker_pool.h"
 #include "envs/task_family.h"
 

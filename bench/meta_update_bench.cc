@@ -25,8 +25,8 @@
 #include "agents/device.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
-#include "meta/gradient_agent.h"
-#include "meta/meta_objective.h"
+#include "meta/gradient/gradient_agent.h"
+#include "meta/gradient/meta_objective.h"
 
 namespace fewstep {
 namespace {

@@ -18,13 +18,13 @@
 #include <mujoco/mujoco.h>
 
 #include "agents/device.h"
-#include "agents/policy.h"
+#include "agents/policies/policy.h"
 #include "agents/sampler.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
 #include "core/worker_pool.h"
-#include "envs/families/half_cheetah.h"
-#include "envs/mujoco_simulation.h"
+#include "envs/families/half_cheetah/half_cheetah.h"
+#include "envs/mujoco/mujoco_simulation.h"
 
 namespace fewstep {
 namespace {

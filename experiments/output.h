@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json_fwd.hpp>
 
-#include "experiments/table.h"
+#include "experiments/reports/table.h"
 
 namespace fewstep {
 

@@ -1,5 +1,5 @@
-#include "meta/algorithms/algorithms.h"
 #include "meta/baselines/baselines.h"
+#include "meta/gradient/algorithms/algorithms.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "agents/policy.h"
+#include "agents/policies/policy.h"
 #include "agents/sampler.h"
 #include "core/config.h"
 #include "core/metrics.h"

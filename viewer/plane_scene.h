@@ -1,7 +1,7 @@
 // How families without physics are drawn: a point in the plane, where it was, and its goal.
 #pragma once
 
-#include "envs/mujoco_model.h"
+#include "envs/mujoco/mujoco_model.h"
 #include "viewer/playback.h"
 
 namespace fewstep {

@@ -8,7 +8,7 @@
 
 #include <mujoco/mujoco.h>
 
-#include "envs/mujoco_model.h"
+#include "envs/mujoco/mujoco_model.h"
 #include "viewer/image.h"
 #include "viewer/playback.h"
 

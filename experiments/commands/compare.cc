@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 
 #include "experiments/cli.h"
-#include "experiments/comparison.h"
 #include "experiments/output.h"
+#include "experiments/reports/comparison.h"
 
 namespace fewstep {
 namespace {

@@ -9,9 +9,9 @@
 #include "core/error.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/recipe_book.h"
-#include "experiments/run_config.h"
-#include "experiments/table.h"
+#include "experiments/reports/table.h"
+#include "experiments/running/recipe_book.h"
+#include "experiments/running/run_config.h"
 
 namespace fewstep {
 namespace {

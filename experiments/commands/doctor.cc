@@ -16,8 +16,8 @@
 #include "experiments/build_info.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/run_config.h"
-#include "experiments/table.h"
+#include "experiments/reports/table.h"
+#include "experiments/running/run_config.h"
 
 namespace fewstep {
 namespace {

@@ -9,8 +9,8 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/seeds.h"
-#include "experiments/trainer.h"
+#include "experiments/reports/seeds.h"
+#include "experiments/running/trainer.h"
 
 namespace fewstep {
 namespace {

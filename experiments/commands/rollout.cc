@@ -13,7 +13,7 @@
 #include "experiments/cli.h"
 #include "experiments/csv.h"
 #include "experiments/output.h"
-#include "experiments/run_config.h"
+#include "experiments/running/run_config.h"
 
 namespace fewstep {
 namespace {

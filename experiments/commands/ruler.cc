@@ -1,5 +1,5 @@
 // fewstep ruler
-#include "experiments/ruler.h"
+#include "experiments/studies/ruler.h"
 
 #include <memory>
 
@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/run_config.h"
+#include "experiments/running/run_config.h"
 
 namespace fewstep {
 namespace {

@@ -12,9 +12,9 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/recipe_book.h"
-#include "experiments/seeds.h"
-#include "experiments/trainer.h"
+#include "experiments/reports/seeds.h"
+#include "experiments/running/recipe_book.h"
+#include "experiments/running/trainer.h"
 
 namespace fewstep {
 namespace {

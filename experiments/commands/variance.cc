@@ -6,10 +6,10 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/cli.h"
-#include "experiments/gradient_study.h"
 #include "experiments/output.h"
-#include "experiments/progress.h"
-#include "experiments/table.h"
+#include "experiments/reports/table.h"
+#include "experiments/running/progress.h"
+#include "experiments/studies/gradient_study.h"
 
 namespace fewstep {
 namespace {

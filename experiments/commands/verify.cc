@@ -11,9 +11,9 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/run_config.h"
-#include "experiments/table.h"
-#include "meta/estimator_check.h"
+#include "experiments/reports/table.h"
+#include "experiments/running/run_config.h"
+#include "meta/verification/estimator_check.h"
 
 namespace fewstep {
 namespace {

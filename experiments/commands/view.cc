@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/cli.h"
-#include "experiments/trainer.h"
+#include "experiments/running/trainer.h"
 #include "viewer/window.h"
 
 namespace fewstep {

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "agents/policy.h"
+#include "agents/policies/policy.h"
 
 namespace fewstep {
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "envs/families/tabular_mdp.h"
+#include "envs/families/mdps/tabular_mdp.h"
 #include "meta/baselines/tabular_learner.h"
 
 namespace fewstep {

@@ -1,5 +1,5 @@
 // Our Adam against LibTorch's.
-#include "agents/adam.h"
+#include "agents/optimizers/adam.h"
 
 #include <torch/optim/adam.h>
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "envs/world_family.h"
+#include "envs/worlds/world_family.h"
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "envs/world_family.h"
+#include "envs/worlds/world_family.h"
 
 namespace fewstep {
 

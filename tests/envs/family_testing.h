@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "envs/mujoco_family.h"
-#include "envs/mujoco_model.h"
+#include "envs/mujoco/mujoco_family.h"
+#include "envs/mujoco/mujoco_model.h"
 #include "envs/task_family.h"
 
 namespace fewstep {

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "envs/families/tabular_mdp.h"
+#include "envs/families/mdps/tabular_mdp.h"
 #include "tests/envs/family_testing.h"
 
 namespace fewstep {

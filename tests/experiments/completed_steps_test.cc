@@ -1,5 +1,5 @@
 // rllab's measuring rule, by hand and against its loop over steps.
-#include "experiments/completed_steps.h"
+#include "experiments/running/completed_steps.h"
 
 #include "tests/agents/learning_testing.h"
 

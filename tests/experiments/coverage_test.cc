@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "experiments/comparison.h"
-#include "experiments/statistics.h"
+#include "experiments/reports/comparison.h"
+#include "experiments/reports/statistics.h"
 
 namespace fewstep {
 namespace {

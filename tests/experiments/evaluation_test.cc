@@ -1,5 +1,5 @@
 // The evaluator against its protocol written out.
-#include "experiments/evaluation.h"
+#include "experiments/running/evaluation.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "experiments/recipe_book.h"
+#include "experiments/running/recipe_book.h"
 
 #include <filesystem>
 #include <fstream>
@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "experiments/run_config.h"
+#include "experiments/running/run_config.h"
 
 namespace fewstep {
 namespace {

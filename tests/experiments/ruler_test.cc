@@ -1,5 +1,5 @@
 // The ruler against closed forms, exact optima and published figures.
-#include "experiments/ruler.h"
+#include "experiments/studies/ruler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "experiments/ruler_rules.h"
+#include "experiments/studies/ruler_rules.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {

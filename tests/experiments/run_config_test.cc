@@ -1,4 +1,4 @@
-#include "experiments/run_config.h"
+#include "experiments/running/run_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "experiments/statistics.h"
+#include "experiments/reports/statistics.h"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
 // That the documents are well-formed XML is checked by svg_plot_peer.py.
-#include "experiments/svg_plot.h"
+#include "experiments/reports/svg_plot.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "experiments/table.h"
+#include "experiments/reports/table.h"
 
 #include <sstream>
 

@@ -1,5 +1,5 @@
 // What the bytes mean to TensorBoard itself is checked by tensorboard_peer.py.
-#include "experiments/tensorboard.h"
+#include "experiments/running/tensorboard.h"
 
 #include <bit>
 #include <csignal>

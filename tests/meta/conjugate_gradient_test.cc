@@ -1,5 +1,5 @@
 // Conjugate gradients on matrices whose solutions are known.
-#include "meta/conjugate_gradient.h"
+#include "agents/optimizers/conjugate_gradient.h"
 
 #include "tests/agents/learning_testing.h"
 

@@ -1,6 +1,6 @@
 // Tables of decision processes: what is refused, what is enumerated, and that the simulation made
 // of them follows them. The exact gradients against independent ones.
-#include "meta/enumerable_mdp.h"
+#include "meta/verification/enumerable_mdp.h"
 
 #include <cmath>
 #include <fstream>
@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "meta/exact_gradient.h"
+#include "meta/verification/exact_gradient.h"
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {

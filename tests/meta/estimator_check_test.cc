@@ -1,6 +1,6 @@
 // The verification itself: that what is sampled agrees with what is enumerated, and that a wrong
 // estimator would be seen.
-#include "meta/estimator_check.h"
+#include "meta/verification/estimator_check.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "meta/gradient_agent.h"
+#include "meta/gradient/gradient_agent.h"
 #include "tests/meta/agent_testing.h"
 
 namespace fewstep {

@@ -1,9 +1,9 @@
 // The meta-objective in double precision, against finite differences of itself on fixed data and
 // against its definition written out.
-#include "meta/meta_objective.h"
+#include "meta/gradient/meta_objective.h"
 
-#include "meta/gradient_agent.h"
-#include "meta/outer_optimizer.h"
+#include "meta/gradient/gradient_agent.h"
+#include "meta/gradient/outer_optimizer.h"
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {

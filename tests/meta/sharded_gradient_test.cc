@@ -1,5 +1,5 @@
 // Gradients summed over shards: which tasks, and that threads do not show.
-#include "meta/sharded_gradient.h"
+#include "agents/sharded_gradient.h"
 
 #include "tests/agents/learning_testing.h"
 

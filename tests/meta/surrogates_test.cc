@@ -1,5 +1,5 @@
 // Surrogate objectives: their values, their gradients and what they make of masked steps.
-#include "meta/surrogates.h"
+#include "meta/gradient/surrogates.h"
 
 #include <cmath>
 

@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "meta/estimator_check.h"
+#include "meta/verification/estimator_check.h"
 
 namespace fewstep {
 namespace {

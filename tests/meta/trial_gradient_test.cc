@@ -3,8 +3,8 @@
 // and rewards is enumerated.
 #include <cmath>
 
-#include "meta/gradient_agent.h"
-#include "meta/meta_objective.h"
+#include "meta/gradient/gradient_agent.h"
+#include "meta/gradient/meta_objective.h"
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {

@@ -14,8 +14,8 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "envs/families/half_cheetah.h"
-#include "envs/mujoco_simulation.h"
+#include "envs/families/half_cheetah/half_cheetah.h"
+#include "envs/mujoco/mujoco_simulation.h"
 
 namespace fewstep {
 namespace {

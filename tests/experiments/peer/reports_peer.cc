@@ -14,9 +14,9 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "experiments/statistics.h"
-#include "experiments/svg_plot.h"
-#include "experiments/tensorboard.h"
+#include "experiments/reports/statistics.h"
+#include "experiments/reports/svg_plot.h"
+#include "experiments/running/tensorboard.h"
 
 namespace fewstep {
 namespace {

@@ -1,0 +1,45 @@
+#include "envs/mujoco/mujoco_family.h"
+
+#include <utility>
+#include <vector>
+
+#include "envs/mujoco/mujoco_simulation.h"
+
+namespace fewstep {
+namespace {
+
+class MujocoFamily final : public TaskFamily {
+ public:
+  explicit MujocoFamily(MujocoDefinition definition)
+      : core_(std::make_shared<const MujocoCore>(std::move(definition))),
+        hash_(DefinitionHash(spec(), core_->definition().mjcf)) {}
+
+  const FamilySpec& spec() const override { return core_->definition().spec; }
+  const std::string& hash() const override { return hash_; }
+  std::vector<Task> Sample(Split split, int n, const Rng& rng) const override {
+    return SampleTasks(spec(), core_->definition().law, split, n, rng);
+  }
+  std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
+    return std::make_shared<const MujocoTask>(core_, task);
+  }
+  std::unique_ptr<EpisodeRunner> MakeEpisodeRunner() const override {
+    return MakeMujocoRunner(core_);
+  }
+  std::unique_ptr<VectorEnv> MakeVectorEnv(int num_envs, int num_threads) const override {
+    return MakeMujocoVectorEnv(core_, num_envs, num_threads);
+  }
+
+ private:
+  std::shared_ptr<const MujocoCore> core_;
+  std::string hash_;
+};
+
+}  // namespace
+
+std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
+                                             const FamilyOptions& options) {
+  definition.spec = WithOptions(std::move(definition.spec), options);
+  return std::make_unique<MujocoFamily>(std::move(definition));
+}
+
+}  // namespace fewstep

@@ -1,0 +1,128 @@
+#include "envs/mujoco/mujoco_simulation.h"
+
+#include <cmath>
+#include <utility>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+// Argument of EditModel.
+struct Edit {
+  const MujocoDefinition* definition;
+  mjModel* model;
+  const double* task;
+};
+
+// mjb_apply function: edits a model for its task and derives its constants, with data as scratch.
+void EditModel(const mjModel*, mjData* data, int, void* argument) {
+  const Edit& edit = *static_cast<const Edit*>(argument);
+  edit.definition->apply_task(edit.model, edit.task, edit.definition->context.get());
+  mj_setConst(edit.model, data);
+}
+
+}  // namespace
+
+MujocoCore::MujocoCore(MujocoDefinition definition) : definition_(std::move(definition)) {
+  const MujocoDefinition& d = definition_;
+  FEWSTEP_CHECK(d.reset && d.control && d.reward && d.observe && d.frame_skip > 0,
+                "incomplete definition '{}'", d.spec.name);
+  nominal_ = Compile(Textures::kDrop);
+  display_ = Compile(Textures::kKeep);
+  const size_t state_size = static_cast<size_t>(nominal_->nq + nominal_->nv + nominal_->na);
+  FEWSTEP_CHECK(d.spec.state.size() == state_size, "'{}' names {} numbers of a state of {}",
+                d.spec.name, d.spec.state.size(), state_size);
+  if (d.apply_task) workshop_ = MakeBatch(nominal_.get(), 1, 1);
+}
+
+ModelPtr MujocoCore::Compile(Textures textures) const {
+  ModelPtr model = CompileModel(definition_.mjcf, definition_.spec.name, textures);
+  if (definition_.configure_model) {
+    definition_.configure_model(model.get(), MakeData(model.get()).get());
+  }
+  // a diverged simulation must be seen, not silently put back to its initial state
+  model->opt.disableflags |= mjDSBL_AUTORESET;
+  return model;
+}
+
+ModelPtr MujocoCore::ModelFor(const mjModel* model, const Task& task) const {
+  ModelPtr edited = CopyModel(model);
+  Edit edit{&definition_, edited.get(), task.values.data()};
+  const std::lock_guard lock(workshop_mutex_);
+  if (mjb_apply(workshop_.get(), nullptr, 0, EditModel, &edit, 0) != 0) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("no simulation is possible for the task {} of '{}': {}",
+                            ToString(definition_.spec, task), definition_.spec.name,
+                            mjb_error(workshop_.get(), 0)));
+  }
+  return edited;
+}
+
+MujocoTask::MujocoTask(std::shared_ptr<const MujocoCore> core, Task task)
+    : PreparedTask(std::move(task)), core_(std::move(core)), model_(core_->nominal()) {
+  CheckTask(core_->definition().spec, this->task());
+  if (core_->definition().apply_task) {
+    own_ = core_->ModelFor(core_->nominal(), this->task());
+    model_ = own_.get();
+  }
+}
+
+void StartEpisode(const MujocoDefinition& definition, const Simulation& simulation, Rng& rng,
+                  double* observation) noexcept {
+  mj_resetData(simulation.model, simulation.data);
+  definition.reset(simulation, rng);
+  mj_forward(simulation.model, simulation.data);
+  definition.observe(simulation, observation);
+}
+
+void StartAt(const MujocoDefinition& definition, const Simulation& simulation, const double* state,
+             double* observation) noexcept {
+  const mjModel* model = simulation.model;
+  mjData* data = simulation.data;
+  mj_resetData(model, data);
+  mju_copy(data->qpos, state, static_cast<int>(model->nq));
+  mju_copy(data->qvel, state + model->nq, static_cast<int>(model->nv));
+  mju_copy(data->act, state + model->nq + model->nv, static_cast<int>(model->na));
+  mj_forward(model, data);
+  definition.observe(simulation, observation);
+}
+
+StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
+                    const double* action, Entry entry, std::span<double> observation,
+                    double* metrics) noexcept {
+  const mjModel* model = simulation.model;
+  mjData* data = simulation.data;
+  if (definition.before_step) definition.before_step(simulation);
+  definition.control(simulation, action);
+
+  // mj_step is mj_step1, which reads positions and velocities, then mj_step2; Runge-Kutta mixes
+  // them
+  int substep = 0;
+  if (entry == Entry::kContinued && definition.refresh_after_step &&
+      model->opt.integrator != mjINT_RK4) {
+    mj_step2(model, data);
+    ++substep;
+  }
+  for (; substep < definition.frame_skip; ++substep) mj_step(model, data);
+  if (definition.refresh_after_step) mj_step1(model, data);
+  if (!IsSound(model, data)) return {.diverged = true};
+
+  StepOutcome outcome;
+  outcome.reward = definition.reward(simulation, metrics);
+  outcome.terminated = definition.terminated && definition.terminated(simulation);
+  definition.observe(simulation, observation.data());
+  outcome.diverged = !std::isfinite(outcome.reward) || !AllFinite(observation);
+  return outcome;
+}
+
+bool IsSound(const mjModel* model, const mjData* data) noexcept {
+  for (const int warning : {mjWARN_BADQPOS, mjWARN_BADQVEL, mjWARN_BADQACC}) {
+    if (data->warning[warning].number > 0) return false;
+  }
+  return AllFinite({data->qpos, static_cast<size_t>(model->nq)}) &&
+         AllFinite({data->qvel, static_cast<size_t>(model->nv)}) &&
+         AllFinite({data->act, static_cast<size_t>(model->na)});
+}
+
+}  // namespace fewstep

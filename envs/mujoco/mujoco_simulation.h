@@ -1,0 +1,77 @@
+// The inside of MuJoCo families: models, prepared tasks, and one control step.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "envs/lockstep_env.h"
+#include "envs/mujoco/mujoco_family.h"
+#include "envs/mujoco/mujoco_model.h"
+
+namespace fewstep {
+
+// What a family, its tasks, its runners and its environments share. Immutable after construction
+// but for the workshop, which a mutex guards.
+class MujocoCore {
+ public:
+  explicit MujocoCore(MujocoDefinition definition);
+
+  const MujocoDefinition& definition() const { return definition_; }
+  const mjModel* nominal() const { return nominal_.get(); }  // without textures: for simulation
+  const mjModel* display() const { return display_.get(); }  // with textures: for drawing
+
+  // A copy of `model` edited for the task. Throws Error(kUsage) when the task makes a model that
+  // MuJoCo refuses.
+  ModelPtr ModelFor(const mjModel* model, const Task& task) const;
+
+ private:
+  ModelPtr Compile(Textures textures) const;
+
+  MujocoDefinition definition_;
+  ModelPtr nominal_, display_;
+  BatchPtr workshop_;  // one simulation, in which errors of apply_task and mj_setConst are trapped
+  mutable std::mutex workshop_mutex_;
+};
+
+// A task with its model: its own, or the nominal one.
+class MujocoTask final : public PreparedTask {
+ public:
+  MujocoTask(std::shared_ptr<const MujocoCore> core, Task task);
+  const mjModel* model() const { return model_; }
+
+ private:
+  std::shared_ptr<const MujocoCore> core_;  // keeps the nominal model alive
+  ModelPtr own_;
+  const mjModel* model_;
+};
+
+// Starts an episode: defaults, the definition's reset, mj_forward, observation.
+void StartEpisode(const MujocoDefinition& definition, const Simulation& simulation, Rng& rng,
+                  double* observation) noexcept;
+
+// Puts the simulation into a state of FamilySpec::state with everything else at its default, so
+// that what follows depends on the state and the actions alone.
+void StartAt(const MujocoDefinition& definition, const Simulation& simulation, const double* state,
+             double* observation) noexcept;
+
+// Where a control step begins: with quantities of another state, or with those that
+// refresh_after_step or StartEpisode computed in the same mjData at the present one.
+enum class Entry { kAnew, kContinued };
+
+// One control step; both entries give the same bits. When the outcome is diverged, the simulation
+// is left as it broke, and observation and metrics hold nothing of use.
+StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
+                    const double* action, Entry entry, std::span<double> observation,
+                    double* metrics) noexcept;
+
+// False when the state is not finite or MuJoCo found a bad number in it since the last reset.
+bool IsSound(const mjModel* model, const mjData* data) noexcept;
+
+std::unique_ptr<EpisodeRunner> MakeMujocoRunner(std::shared_ptr<const MujocoCore> core);
+std::unique_ptr<VectorEnv> MakeMujocoVectorEnv(std::shared_ptr<const MujocoCore> core, int num_envs,
+                                               int num_threads);
+
+}  // namespace fewstep

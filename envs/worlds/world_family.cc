@@ -1,0 +1,192 @@
+#include "envs/worlds/world_family.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "envs/lockstep_env.h"
+
+namespace fewstep {
+namespace {
+
+std::shared_ptr<const PreparedTask> PrepareValues(const FamilySpec& spec, const Task& task) {
+  CheckTask(spec, task);
+  return std::make_shared<const PreparedTask>(task);
+}
+
+// A choice out of range is a bug of whoever chose it.
+void CheckChoice(const FamilySpec& spec, double action) {
+  FEWSTEP_CHECK(action >= 0 && action < spec.action_size && action == std::floor(action),
+                "choice {} of {}", action, spec.action_size);
+}
+
+// One checked step. `observation` and `metrics` are written in full unless the step diverged.
+StepOutcome StepWorld(const FamilySpec& spec, World& world, const double* action, Rng& rng,
+                      std::span<double> observation, std::span<double> metrics,
+                      std::span<double> state_before) {
+  if (spec.action_kind == ActionKind::kDiscrete) CheckChoice(spec, *action);
+  world.GetState(state_before.data());
+  const WorldStep step = world.Step(action, rng, observation.data(), metrics.data());
+  if (std::isfinite(step.reward) && AllFinite(observation)) {
+    return {.reward = step.reward, .terminated = step.terminated};
+  }
+
+  // back to where it was: a diverged step is not taken
+  world.SetState(state_before.data(), observation.data());
+  std::fill(metrics.begin(), metrics.end(), 0.0);
+  return {.diverged = true};
+}
+
+class WorldRunner final : public EpisodeRunner {
+ public:
+  explicit WorldRunner(std::shared_ptr<const WorldDefinition> definition)
+      : definition_(std::move(definition)),
+        world_(definition_->make_world()),
+        discrete_(definition_->spec.action_kind == ActionKind::kDiscrete),
+        observation_(static_cast<size_t>(definition_->spec.observation_size)),
+        action_(discrete_ ? 1 : static_cast<size_t>(definition_->spec.action_size)),
+        metrics_(definition_->spec.metrics.size()),
+        state_(definition_->spec.state.size()),
+        observation32_(observation_.size()),
+        action32_(action_.size()) {}
+
+  EpisodeResult Run(const PreparedTask& task, const Rng& stream, ActFunction act, void* context,
+                    const EpisodeBuffers& out) override {
+    const FamilySpec& spec = definition_->spec;
+    FEWSTEP_CHECK(task.task().family == spec.name, "a task of '{}' in '{}'", task.task().family,
+                  spec.name);
+    FEWSTEP_CHECK(act && out.observations && out.actions && out.rewards, "a buffer is missing");
+    if (out.metric_sums) std::fill_n(out.metric_sums, metrics_.size(), 0.0);
+
+    Rng rng = stream;
+    world_->Begin(task.task().values);
+    world_->Reset(rng, observation_.data());
+    Round();
+
+    EpisodeResult result;
+    while (result.length < spec.horizon && !result.terminated) {
+      // choose
+      const size_t step = static_cast<size_t>(result.length);
+      act(context, observation32_.data(), result.length, action32_.data());
+      std::copy(action32_.begin(), action32_.end(), action_.begin());
+      if (!AllFinite(action_)) {
+        result.diverged = true;
+        break;
+      }
+
+      // advance; a diverged step is not recorded
+      const StepOutcome outcome =
+          StepWorld(spec, *world_, action_.data(), rng, observation_, metrics_, state_);
+      if (outcome.diverged) {
+        result.diverged = true;
+        break;
+      }
+
+      // record what was seen before the action, then what came of it
+      std::copy(observation32_.begin(), observation32_.end(),
+                out.observations + step * observation32_.size());
+      std::copy(action32_.begin(), action32_.end(), out.actions + step * action32_.size());
+      out.rewards[step] = static_cast<float>(outcome.reward);
+      if (out.metric_sums) {
+        for (size_t m = 0; m < metrics_.size(); ++m) out.metric_sums[m] += metrics_[m];
+      }
+      Round();
+      result.terminated = outcome.terminated;
+      ++result.length;
+    }
+    if (out.final_observation) {
+      std::copy(observation32_.begin(), observation32_.end(), out.final_observation);
+    }
+    return result;
+  }
+
+ private:
+  void Round() {
+    std::transform(observation_.begin(), observation_.end(), observation32_.begin(),
+                   [](double value) { return static_cast<float>(value); });
+  }
+
+  std::shared_ptr<const WorldDefinition> definition_;
+  std::unique_ptr<World> world_;
+  bool discrete_;
+  std::vector<double> observation_, action_, metrics_, state_;
+  std::vector<float> observation32_, action32_;
+};
+
+class WorldVectorEnv final : public LockstepEnv {
+ public:
+  WorldVectorEnv(std::shared_ptr<const WorldDefinition> definition, int num_envs)
+      : LockstepEnv(definition->spec, num_envs),
+        definition_(std::move(definition)),
+        state_before_(spec().state.size()) {
+    for (int env = 0; env < num_envs; ++env) worlds_.push_back(definition_->make_world());
+  }
+
+  PhysicsView physics(int) override { return {}; }
+
+ private:
+  World& world(int env) { return *worlds_[static_cast<size_t>(env)]; }
+
+  std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
+    return PrepareValues(spec(), task);
+  }
+  void TasksChanged() override {
+    for (int env = 0; env < num_envs(); ++env) world(env).Begin(task(env).task().values);
+  }
+  void ResetSimulations(std::span<const int> ids) override {
+    for (const int env : ids) world(env).Reset(rng(env), observation(env).data());
+  }
+  void StepSimulations(std::span<const int> ids) override {
+    for (const int env : ids) {
+      outcome(env) = StepWorld(spec(), world(env), action(env).data(), rng(env), observation(env),
+                               metrics(env), state_before_);
+    }
+  }
+  void ReadState(int env, std::span<double> state) override { world(env).GetState(state.data()); }
+  void WriteState(int env, std::span<const double> state) override {
+    world(env).SetState(state.data(), observation(env).data());
+  }
+
+  std::shared_ptr<const WorldDefinition> definition_;
+  std::vector<std::unique_ptr<World>> worlds_;
+  std::vector<double> state_before_;
+};
+
+class WorldFamily final : public TaskFamily {
+ public:
+  explicit WorldFamily(WorldDefinition definition)
+      : definition_(std::make_shared<const WorldDefinition>(std::move(definition))),
+        hash_(DefinitionHash(definition_->spec, "")) {}
+
+  const FamilySpec& spec() const override { return definition_->spec; }
+  const std::string& hash() const override { return hash_; }
+  std::vector<Task> Sample(Split split, int n, const Rng& rng) const override {
+    return SampleTasks(spec(), definition_->law, split, n, rng);
+  }
+  std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
+    return PrepareValues(spec(), task);
+  }
+  std::unique_ptr<EpisodeRunner> MakeEpisodeRunner() const override {
+    return std::make_unique<WorldRunner>(definition_);
+  }
+  std::unique_ptr<VectorEnv> MakeVectorEnv(int num_envs, int) const override {
+    return std::make_unique<WorldVectorEnv>(definition_, num_envs);
+  }
+
+ private:
+  std::shared_ptr<const WorldDefinition> definition_;
+  std::string hash_;
+};
+
+}  // namespace
+
+std::unique_ptr<TaskFamily> MakeWorldFamily(WorldDefinition definition,
+                                            const FamilyOptions& options) {
+  FEWSTEP_CHECK(definition.make_world != nullptr, "{}", definition.spec.name);
+  definition.spec = WithOptions(std::move(definition.spec), options);
+  return std::make_unique<WorldFamily>(std::move(definition));
+}
+
+}  // namespace fewstep

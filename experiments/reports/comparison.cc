@@ -1,0 +1,253 @@
+#include "experiments/reports/comparison.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "experiments/output.h"
+#include "experiments/reports/seeds.h"
+#include "experiments/reports/table.h"
+
+namespace fewstep {
+namespace {
+
+constexpr double kConfidence = 0.95;
+
+// What a file is called: NAME-seeds.json, NAME-seed7.json, or otherwise.
+struct FileName {
+  std::string name;
+  std::optional<int64_t> seed;
+};
+FileName ParseName(const std::string& path) {
+  const std::string stem = std::filesystem::path(path).stem().string();
+  const size_t end = stem.rfind("-seed");
+  if (end == std::string::npos) return {stem, {}};
+  const std::string rest = stem.substr(end + 5);
+  if (rest == "s") return {stem.substr(0, end), {}};
+  int64_t seed = 0;
+  const auto [last, error] = std::from_chars(rest.data(), rest.data() + rest.size(), seed);
+  if (rest.empty() || error != std::errc() || last != rest.data() + rest.size()) return {stem, {}};
+  return {stem.substr(0, end), seed};
+}
+
+SeedReport ReadReport(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    throw Error(
+        ErrorKind::kData, "cannot be read",
+        {.file = path, .remedy = "fewstep train RECIPE --seeds 1..5 writes runs/NAME-seeds.json"});
+  }
+  try {
+    const auto json = nlohmann::json::parse(file);
+    const bool several = json.value("format", "") == kSeedReportFormat;
+    const FileName file_name = ParseName(path);
+    SeedReport report{.name = file_name.name,
+                      .folder = std::filesystem::path(path).parent_path().string(),
+                      .family = json.at("family"),
+                      .family_hash = json.at("family_hash"),
+                      .agent = json.at("agent"),
+                      .unit = json.at("unit"),
+                      .split = json.at("split"),
+                      .measure = json.at("measure"),
+                      .deterministic = json.at("deterministic"),
+                      .iteration = json.at("iteration"),
+                      .episodes = json.at("episodes_per_task_and_unit"),
+                      .horizon = json.at("horizon"),
+                      .trial_episodes = json.at("trial_episodes"),
+                      .tasks = json.at("tasks"),
+                      .task_seed = json.at("task_seed"),
+                      .seeds = {},
+                      .means = {}};
+    if (several) {
+      report.seeds = json.at("seeds").get<std::vector<int64_t>>();
+    } else if (file_name.seed) {
+      report.seeds = {*file_name.seed};
+    }
+    const size_t runs = several ? report.seeds.size() : 1;
+    for (const auto& point : json.at("curve")) {
+      report.means.push_back(several ? point.at("run_means").get<std::vector<double>>()
+                                     : std::vector{point.at("mean_return").get<double>()});
+      if (report.means.back().size() != runs || runs == 0) {
+        throw Error(ErrorKind::kData, "a point without a mean of every run",
+                    {.file = path, .key = "curve"});
+      }
+    }
+    if (report.means.empty()) {
+      throw Error(ErrorKind::kData, "no points", {.file = path, .key = "curve"});
+    }
+    return report;
+  } catch (const nlohmann::json::exception& problem) {
+    throw Error(ErrorKind::kData,
+                fmt::format("not an evaluation, nor a report of several seeds: {}", problem.what()),
+                {.file = path});
+  }
+}
+
+// What two reports have to share to be compared. Not the hash: an oracle has another one.
+auto JudgedOn(const SeedReport& report) {
+  return std::tie(report.family, report.horizon, report.trial_episodes, report.split, report.tasks,
+                  report.task_seed, report.measure, report.deterministic);
+}
+
+// What two runs of one recipe have to share besides.
+auto MadeBy(const SeedReport& report) {
+  return std::tie(report.folder, report.family_hash, report.agent, report.unit, report.iteration,
+                  report.episodes);
+}
+
+// "-57.8 ± 4.2", half the width of the t interval.
+std::string Text(const Interval& interval) {
+  if (std::isnan(interval.low)) return fmt::format("{:.1f}", interval.point);
+  return fmt::format("{:.1f} ± {:.1f}", interval.point, interval.high - interval.point);
+}
+
+}  // namespace
+
+std::vector<SeedReport> ReadSeedReports(const std::vector<std::string>& paths) {
+  std::vector<SeedReport> reports;
+  for (const std::string& path : paths) {
+    SeedReport report = ReadReport(path);
+    const auto same = std::ranges::find(reports, report.name, &SeedReport::name);
+    if (same == reports.end()) {
+      reports.push_back(std::move(report));
+      continue;
+    }
+    const bool twice = report.seeds.size() != 1 || same->seeds.empty() ||
+                       std::ranges::count(same->seeds, report.seeds.front()) > 0;
+    if (twice || report.means.size() != same->means.size() || MadeBy(report) != MadeBy(*same) ||
+        JudgedOn(report) != JudgedOn(*same)) {
+      throw Error(ErrorKind::kData,
+                  twice ? fmt::format("'{}', or this run of it, is given twice", same->name)
+                        : fmt::format("it is no other run of '{}': it was trained or evaluated "
+                                      "otherwise",
+                                      same->name),
+                  {.file = path,
+                   .remedy = "Runs of one recipe are NAME-seed1.json, NAME-seed2.json, ... in one "
+                             "folder; different recipes have different names"});
+    }
+    same->seeds.push_back(report.seeds.front());
+    for (size_t unit = 0; unit < report.means.size(); ++unit) {
+      std::ranges::copy(report.means[unit], std::back_inserter(same->means[unit]));
+    }
+  }
+  return reports;
+}
+
+size_t Comparison::UnitOf(size_t report) const {
+  return std::min(static_cast<size_t>(unit), reports[report].means.size() - 1);
+}
+
+Comparison Compare(std::vector<SeedReport> reports, int unit) {
+  FEWSTEP_CHECK(!reports.empty() && unit >= 0, "{} reports, unit {}", reports.size(), unit);
+  for (const SeedReport& report : reports) {
+    const SeedReport& first = reports.front();
+    if (JudgedOn(report) == JudgedOn(first)) continue;
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("'{}' and '{}' were not judged on the same tasks", first.name, report.name),
+        {.remedy = "Runs that are compared share the family, run.evaluation_tasks, "
+                   "run.evaluation_seed and how they were judged"});
+  }
+  Comparison comparison{.reports = std::move(reports), .unit = unit, .pairs = {}};
+  const size_t count = comparison.reports.size();
+  const double pairs = static_cast<double>(count * (count - 1)) / 2;
+  comparison.confidence = 1 - (1 - kConfidence) / std::max(1.0, pairs);
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t j = i + 1; j < count; ++j) {
+      comparison.pairs.push_back({i, j,
+                                  WelchDifference(comparison.reports[i].means[comparison.UnitOf(i)],
+                                                  comparison.reports[j].means[comparison.UnitOf(j)],
+                                                  comparison.confidence)});
+    }
+  }
+  return comparison;
+}
+
+std::string ComparisonText(const Comparison& comparison, bool markdown, size_t width) {
+  const std::vector<SeedReport>& reports = comparison.reports;
+  const SeedReport& first = reports.front();
+  const auto render = [&](const Table& table) {
+    return markdown ? table.Markdown() : table.Text(width);
+  };
+
+  // every recipe's means
+  size_t points = 0;
+  for (const SeedReport& report : reports) points = std::max(points, report.means.size());
+  std::vector<TableColumn> columns = {{"recipe"}, {"runs", Align::kRight}};
+  for (size_t unit = 0; unit < points; ++unit) {
+    columns.push_back({fmt::format("after {}", unit), Align::kRight});
+  }
+  Table means(columns);
+  for (const SeedReport& report : reports) {
+    std::vector<std::string> row = {report.name, fmt::format("{}", report.means[0].size())};
+    for (size_t unit = 0; unit < points; ++unit) {
+      row.push_back(unit < report.means.size() ? Text(StudentMean(report.means[unit])) : "");
+    }
+    means.AddRow(std::move(row));
+  }
+  std::string text = fmt::format(
+      "{}: mean return on the same {} {} tasks after so many units of adaptation,\n"
+      "± 95 % t intervals over runs{}{}\n\n{}",
+      first.family, first.tasks, first.split,
+      first.deterministic ? "; judged acting with the mode" : "",
+      first.measure == "episodes" ? "" : fmt::format("; measured by the rule of {}", first.measure),
+      render(means));
+  if (comparison.pairs.empty()) return text;
+
+  // and their differences
+  Table pairs({{"difference", Align::kRight}, {"interval", Align::kRight}, {"pair"}});
+  for (const PairDifference& pair : comparison.pairs) {
+    const Interval& d = pair.difference;
+    const SeedReport &a = reports[pair.first], &b = reports[pair.second];
+    const std::string verdict = pair.separated()
+                                    ? fmt::format("{} is better", d.point > 0 ? a.name : b.name)
+                                    : "cannot be told apart";
+    pairs.AddRow({fmt::format("{:.1f}", d.point), BoundsText(d),
+                  fmt::format("{} - {}: {}", a.name, b.name, verdict)});
+  }
+  return text + fmt::format(
+                    "\nAfter {} (or a recipe's last): differences with intervals that all hold "
+                    "together with 95 %\n(Welch, each of {:.2f} % after Bonferroni)\n\n{}",
+                    comparison.unit, 100 * comparison.confidence, render(pairs));
+}
+
+std::string ComparisonJson(const Comparison& comparison) {
+  const SeedReport& first = comparison.reports.front();
+  nlohmann::ordered_json json = {{"family", first.family},
+                                 {"tasks", first.tasks},
+                                 {"task_seed", first.task_seed},
+                                 {"unit", comparison.unit},
+                                 {"confidence", comparison.confidence}};
+  for (const SeedReport& report : comparison.reports) {
+    nlohmann::ordered_json row = {{"name", report.name},
+                                  {"agent", report.agent},
+                                  {"family_hash", report.family_hash},
+                                  {"runs", report.means[0].size()}};
+    for (const std::vector<double>& means : report.means) {
+      const Interval mean = StudentMean(means);
+      row["curve"].push_back({{"mean", mean.point}, {"low", mean.low}, {"high", mean.high}});
+    }
+    json["recipes"].push_back(std::move(row));
+  }
+  json["pairs"] = nlohmann::ordered_json::array();
+  for (const PairDifference& pair : comparison.pairs) {
+    json["pairs"].push_back({{"first", comparison.reports[pair.first].name},
+                             {"second", comparison.reports[pair.second].name},
+                             {"difference", pair.difference.point},
+                             {"low", pair.difference.low},
+                             {"high", pair.difference.high},
+                             {"separated", pair.separated()}});
+  }
+  return ToText(json);
+}
+
+}  // namespace fewstep

@@ -1,0 +1,173 @@
+#include "experiments/reports/seeds.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "experiments/output.h"
+#include "experiments/reports/learning_curve.h"
+#include "experiments/reports/svg_plot.h"
+#include "experiments/reports/table.h"
+
+namespace fewstep {
+namespace {
+
+int64_t ParseSeed(std::string_view text, const std::string& whole) {
+  int64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc() || end != text.data() + text.size() || seed < 0) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not a list of seeds", whole),
+                {.key = "--seeds", .remedy = "Write 1..3 or 1,2,5"});
+  }
+  return seed;
+}
+
+std::string UnitName(const AdaptationCurve& curve) { return fmt::format("{}s", curve.unit); }
+
+}  // namespace
+
+std::vector<int64_t> ParseSeeds(const std::string& text) {
+  const size_t dots = text.find("..");
+  std::vector<int64_t> seeds;
+  if (dots != std::string::npos) {
+    const int64_t first = ParseSeed(std::string_view(text).substr(0, dots), text);
+    const int64_t last = ParseSeed(std::string_view(text).substr(dots + 2), text);
+    if (last < first || last - first >= 1000) ParseSeed("", text);
+    for (int64_t seed = first; seed <= last; ++seed) seeds.push_back(seed);
+    return seeds;
+  }
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    seeds.push_back(ParseSeed(std::string_view(text).substr(begin, end - begin), text));
+    if (std::ranges::count(seeds, seeds.back()) > 1) {
+      throw Error(ErrorKind::kUsage, fmt::format("seed {} is given twice", seeds.back()),
+                  {.key = "--seeds"});
+    }
+    begin = end + 1;
+  }
+  return seeds;
+}
+
+void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base, bool json) {
+  const AdaptationCurve& first = results.front().curve;
+  const int64_t iteration = results.front().iteration;
+  const int runs = static_cast<int>(results.size()), tasks = first.options.tasks;
+  std::vector<std::string> paths;
+  std::vector<int64_t> seeds;
+  for (const SeedResult& result : results) {
+    if (result.curve.tasks != first.tasks) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("it was judged on other tasks than {}", results.front().path),
+                  {.file = result.path,
+                   .key = "run.evaluation_seed",
+                   .remedy = "Runs that are reported together share it and run.evaluation_tasks"});
+    }
+    paths.push_back(result.path);
+    seeds.push_back(result.seed);
+  }
+
+  // one row a unit: the mean over runs with its interval, and every run's own mean
+  const size_t shown = std::min<size_t>(results.size(), kShownRuns);
+  std::vector<TableColumn> columns = {{UnitName(first), Align::kRight},
+                                      {"mean return", Align::kRight},
+                                      {"95 % interval", Align::kRight},
+                                      {"IQM", Align::kRight},
+                                      {"95 % interval", Align::kRight}};
+  for (size_t i = 0; i < shown; ++i) {
+    columns.push_back({fmt::format("seed {}", seeds[i]), Align::kRight});
+  }
+  Table table(columns);
+  PlotSeries series{
+      .name = fmt::format("{} runs", runs), .points = {}, .style = PlotStyle::kErrorBars};
+  const std::string method =
+      fmt::format("95 % t intervals over {} runs on the same {} tasks", runs, tasks);
+  nlohmann::ordered_json document = {{"format", kSeedReportFormat},
+                                     {"family", first.family},
+                                     {"family_hash", first.family_hash},
+                                     {"same_tasks_in_training", first.finite},
+                                     {"agent", first.agent},
+                                     {"unit", first.unit},
+                                     {"split", ToString(first.options.split)},
+                                     {"deterministic", first.options.deterministic},
+                                     {"measure", ToString(first.options.measure)},
+                                     {"iteration", iteration},
+                                     {"horizon", first.horizon},
+                                     {"trial_episodes", first.trial_episodes},
+                                     {"tasks", tasks},
+                                     {"task_seed", first.options.task_seed},
+                                     {"episodes_per_task_and_unit", first.options.episodes},
+                                     {"interval", method},
+                                     {"seeds", seeds},
+                                     {"runs", paths}};
+  for (size_t unit = 0; unit < first.returns.size(); ++unit) {
+    std::vector<double> scores;
+    for (const SeedResult& result : results) {
+      const std::vector<double>& returns = result.curve.returns[unit];
+      scores.insert(scores.end(), returns.begin(), returns.end());
+    }
+    const ScoreMatrix matrix{.values = scores, .runs = runs, .tasks = tasks};
+    const std::vector<double> means = RunMeans(matrix);
+    const Interval mean = StudentMean(means);
+    const Interval iqm = JackknifeInterquartileMean(matrix);
+    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
+                                    BoundsText(mean), fmt::format("{:.1f}", iqm.point),
+                                    BoundsText(iqm)};
+    nlohmann::ordered_json point = {
+        {"units", unit},    {"mean", mean.point}, {"low", mean.low},     {"high", mean.high},
+        {"iqm", iqm.point}, {"iqm_low", iqm.low}, {"iqm_high", iqm.high}};
+    point["run_means"] = means;
+    for (size_t i = 0; i < shown; ++i) row.push_back(fmt::format("{:.1f}", means[i]));
+    table.AddRow(std::move(row));
+    series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});
+    document["curve"].push_back(std::move(point));
+  }
+  std::string note = runs > 1 ? fmt::format("Intervals: {}; IQM: interquartile mean.\n", method)
+                              : "One run: nothing can be said of others.\n";
+  // what a task brought in all, where that is what counts
+  if (first.is_trial) {
+    std::vector<double> means;
+    for (const SeedResult& result : results) means.push_back(result.curve.trial.mean.point);
+    const Interval mean = StudentMean(means);
+    note += fmt::format("Trial return of {} episodes by seed: {:.2f}; mean {:.2f}{}\n",
+                        first.trial.episodes, fmt::join(means, ", "), mean.point,
+                        runs > 1 ? fmt::format(" ({:.2f} to {:.2f})", mean.low, mean.high) : "");
+    document["trial_returns"] = means;
+  }
+
+  const std::string title =
+      fmt::format("{}, {}, {} {}{}", first.family, first.agent, runs, runs == 1 ? "run" : "runs",
+                  first.finite ? " (tasks of training)" : "");
+  WriteFileAtomically(base + ".json", ToText(document));
+  WriteFileAtomically(base + ".md",
+                      fmt::format("# {}\n\nDefinition {}. {}.\n\n{}\n{}", title, first.family_hash,
+                                  TasksNote(first), table.Markdown(), note));
+  WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
+  WriteFileAtomically(base + ".svg",
+                      RenderSvg({.title = title,
+                                 .x_label = fmt::format("{}s of adaptation", first.unit),
+                                 .y_label = "mean return",
+                                 .series = {std::move(series)},
+                                 .integer_x = true}));
+  if (json) {
+    Print(ToText(document));
+  } else {
+    Print("{}\n{}\n{}{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
+          FittedText(table), note, base, base);
+  }
+}
+
+void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
+  Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
+        iteration, TasksNote(curve));
+  Print(FittedText(CurveTable(curve)) + CurveNote(curve));
+  if (curve.diverged > 0) {
+    Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
+  }
+}
+
+}  // namespace fewstep

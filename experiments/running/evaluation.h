@@ -1,0 +1,131 @@
+// The evaluator: one protocol for every kind of agent. Held-out tasks are drawn, and the agent
+// adapts to each of them unit by unit from episodes that it acts itself. The episodes that a unit
+// of adaptation learns from are also the ones on which what came before is judged: they were
+// sampled after it, so nothing is judged on what it learned from. Where an agent is judged acting
+// otherwise than its adaptation needs (EvaluationOptions::deterministic), it is judged on episodes
+// of their own.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agents/sampler.h"
+#include "core/metrics.h"
+#include "experiments/reports/statistics.h"
+#include "experiments/reports/table.h"
+#include "meta/meta_agent.h"
+
+namespace fewstep {
+
+// What the return of a task is measured on.
+enum class Measure {
+  kEpisodes,   // a number of episodes
+  kCompleted,  // rllab's rule: experiments/running/completed_steps.h
+};
+Measure ParseMeasure(std::string_view name);  // "episodes", "rllab"
+std::string_view ToString(Measure measure);
+
+struct EvaluationOptions {
+  Split split = Split::kTest;
+  int tasks = 40;
+  int units = -1;    // -1: as many as EvaluationUnits gives
+  int episodes = 0;  // for each task and unit; 0: as many as the agent's unit of adaptation has
+  // Judged acting with the mode of the policy. What is adapted on is acted as the agent says
+  // (AdaptiveAgent::support).
+  bool deterministic = false;
+  Measure measure = Measure::kEpisodes;
+  // Of the tasks: the same number gives the same tasks, whatever the agent.
+  uint64_t task_seed = 0;
+  uint64_t seed = 0;  // of episodes, of what an agent draws, and of bootstraps
+  // Whether the agent's returns go on past a time limit with a value; where it adapts by returns.
+  // Recorded, not used: it was trained so.
+  std::optional<bool> bootstrap_at_horizon = {};
+};
+
+// options.units, or when they are -1 as many as fill the family's trial with `episodes` after each
+// unit, and 3 for a family without a trial.
+int EvaluationUnits(const EvaluationOptions& options, const FamilySpec& spec, int episodes);
+
+// The sum of the returns of all episodes that an agent spends on a task: what an agent that learns
+// while it acts is judged by.
+struct TrialReturn {
+  int episodes = 0;             // of the trial
+  std::vector<double> returns;  // [tasks]
+  Interval mean;                // 95 % bootstrap interval over tasks
+  double standard_error = 0;
+  // Mean over tasks of what a policy that knows the task reaches in as many episodes; where it can
+  // be computed.
+  std::optional<double> optimum;
+};
+
+// Tasks of a finite family are repeats of few: which of them every task is.
+struct DistinctTasks {
+  std::vector<std::string> names;  // "direction=-1"
+  std::vector<int> of;             // [tasks], an index of names
+};
+// Values of single tasks are shown where there are at most so many.
+inline constexpr size_t kShownTasks = 8;
+
+// Performance after 0, 1, ..., U units of adaptation.
+struct AdaptationCurve {
+  std::string family, family_hash, agent, unit;
+  bool finite = false;                  // the family has finitely many tasks: these were trained on
+  int horizon = 0, trial_episodes = 1;  // of the family
+  EvaluationOptions options;
+  Support support = Support::kSampled;
+  std::vector<Task> tasks;
+  DistinctTasks distinct;                    // of a finite family; else empty
+  std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
+  // [U + 1], 95 % intervals over tasks; of a finite family over the repeats of each of its tasks.
+  std::vector<Interval> mean;
+  bool bootstrapped = true;                  // the intervals; false: 1.96 standard errors
+  std::vector<Metrics> metrics;              // [U + 1], means over tasks of the family's metrics
+  std::vector<int64_t> adaptation_episodes;  // [U + 1] for each task, used up to here
+  int64_t steps = 0;
+  int64_t diverged = 0;
+  TrialReturn trial;
+  // The judged episodes are a trial: the family has one, or a unit is an episode, and nothing else
+  // was adapted on.
+  bool is_trial = false;
+
+  // Whether the judged episodes are others than those adapted on.
+  bool judged_apart() const { return options.deterministic && support == Support::kSampled; }
+};
+// Thousands of resamples for every point take long: longer curves, and trials with more returns,
+// have intervals of 1.96 standard errors.
+inline constexpr int kBootstrappedPoints = 50, kBootstrappedReturns = 10'000;
+
+// Throws Error(kUsage) when the agent cannot be measured so.
+AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, Sampler& sampler,
+                         const EvaluationOptions& options);
+
+// `options` with the numbers that -1 units and 0 episodes stand for.
+EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
+                           const FamilySpec& spec);
+
+// What sets an evaluation apart from that of its run, `own`, both resolved:
+// "-train-tasks100-deterministic"; empty when nothing does. Part of its file's name, so that
+// different evaluations have files of their own.
+std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationOptions& own);
+
+// The task's number among the distinct ones, and their means of `values` [tasks].
+DistinctTasks FindDistinct(const FamilySpec& spec, std::span<const Task> tasks);
+std::vector<double> MeansOfDistinct(const DistinctTasks& distinct, std::span<const double> values);
+
+// "Tasks: ...": how many, of which split, and whether they were trained on. Belongs beside every
+// figure that is shown.
+std::string TasksNote(const AdaptationCurve& curve);
+
+// What stands below the table: what the intervals are, and "Trial return of 10 episodes: ..." of a
+// trial.
+std::string CurveNote(const AdaptationCurve& curve);
+
+// What is shown and saved. The table of a long curve has some of its rows, the JSON has all.
+Table CurveTable(const AdaptationCurve& curve);
+std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
+std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);
+
+}  // namespace fewstep

@@ -1,0 +1,187 @@
+#include "experiments/running/run_config.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sched.h>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace fewstep {
+
+void RunOptions::Visit(FieldVisitor& v) {
+  constexpr double kMany = 1e9;
+  v.Field("name", name, {.help = "Name of the run: its folder inside directory."});
+  v.Field("directory", directory, {.help = "Folder that holds run folders."});
+  v.Field("seed", seed,
+          {.help = "Everything random derives from it.",
+           .min = 0,
+           .max = static_cast<double>(kLargestSeed)});
+  v.Field("iterations", iterations,
+          {.help = "Meta-training iterations.", .unit = "iterations", .min = 0, .max = kMany});
+  v.Field("threads", threads,
+          {.help = "Threads for sampling and learning, 0 for one a processor; does not change "
+                   "results.",
+           .unit = "threads",
+           .min = 0,
+           .max = 4096});
+  v.Field("device", device, {.help = "Where the learner computes.", .choices = {"cpu", "cuda"}});
+  v.Field("sampling_plan", sampling_plan,
+          {.help = "How episodes are collected: whole episodes inside workers, or all simulations "
+                   "in lockstep with one batched policy evaluation.",
+           .choices = {"auto", "episodes", "lockstep"}});
+  v.Field(
+      "checkpoint_interval", checkpoint_interval,
+      {.help = "Iterations between checkpoints.", .unit = "iterations", .min = 1, .max = kMany});
+  v.Field("keep_checkpoints", keep_checkpoints,
+          {.help = "Newest checkpoints that stay.", .min = 2, .max = kMany});
+  v.Field("evaluation_interval", evaluation_interval,
+          {.help = "Iterations between evaluations on held-out tasks, 0 for only after the last.",
+           .unit = "iterations",
+           .min = 0,
+           .max = kMany});
+  v.Field("evaluation_tasks", evaluation_tasks,
+          {.help = "Held-out tasks of an evaluation.", .unit = "tasks", .min = 2, .max = 1e6});
+  v.Field(
+      "evaluation_units", evaluation_units,
+      {.help =
+           "Units of adaptation of an evaluation (gradient steps for gradient-based agents); -1 "
+           "fills the family's trial, or means 3 where there is none.",
+       .unit = "units",
+       .min = -1,
+       .max = 100000});
+  v.Field("evaluation_episodes", evaluation_episodes,
+          {.help = "Episodes for each task and unit, 0 for as many as in training.",
+           .unit = "episodes",
+           .min = 0,
+           .max = 1e6});
+  v.Field("evaluation_seed", evaluation_seed,
+          {.help = "The held-out tasks of evaluations: runs with the same number are judged on the "
+                   "same ones, whatever their seed.",
+           .min = 0,
+           .max = static_cast<double>(kLargestSeed)});
+}
+
+void NamedOptions::Visit(FieldVisitor& v) {
+  v.Field("name", name_, {.help = "Registered name, as listed by fewstep list."});
+  options_.Visit(v);
+}
+
+namespace {
+
+// The name is a folder of its own inside another one.
+void CheckPlace(const Config& config, const RunOptions& run) {
+  // room for "-seed123" and ".1" below the 255 bytes of file systems
+  constexpr size_t kLongestName = 200, kLongestPath = 3000;
+  const auto fail = [&](std::string_view key, std::string_view text) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' cannot be the name of a folder", text),
+                config.Where("run", key));
+  };
+  const auto has_control = [](std::string_view text) {
+    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  };
+  const std::string& name = run.name;
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.size() > kLongestName || has_control(name)) {
+    fail("name", name);
+  }
+  if (run.directory.empty() || run.directory.size() > kLongestPath || has_control(run.directory)) {
+    fail("directory", run.directory);
+  }
+}
+
+}  // namespace
+
+std::string RunConfig::ToToml() {
+  NamedOptions named_family(family_name, family), named_agent(agent_name, *agent);
+  return WriteToml("run", run) + "\n" + WriteToml("family", named_family) + "\n" +
+         WriteToml("agent", named_agent);
+}
+
+RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
+                        const AgentRegistry& agents, std::string default_name) {
+  config.CheckTables({"run", "family", "agent"});
+  RunConfig read;
+  read.run.name = std::move(default_name);
+  config.Read("run", read.run);
+  CheckPlace(config, read.run);
+  read.family_name = config.Choice("family", "name", families.Names());
+  config.Read("family", read.family, {"name"});
+  read.agent_name = config.Choice("agent", "name", agents.Names());
+  read.agent = agents.Get(read.agent_name).make_options();
+  config.Read("agent", *read.agent, {"name"});
+  if (!agents.Get(read.agent_name).trained && read.run.iterations > 0) {
+    ErrorContext where = config.Where("run", "iterations");
+    where.remedy = "Set iterations = 0: it is evaluated as it is";
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not trained", read.agent_name), where);
+  }
+  return read;
+}
+
+RunConfig ReadRun(const std::string& path) {
+  const std::string recipe = path + "/run.toml";
+  std::error_code ignored;
+  if (!std::filesystem::exists(recipe, ignored)) {
+    throw Error(ErrorKind::kUsage, "not a run directory: it has no run.toml",
+                {.file = path, .remedy = "fewstep list shows the runs in ./runs"});
+  }
+  const FamilyRegistry families = BuiltinFamilies();
+  const AgentRegistry agents = BuiltinAgents();
+  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), families, agents);
+  // a run may have been moved
+  std::filesystem::path place = std::filesystem::path(path).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();
+  if (place == "." || place == "..") place = std::filesystem::weakly_canonical(place);
+  config.run.directory = place.has_parent_path() ? place.parent_path().string() : ".";
+  config.run.name = place.filename().string();
+  return config;
+}
+
+std::vector<std::string> Changes(RunConfig& from, RunConfig& to) {
+  const auto assignments = [](RunConfig& config) {
+    std::vector<std::string> lines;
+    const auto add = [&](std::string_view table, Options& options) {
+      for (const FieldDescription& field : DescribeFields(options)) {
+        lines.push_back(fmt::format("{}.{}={}", table, field.key, field.value));
+      }
+    };
+    NamedOptions named_family(config.family_name, config.family);
+    NamedOptions named_agent(config.agent_name, *config.agent);
+    add("run", config.run);
+    add("family", named_family);
+    add("agent", named_agent);
+    return lines;
+  };
+  const std::vector<std::string> before = assignments(from);
+  std::vector<std::string> changes;
+  for (const std::string& line : assignments(to)) {
+    if (line.starts_with("run.name=") || line.starts_with("run.directory=")) continue;
+    if (std::ranges::find(before, line) == before.end()) changes.push_back(line);
+  }
+  return changes;
+}
+
+void CheckResumable(const std::string& change, const std::string& file) {
+  const std::string key = change.substr(0, change.find('='));
+  const std::string keys = fmt::format(", {},", kResumableKeys);
+  if (key.find(',') == std::string::npos &&
+      keys.find(fmt::format(" {},", key)) != std::string::npos) {
+    return;
+  }
+  throw Error(ErrorKind::kUsage, fmt::format("a resumed run cannot change this ({})", change),
+              {.file = file,
+               .key = key,
+               .remedy = fmt::format("It can change {}; start a new run for anything else",
+                                     kResumableKeys)});
+}
+
+int ResolveThreads(int64_t threads) {
+  if (threads > 0) return static_cast<int>(threads);
+  // what this process may use, which in a container can be less than the machine has
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+}  // namespace fewstep

@@ -1,0 +1,72 @@
+// The files of one run:
+//   run.toml           the resolved recipe
+//   build.json         versions, revision, machine, family hash, command line
+//   metrics.jsonl/csv  one line an iteration; the same bytes for the same recipe and machine
+//   timing.jsonl       clock values, apart from metrics so that those repeat byte for byte
+//   tensorboard/       event files
+//   checkpoints/       generations (docs/format_checkpoint.md)
+//   evaluations/       adaptation curves: JSON, Markdown, SVG
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/append_file.h"
+#include "core/checkpoint_store.h"
+#include "core/file_io.h"
+#include "core/metrics.h"
+#include "experiments/running/evaluation.h"
+#include "experiments/running/tensorboard.h"
+
+namespace fewstep {
+
+class RunDirectory {
+ public:
+  // Does nothing on the disk.
+  RunDirectory(std::string path, int keep_checkpoints);
+
+  const std::string& path() const { return path_; }
+  std::string recipe_path() const { return path_ + "/run.toml"; }
+  CheckpointStore& checkpoints() { return checkpoints_; }
+  // Whether something of a run is there, so that a new one must not be started.
+  bool Exists() const;
+
+  // Makes the folders, locks the run and writes recipe and facts. Throws Error(kRuntime).
+  void Create(const std::string& recipe, const std::string& build_json);
+
+  // Keeps other processes from training in this run while this object lives. Throws Error(kRuntime)
+  // when another one does.
+  void Lock();
+
+  void WriteRecipe(const std::string& recipe);
+
+  // Opens the logs; `columns` are those of the CSV. With a checkpoint, cuts the logs back to what
+  // they held when it was saved.
+  void OpenLogs(const std::vector<std::string>& columns, const TensorFile* checkpoint);
+
+  // Appends one iteration to every sink.
+  void Log(int64_t iteration, const Metrics& metrics, const Metrics& timing);
+
+  // Saves a checkpoint with the logs' positions in it, after these are on the disk.
+  void SaveCheckpoint(int64_t iteration, TensorFile file);
+
+  // Writes evaluations/NAME.{json,md,svg}; returns the path without extension.
+  std::string SaveEvaluation(const AdaptationCurve& curve, int64_t iteration,
+                             const std::string& name);
+
+ private:
+  struct Logs {
+    AppendFile metrics, timing, csv;
+    TensorBoardWriter tensorboard;
+  };
+
+  std::string path_;
+  CheckpointStore checkpoints_;
+  std::vector<std::string> columns_;
+  std::unique_ptr<Logs> logs_;
+  internal::FileDescriptor lock_;
+};
+
+}  // namespace fewstep

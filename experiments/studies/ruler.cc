@@ -1,0 +1,316 @@
+#include "experiments/studies/ruler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "agents/device.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "experiments/output.h"
+#include "experiments/reports/table.h"
+#include "experiments/running/run_config.h"
+#include "experiments/studies/ruler_rules.h"
+#include "meta/baselines/bayes_optimal.h"
+#include "meta/baselines/optimum.h"
+#include "meta/baselines/tabular_learner.h"
+
+namespace fewstep {
+namespace {
+
+constexpr double kPublishedDiscount = 0.99;
+
+class Measurer {
+ public:
+  explicit Measurer(const RulerOptions& options)
+      : options_(options),
+        agents_(BuiltinAgents()),
+        family_(BuiltinFamilies().Get(options.family)(options.family_options)),
+        pool_(ResolveThreads(options.threads), UseOneTorchThread),
+        sampler_(*family_, pool_, SamplingPlan::kAuto) {
+    UseOneTorchThread();
+    const FamilySpec& spec = family_->spec();
+    const double table = static_cast<double>(spec.horizon) * spec.observation_size *
+                         spec.action_size * sizeof(float);
+    const double task = static_cast<double>(spec.parameters.size()) * 2 * sizeof(double);
+    RequireMemory(options.trials * (2 * table + task), "a ruler", "--trials, --arms");
+  }
+
+  const TaskFamily& family() const { return *family_; }
+
+  AdaptationCurve Evaluate(const RulerRule& rule, Split split) {
+    const AgentEntry& entry = agents_.Get(rule.agent);
+    const std::unique_ptr<Options> options = entry.make_options();
+    Config::ParseText("[agent]\n" + Settings(rule) + "\n", "ruler").Read("agent", *options);
+    const std::unique_ptr<MetaAgent> agent =
+        entry.make(*options, {.family = *family_, .pool = pool_});
+    return fewstep::Evaluate(*agent, rule.agent, sampler_,
+                             {.split = split,
+                              .tasks = options_.trials,
+                              .task_seed = options_.seed,
+                              .seed = options_.seed});
+  }
+
+  // Sets the rule's constant to the value of its grid with the largest return on training tasks.
+  // Returns whether that is the last value of the grid.
+  bool Tune(RulerRule& rule) {
+    if (rule.key.empty()) return false;
+    RulerRule candidate = rule;
+    double best = -INFINITY;
+    std::string tried;
+    for (const std::string& value : rule.grid) {
+      candidate.constant = value;
+      const double mean = Evaluate(candidate, Split::kTrain).trial.mean.point;
+      tried += fmt::format(" {}={}: {:.2f}", rule.key, value, mean);
+      if (mean <= best) continue;
+      best = mean;
+      rule.constant = value;
+    }
+    const bool at_edge = rule.constant == rule.grid.back();
+    LogInfo(fmt::format("{} on training tasks:{}{}", rule.agent, tried,
+                        at_edge ? "; the best is the last of the grid" : ""));
+    return at_edge;
+  }
+
+  // "ties=lowest, epsilon=0.05": what the rule sets, and its constant whether set or not.
+  std::string Label(const RulerRule& rule) const {
+    RulerRule complete = rule;
+    const std::unique_ptr<Options> options = agents_.Get(rule.agent).make_options();
+    for (const FieldDescription& field : DescribeFields(*options)) {
+      if (field.key == rule.key && rule.constant.empty()) complete.constant = field.value;
+    }
+    return SettingsLabel(Settings(complete));
+  }
+
+ private:
+  static std::string Settings(const RulerRule& rule) {
+    if (rule.constant.empty()) return rule.settings;
+    return fmt::format("{}{}{} = {}", rule.settings, rule.settings.empty() ? "" : "\n", rule.key,
+                       rule.constant);
+  }
+
+  const RulerOptions& options_;
+  AgentRegistry agents_;
+  std::unique_ptr<TaskFamily> family_;
+  WorkerPool pool_;
+  Sampler sampler_;
+};
+
+// Mean and standard error over the tasks of what knowing the task gives in a trial.
+void MeasureOptimum(const FamilySpec& spec, const std::vector<Task>& tasks, double discount,
+                    double& mean, double& error) {
+  std::vector<double> values;
+  for (const Task& task : tasks) {
+    values.push_back(*OptimalReturn(spec, task, discount) * spec.trial_episodes);
+  }
+  mean = Mean(values);
+  error = StandardError(values);
+}
+
+void Compare(const Ruler& ruler, const FamilySpec& spec, bool as_published, RulerRow& row) {
+  const double unit = ruler.bandit ? 1 : ruler.discounted_optimum;
+  row.comparable = row.trial.mean.point / unit;
+  row.comparable_error = row.trial.standard_error / unit;
+  if (!as_published) return;
+  row.published = PublishedCellOf(spec, row.agent);
+  if (!row.published) return;
+  const int trials = ruler.options.trials;
+  row.published_error = PublishedError(row.comparable_error, trials);
+  row.difference = DifferenceInErrors(*row.published, row.comparable, row.comparable_error, trials);
+}
+
+}  // namespace
+
+Ruler MeasureRuler(const RulerOptions& options) {
+  Measurer measurer(options);
+  const FamilySpec& spec = measurer.family().spec();
+  if (!IsTabular(spec)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' is neither a bandit nor a tabular process", spec.name),
+                {.remedy = "Use bandit-bernoulli@rl2, bandit-gaussian@maml or tabular-mdp@rl2"});
+  }
+  const TabularFamily family = TabularFamilyOf(spec, "ruler");
+  Ruler ruler{.options = options,
+              .family_hash = measurer.family().hash(),
+              .bandit = family.bandit,
+              .arms = family.actions,
+              .episodes = family.trial_episodes};
+
+  // a reward of one step has the mean of its prior whatever the state, when actions are random
+  ruler.random = family.prior.mean * family.horizon * family.trial_episodes;
+  if (family.prior.kind == RewardPrior::Kind::kBernoulli) {
+    ruler.ceiling = BayesOptimalReturn(ruler.arms, ruler.episodes);
+  }
+  for (RulerRule& rule : RulerRules(spec, options.agents)) {
+    const auto start = std::chrono::steady_clock::now();
+    const bool at_edge = options.tune && measurer.Tune(rule);
+    const AdaptationCurve curve = measurer.Evaluate(rule, Split::kTest);
+    if (ruler.rows.empty()) {
+      MeasureOptimum(spec, curve.tasks, 1, ruler.optimum, ruler.optimum_error);
+      MeasureOptimum(spec, curve.tasks, kPublishedDiscount, ruler.discounted_optimum,
+                     ruler.discounted_error);
+    }
+    RulerRow row{.agent = rule.agent,
+                 .constant = measurer.Label(rule),
+                 .at_edge = at_edge,
+                 .trial = curve.trial};
+    Compare(ruler, spec, rule.as_published, row);
+    row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    LogInfo(fmt::format("{}{}{}: {:.2f} ({:.1f} s)", row.agent, row.constant.empty() ? "" : " ",
+                        row.constant, row.trial.mean.point, row.seconds));
+    ruler.rows.push_back(std::move(row));
+  }
+  return ruler;
+}
+
+namespace {
+
+// The widest of the settings that stand alone on a line.
+constexpr size_t kSettingsColumns = 20;
+
+// A list "a, b, c" in lines of at most `columns`, unless an item is longer by itself.
+std::vector<std::string> Lines(const std::string& list, size_t columns) {
+  std::vector<std::string> lines = {""};
+  for (size_t start = 0; start < list.size();) {
+    const size_t comma = std::min(list.find(", ", start), list.size());
+    std::string item = list.substr(start, comma - start);
+    if (comma < list.size()) item += ",";
+    start = comma + 2;
+    std::string& line = lines.back();
+    if (line.empty()) {
+      line = item;
+    } else if (line.size() + 1 + item.size() <= columns) {
+      line += " " + item;
+    } else {
+      lines.push_back(item);
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string RulerText(const Ruler& ruler, size_t width) {
+  // the table; a setting that does not fit beside another has a line of its own
+  std::vector<TableColumn> columns = {
+      {"agent"}, {"settings"}, {"trial return", Align::kRight}, {"of optimum", Align::kRight}};
+  if (!ruler.bandit) columns.push_back({"discounted", Align::kRight});
+  columns.push_back({"published", Align::kRight});
+  columns.push_back({"diff. / s.e.", Align::kRight});
+  const int digits = ruler.bandit ? 3 : 1;
+  Table table(columns);
+  for (const RulerRow& row : ruler.rows) {
+    const TrialReturn& trial = row.trial;
+    const std::vector<std::string> settings = Lines(row.constant, kSettingsColumns);
+    std::vector<std::string> cells = {
+        row.agent, settings.front(),
+        fmt::format("{:.{}f} ± {:.{}f}", trial.mean.point, digits, trial.standard_error, digits),
+        fmt::format("{:.3f}", trial.mean.point / ruler.optimum)};
+    if (!ruler.bandit) cells.push_back(fmt::format("{:.4f}", row.comparable));
+    cells.push_back(!row.published ? ""
+                    : ruler.bandit ? fmt::format("{:.1f}", row.published->value)
+                                   : fmt::format("{:.3f}", row.published->value));
+    cells.push_back(row.difference ? fmt::format("{:+.1f}", *row.difference) : "");
+    table.AddRow(std::move(cells));
+    for (size_t line = 1; line < settings.size(); ++line) {
+      std::vector<std::string> more(columns.size());
+      more[1] = settings[line];
+      table.AddRow(std::move(more));
+    }
+  }
+
+  // what can be computed
+  std::string text =
+      fmt::format("{} ({}), {} trials of {} episodes{}, seed {}\n\n{}\n", ruler.options.family,
+                  ruler.family_hash, ruler.options.trials, ruler.episodes,
+                  ruler.bandit ? fmt::format(", {} arms", ruler.arms) : "", ruler.options.seed,
+                  table.Text(width));
+  text += fmt::format("Acting at random has the mean {:g}.\n", ruler.random);
+  if (ruler.ceiling) {
+    text += fmt::format(
+        "No agent has a larger mean than the Bayes-adaptive optimum, {:.3f}: figures above it are\n"
+        "noise.\n",
+        *ruler.ceiling);
+  }
+  text +=
+      fmt::format("Knowing these tasks gives {:.2f} ± {:.2f}", ruler.optimum, ruler.optimum_error);
+  if (ruler.bandit) {
+    text += ".\n";
+  } else {
+    const double n = ruler.episodes;
+    text += fmt::format(
+        ", {:.2f} ± {:.2f} an episode; with discount {} a step, as the\n"
+        "published figures imply, {:.2f} ± {:.2f}: the column \"discounted\" is relative to it.\n",
+        ruler.optimum / n, ruler.optimum_error / n, kPublishedDiscount,
+        ruler.discounted_optimum / n, ruler.discounted_error / n);
+  }
+  const bool published = std::ranges::any_of(
+      ruler.rows, [](const RulerRow& row) { return row.published.has_value(); });
+  if (published) {
+    text += fmt::format(
+        "Published: {},\n"
+        "{} trials a cell. Only rules as they were published are compared: the difference, less "
+        "the\n"
+        "rounding of the cell, in standard errors of both means.\n",
+        kPublishedSource, kPublishedTrials);
+  }
+  bool first = true;
+  for (const RulerRow& row : ruler.rows) {
+    if (!row.at_edge) continue;
+    if (first)
+      text += "The best constant is the last that was tried, so a larger one may be better:\n";
+    first = false;
+    text += fmt::format("  {} {}\n", row.agent, row.constant);
+  }
+  return text;
+}
+
+std::string RulerJson(const Ruler& ruler) {
+  nlohmann::ordered_json json = {{"family", ruler.options.family},
+                                 {"family_hash", ruler.family_hash},
+                                 {"trials", ruler.options.trials},
+                                 {"episodes", ruler.episodes},
+                                 {"seed", ruler.options.seed},
+                                 {"tuned", ruler.options.tune},
+                                 {"random_exact", ruler.random},
+                                 {"optimum", ruler.optimum},
+                                 {"optimum_standard_error", ruler.optimum_error}};
+  if (ruler.bandit) {
+    json["arms"] = ruler.arms;
+  } else {
+    json["discounted_optimum"] = ruler.discounted_optimum;
+    json["discounted_optimum_standard_error"] = ruler.discounted_error;
+  }
+  if (ruler.ceiling) json["bayes_adaptive_optimum"] = *ruler.ceiling;
+  json["published_source"] = kPublishedSource;
+  json["published_trials"] = kPublishedTrials;
+  json["agents"] = nlohmann::ordered_json::array();
+  for (const RulerRow& row : ruler.rows) {
+    nlohmann::ordered_json object = {{"agent", row.agent},
+                                     {"constant", row.constant},
+                                     {"mean_return", row.trial.mean.point},
+                                     {"standard_error", row.trial.standard_error},
+                                     {"low", row.trial.mean.low},
+                                     {"high", row.trial.mean.high},
+                                     {"of_optimum", row.trial.mean.point / ruler.optimum},
+                                     {"seconds", row.seconds}};
+    if (!ruler.bandit) {
+      object["of_discounted_optimum"] = row.comparable;
+      object["of_discounted_optimum_standard_error"] = row.comparable_error;
+    }
+    if (ruler.options.tune) object["at_edge_of_grid"] = row.at_edge;
+    if (row.published) {
+      object["published"] = row.published->value;
+      object["published_standard_error"] = row.published_error;
+      object["difference_in_standard_errors"] = *row.difference;
+    }
+    json["agents"].push_back(std::move(object));
+  }
+  return ToText(json);
+}
+
+}  // namespace fewstep

@@ -1,0 +1,169 @@
+#include "meta/gradient/gradient_agent.h"
+
+#include "agents/tensor_store.h"
+#include "core/error.h"
+
+namespace fewstep {
+
+void GradientAgentOptions::Visit(FieldVisitor& visitor) {
+  FieldFilter v(visitor, fixed);
+  v.Field("meta_batch_size", meta_batch_size,
+          {.help = "Tasks of one iteration.", .unit = "tasks", .min = 1, .max = 100000});
+  adaptation.Visit(v);
+  policy.Visit(v);
+  objective.Visit(v);
+  VisitOuter(v);
+  v.Field(
+      "shards", shards,
+      {.help = "Shards of tasks the gradient is summed over; more shards use more threads. Part "
+               "of the recipe: it sets the order of summation.",
+       .min = 1,
+       .max = 100000});
+}
+
+namespace {
+
+class Agent final : public GradientAgent {
+ public:
+  Agent(const GradientAgentOptions& options, const AgentContext& context,
+        const MakeOuter& make_outer)
+      : meta_batch_size_(options.meta_batch_size),
+        num_shards_(options.shards),
+        objective_(options.objective),
+        horizon_(context.family.spec().horizon),
+        policy_(MakeMlpPolicy(context.family.spec(), options.policy)),
+        adaptation_(*policy_, options.adaptation, context.pool, context.device),
+        meta_(adaptation_.InitialMeta(context.init)),
+        outer_(make_outer(meta_)) {
+    options.adaptation.advantage.Check();
+    if (objective_.exploration_credit == "exact" &&
+        options.adaptation.surrogate() != Surrogate::kLogLikelihood) {
+      throw Error(ErrorKind::kUsage, "the score of the episodes would be counted twice",
+                  {.key = "agent.exploration_credit",
+                   .remedy = "Set agent.inner_surrogate = \"log_likelihood\": exact credit holds "
+                             "the part of the Hessian that the other surrogates bring"});
+    }
+  }
+
+  int meta_batch_size() const override { return static_cast<int>(meta_batch_size_); }
+
+  int64_t steps_per_iteration() const override {
+    // in floating point: the product of what the options allow does not fit
+    const double steps = static_cast<double>(meta_batch_size_) *
+                         static_cast<double>(adaptation_.options().episodes) *
+                         static_cast<double>(horizon_) *
+                         static_cast<double>(adaptation_.options().inner_steps + 1);
+    return steps < 1e18 ? static_cast<int64_t>(steps) : int64_t{1'000'000'000'000'000'000};
+  }
+
+  const torch::Tensor& meta() const override { return meta_; }
+  const OuterOptimizer& outer() const override { return *outer_; }
+
+  Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) override {
+    Metrics metrics;
+    const MetaObjective objective = Collect(tasks, sampler, rng, metrics);
+    meta_ = outer_->Improve(meta_, objective, metrics);
+    return metrics;
+  }
+
+  MetaObjective Collect(std::span<const Task> tasks, Sampler& sampler, const Rng& rng,
+                        Metrics& metrics) const override {
+    const auto num_tasks = static_cast<int64_t>(tasks.size());
+    const std::vector<Shard> shards = MakeShards(num_tasks, num_shards_);
+    const int64_t inner_steps = adaptation_.options().inner_steps;
+    const int episodes = static_cast<int>(adaptation_.options().episodes);
+
+    // sample with theta, adapt, sample with theta', ...
+    std::vector<AdaptationData> data;  // [K + 1]
+    AdaptedRows adapted = adaptation_.Start(meta_, num_tasks, shards);
+    int64_t environment_steps = 0, diverged = 0;
+    for (int64_t k = 0; k <= inner_steps; ++k) {
+      const Rollouts rollouts =
+          sampler.Collect(*policy_, adapted.rows, tasks, {.episodes = episodes},
+                          rng.Fork("rollouts", static_cast<uint64_t>(k)));
+      data.push_back(adaptation_.Prepare(rollouts, adapted.rows, shards));
+      environment_steps += rollouts.steps;
+      diverged += rollouts.diverged;
+      Report(k, rollouts, data.back(), sampler.family().spec(), metrics);
+      if (k < inner_steps) adaptation_.Step(adapted, data.back(), shards, meta_);
+    }
+    if (objective_.outer_returns == "trial") {
+      double trial = 0;  // of all episodes of a task
+      for (int64_t k = 0; k <= inner_steps; ++k) {
+        trial += metrics.Get(fmt::format("return_{}", k)) * episodes;
+      }
+      metrics.Add("trial_return", trial);
+    }
+    metrics.Add("environment_steps", static_cast<double>(environment_steps));
+    metrics.Add("diverged_episodes", static_cast<double>(diverged));
+    return MetaObjective(adaptation_, objective_, shards, std::move(data));
+  }
+
+  std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const override {
+    return DeployGradientAdaptation(adaptation_, meta_, num_tasks, num_shards_);
+  }
+
+  void Save(TensorFile& file) const override {
+    const int64_t size = policy_->layout()->size();
+    StoreTensor(file, "theta", meta_.narrow(1, 0, size));
+    if (meta_.size(1) > size) StoreTensor(file, "inner_rates", meta_.narrow(1, size, size));
+    outer_->Save(file);
+  }
+
+  void Load(const TensorFile& file) override {
+    const int64_t size = policy_->layout()->size();
+    torch::Tensor meta = LoadTensor(file, "theta", meta_.narrow(1, 0, size));
+    if (meta_.size(1) > size) {
+      meta = torch::cat({meta, LoadTensor(file, "inner_rates", meta_.narrow(1, size, size))}, 1);
+    }
+    outer_->Load(file);  // throws before it changes anything
+    meta_ = meta;
+  }
+
+ private:
+  static void Report(int64_t k, const Rollouts& rollouts, const AdaptationData& data,
+                     const FamilySpec& spec, Metrics& metrics) {
+    metrics.Add(fmt::format("return_{}", k), rollouts.returns.mean().item<double>());
+    metrics.Add(fmt::format("explained_variance_{}", k), data.explained_variance);
+    const torch::Tensor means = rollouts.metric_means.mean(0);
+    for (size_t m = 0; m < spec.metrics.size(); ++m) {
+      metrics.Add(fmt::format("{}_{}", spec.metrics[m], k),
+                  means[static_cast<int64_t>(m)].item<double>());
+    }
+  }
+
+  int64_t meta_batch_size_, num_shards_;
+  MetaObjectiveOptions objective_;
+  int64_t horizon_;
+  std::unique_ptr<Policy> policy_;
+  GradientAdaptation adaptation_;
+  torch::Tensor meta_;  // [1, M]
+  std::unique_ptr<OuterOptimizer> outer_;
+};
+
+}  // namespace
+
+std::unique_ptr<GradientAgent> MakeGradientAgent(const GradientAgentOptions& options,
+                                                 const AgentContext& context,
+                                                 const MakeOuter& make_outer) {
+  return std::make_unique<Agent>(options, context, make_outer);
+}
+
+AgentEntry PpoAgent(std::string summary, std::function<void(PpoAgentOptions&)> define) {
+  return GradientAgentEntry<PpoAgentOptions>(
+      std::move(summary), std::move(define),
+      [](const PpoAgentOptions& options, const torch::Tensor& meta) {
+        return MakePpo(options.outer, meta, options.adaptation.inner_steps);
+      });
+}
+
+AgentEntry TrustRegionAgent(std::string summary,
+                            std::function<void(TrustRegionAgentOptions&)> define) {
+  return GradientAgentEntry<TrustRegionAgentOptions>(
+      std::move(summary), std::move(define),
+      [](const TrustRegionAgentOptions& options, const torch::Tensor&) {
+        return MakeTrustRegion(options.outer);
+      });
+}
+
+}  // namespace fewstep

@@ -1,0 +1,119 @@
+#include <cmath>
+
+#include "agents/optimizers/adam.h"
+#include "agents/tensor_store.h"
+#include "core/error.h"
+#include "meta/gradient/outer_optimizer.h"
+
+namespace fewstep {
+
+void PpoOptions::Visit(FieldVisitor& v) {
+  v.Field("outer_learning_rate", outer_learning_rate,
+          {.help = "Learning rate of Adam in the outer loop.", .min = 0, .max = 10});
+  v.Field("outer_epochs", outer_epochs,
+          {.help = "Outer gradient steps on the data of one iteration.",
+           .unit = "steps",
+           .min = 1,
+           .max = 1000});
+  v.Field("outer_surrogate", outer_surrogate,
+          {.help = "Objective of the outer loop; all have the same gradient in the first epoch.",
+           .choices = {"clipped", "likelihood_ratio", "log_likelihood", "dice"}});
+  v.Field("clip", clip,
+          {.help = "PPO's clipping range of the probability ratio.", .min = 0, .max = 1e6});
+  v.Field("kl_penalty", kl_penalty,
+          {.help = "Penalty on the divergence from the policies that sampled; adaptive halves or "
+                   "doubles its coefficient to keep the divergence near kl_target.",
+           .choices = {"none", "fixed", "adaptive"}});
+  v.Field("kl_coefficient", kl_coefficient,
+          {.help = "Coefficient eta of the KL penalty (its first value when adaptive).", .min = 0});
+  v.Field("kl_target", kl_target,
+          {.help = "Divergence aimed at by the adaptive penalty.", .unit = "nats", .min = 1e-12});
+}
+
+void RequireFiniteUpdate(const torch::Tensor& values) {
+  if (values.isfinite().all().item<bool>()) return;
+  throw Error(ErrorKind::kRuntime, "the meta-gradient is not finite",
+              {.remedy = "Lower agent.outer_learning_rate or agent.inner_learning_rate; the last "
+                         "checkpoint is intact"});
+}
+
+namespace {
+
+class Ppo final : public OuterOptimizer {
+ public:
+  Ppo(const PpoOptions& options, const torch::Tensor& meta, int64_t inner_steps)
+      : options_(options),
+        adam_(meta, options.outer_learning_rate),
+        kl_coefficients_(static_cast<size_t>(inner_steps),
+                         options.kl_penalty == "none" ? 0.0 : options.kl_coefficient) {}
+
+  OuterSurrogate surrogate() const override {
+    return {.kind = ParseOuterSurrogate(options_.outer_surrogate),
+            .clip = options_.clip,
+            .kl_coefficients =
+                options_.kl_penalty == "none" ? std::vector<double>{} : kl_coefficients_};
+  }
+
+  torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
+                        Metrics& metrics) override {
+    torch::Tensor improved = meta;
+    Adam adam = adam_;
+    for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
+      const torch::Tensor gradient = objective.Gradient(improved, surrogate());
+      improved = adam.Step(improved, -gradient);
+      // the moment too: where a square overflows, Adam would stand still from now on
+      RequireFiniteUpdate(improved);
+      RequireFiniteUpdate(adam.second());
+      if (epoch == 0) metrics.Add("gradient_norm", gradient.norm().item<double>());
+    }
+    adam_ = adam;
+
+    // where the last epoch has come to, which is what the adaptive penalty goes by
+    const OuterValues values = objective.Values(improved, surrogate());
+    metrics.Add("outer_objective", values.objective);
+    metrics.Add("outer_kl", values.kl);
+    metrics.Add("clip_fraction", values.clip_fraction);
+    for (size_t k = 0; k < kl_coefficients_.size(); ++k) {
+      metrics.Add(fmt::format("inner_kl_{}", k), values.inner_kl[k]);
+      metrics.Add(fmt::format("kl_coefficient_{}", k), kl_coefficients_[k]);
+      if (options_.kl_penalty != "adaptive") continue;
+      if (values.inner_kl[k] < options_.kl_target / 1.5) kl_coefficients_[k] /= 2;
+      if (values.inner_kl[k] > options_.kl_target * 1.5) kl_coefficients_[k] *= 2;
+    }
+    return improved;
+  }
+
+  void Save(TensorFile& file) const override {
+    StoreTensor(file, "adam.first", adam_.first());
+    StoreTensor(file, "adam.second", adam_.second());
+    StoreTensor(file, "adam.steps", torch::tensor({adam_.steps}, torch::kInt64));
+    StoreTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
+  }
+
+  void Load(const TensorFile& file) override {
+    // all of it is read before any of it is used
+    Adam adam = adam_;
+    adam.first() = LoadTensor(file, "adam.first", adam_.first());
+    adam.second() = LoadTensor(file, "adam.second", adam_.second());
+    adam.steps = LoadTensor(file, "adam.steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
+    const torch::Tensor coefficients =
+        LoadTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
+    adam_ = adam;
+    std::copy_n(coefficients.const_data_ptr<double>(), kl_coefficients_.size(),
+                kl_coefficients_.begin());
+  }
+
+ private:
+  PpoOptions options_;
+  Adam adam_;
+  std::vector<double> kl_coefficients_;  // one an inner step
+};
+
+}  // namespace
+
+std::unique_ptr<OuterOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& meta,
+                                        int64_t inner_steps) {
+  return std::make_unique<Ppo>(options, meta, inner_steps);
+}
+
+}  // namespace fewstep
