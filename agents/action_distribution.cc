@@ -50,4 +50,15 @@ ActionDistribution ActionDistribution::Rows(int64_t begin, int64_t end) const {
   return {kind, mean.narrow(0, begin, count), log_std.narrow(0, begin, count), {}};
 }
 
+ActionDistribution ActionDistribution::OfTrials(int64_t num_trials, int64_t steps) const {
+  if (kind == Kind::kCategorical) {
+    return {kind, {}, {}, log_probs.reshape({num_trials, steps, log_probs.size(-1)})};
+  }
+  const int64_t trials_of_task = num_trials / mean.size(0);
+  return {kind,
+          mean.reshape({num_trials, steps, mean.size(-1)}),
+          log_std.repeat_interleave(trials_of_task, 0),
+          {}};
+}
+
 }  // namespace fewstep

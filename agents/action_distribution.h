@@ -25,6 +25,9 @@ struct ActionDistribution {
 
   ActionDistribution Detach() const;
   ActionDistribution Rows(int64_t begin, int64_t end) const;  // tasks [begin, end)
+
+  // The same actions, trial by trial: [T, N / T * steps] as [N, steps].
+  ActionDistribution OfTrials(int64_t num_trials, int64_t steps) const;
 };
 
 }  // namespace fewstep

@@ -1,5 +1,7 @@
 #include "agents/parameters.h"
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 
@@ -7,9 +9,10 @@
 
 namespace fewstep {
 
-size_t ParameterLayout::Add(std::string name, std::vector<int64_t> shape, ParameterRole role) {
+size_t ParameterLayout::Add(std::string name, std::vector<int64_t> shape, ParameterRole role,
+                            Initial initial) {
   const int64_t size = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-  slices_.push_back({std::move(name), std::move(shape), size_, size, role});
+  slices_.push_back({std::move(name), std::move(shape), size_, size, role, initial});
   size_ += size;
   return slices_.size() - 1;
 }
@@ -36,6 +39,24 @@ Parameters Parameters::Rows(int64_t begin, int64_t end) const {
 Parameters Parameters::Expand(int64_t num_tasks) const {
   FEWSTEP_CHECK(flat.size(0) == 1, "expanding {} rows", flat.size(0));
   return WithFlat(flat.expand({num_tasks, flat.size(1)}));
+}
+
+Parameters Initialized(std::shared_ptr<const ParameterLayout> layout, const Rng& rng) {
+  torch::Tensor flat = torch::zeros({1, layout->size()});
+  float* row = flat.mutable_data_ptr<float>();
+  for (const ParameterSlice& slice : layout->slices()) {
+    float* values = row + slice.offset;
+    if (slice.initial.kind == Initial::Kind::kConstant) {
+      std::fill_n(values, slice.size, static_cast<float>(slice.initial.value));
+      continue;
+    }
+    Rng stream = rng.Fork(slice.name);
+    const double limit =
+        slice.initial.value * std::sqrt(6.0 / static_cast<double>(slice.shape[0] + slice.shape[1]));
+    std::generate_n(values, slice.size,
+                    [&] { return static_cast<float>(stream.Uniform(-limit, limit)); });
+  }
+  return {flat, std::move(layout)};
 }
 
 }  // namespace fewstep

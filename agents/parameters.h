@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agents/torch.h"
+#include "core/rng.h"
 
 namespace fewstep {
 
@@ -21,12 +22,25 @@ enum class ParameterRole {
   kContext,  // inputs that are parameters (CAVIA)
 };
 
+// How an array starts.
+struct Initial {
+  enum class Kind { kConstant, kXavier };
+  Kind kind = Kind::kConstant;
+  double value = 0;  // the constant, or a factor on Xavier's limit
+
+  static Initial Constant(double value) { return {Kind::kConstant, value}; }
+  // U(-l, l) with l = scale * sqrt(6 / (rows + columns)), for an array of two dimensions (Glorot
+  // and Bengio 2010).
+  static Initial Xavier(double scale = 1) { return {Kind::kXavier, scale}; }
+};
+
 struct ParameterSlice {
-  std::string name;            // "hidden0.weight"
+  std::string name;            // "layer0.weight"
   std::vector<int64_t> shape;  // without the task dimension
   int64_t offset = 0;          // first column of the row
   int64_t size = 0;
   ParameterRole role = ParameterRole::kBody;
+  Initial initial = {};
 };
 
 // Where each named array lies in a row. Immutable once a policy is built.
@@ -34,7 +48,7 @@ class ParameterLayout {
  public:
   // Appends an array at the end of the row; returns its index.
   size_t Add(std::string name, std::vector<int64_t> shape,
-             ParameterRole role = ParameterRole::kBody);
+             ParameterRole role = ParameterRole::kBody, Initial initial = {});
 
   const std::vector<ParameterSlice>& slices() const { return slices_; }
   int64_t size() const { return size_; }
@@ -64,5 +78,9 @@ struct Parameters {
 
   Parameters WithFlat(torch::Tensor new_flat) const { return {std::move(new_flat), layout}; }
 };
+
+// One row as its layout says, [1, P] float32. Every array draws from rng.Fork(its name), so that it
+// does not depend on what else there is.
+Parameters Initialized(std::shared_ptr<const ParameterLayout> layout, const Rng& rng);
 
 }  // namespace fewstep

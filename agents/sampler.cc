@@ -10,10 +10,9 @@ namespace {
 
 Rollouts MakeRollouts(const FamilySpec& spec, int64_t tasks, int64_t episodes) {
   const int64_t horizon = spec.horizon;
-  const int64_t actions = spec.action_kind == ActionKind::kContinuous ? spec.action_size : 1;
   Rollouts r;
   r.observations = torch::zeros({tasks, episodes, horizon, spec.observation_size});
-  r.actions = torch::zeros({tasks, episodes, horizon, actions});
+  r.actions = torch::zeros({tasks, episodes, horizon, spec.action_width()});
   r.rewards = torch::zeros({tasks, episodes, horizon});
   r.mask = torch::zeros({tasks, episodes, horizon});
   r.final_observations = torch::zeros({tasks, episodes, spec.observation_size});
@@ -60,14 +59,32 @@ struct ActContext {
   Actor& actor;
   Rng rng;
   bool deterministic;
+  // what was recorded of this episode so far
+  const float* actions;  // [steps, A]
+  const float* rewards;  // [steps]
+  int64_t action_width;
+  // the trial's step before the episode; null where there is none
+  const float* previous_action;
+  float previous_reward;
 };
 
-void ActInWorker(void* context, const float* observation, int /*step*/, float* action) noexcept {
+void ActInWorker(void* context, const float* observation, int step, float* action) noexcept {
   auto& c = *static_cast<ActContext*>(context);
-  c.actor.Act(observation, c.rng, c.deterministic, action);
+  const Percept percept{
+      .observation = observation,
+      .previous_action = step > 0 ? c.actions + (step - 1) * c.action_width : c.previous_action,
+      .previous_reward = step > 0 ? c.rewards[step - 1] : c.previous_reward,
+      .step = step};
+  c.actor.Act(percept, c.rng, c.deterministic, action);
 }
 
 }  // namespace
+
+double RolloutBytes(const FamilySpec& spec, double episodes) {
+  constexpr int kRewardAndMask = 2;
+  return sizeof(float) * episodes * spec.horizon *
+         (spec.observation_size + spec.action_width() + kRewardAndMask);
+}
 
 SamplingPlan ParseSamplingPlan(const std::string& name) {
   if (name == "episodes") return SamplingPlan::kEpisodes;
@@ -81,160 +98,255 @@ Sampler::Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
 
 Sampler::~Sampler() = default;
 
+struct Sampler::Batch {
+  const Policy& policy;
+  const Parameters& rows;  // [T|1, P], on the CPU or the sampler's device
+  std::span<const Task> tasks;
+  const CollectOptions& options;
+  const Rng& rng;
+  TrialStates& trials;
+
+  int64_t num_tasks() const { return static_cast<int64_t>(tasks.size()); }
+  int64_t num_trials() const { return trials.num_trials(); }
+  int64_t trial_episodes() const { return num_tasks() * options.episodes / num_trials(); }
+  const Task& TaskOf(int64_t trial) const {
+    return tasks[static_cast<size_t>(trial * num_tasks() / num_trials())];
+  }
+};
+
 Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
                           std::span<const Task> tasks, const CollectOptions& options,
-                          const Rng& rng) {
+                          const Rng& rng, TrialStates* trials) {
   const auto start = std::chrono::steady_clock::now();
   const torch::NoGradGuard no_grad;
   const int64_t num_tasks = static_cast<int64_t>(tasks.size());
+  const int64_t num_episodes = num_tasks * options.episodes;
   FEWSTEP_CHECK(parameters.num_tasks() == num_tasks || parameters.num_tasks() == 1,
                 "{} rows for {} tasks", parameters.num_tasks(), num_tasks);
   Rollouts out = MakeRollouts(family_.spec(), num_tasks, options.episodes);
 
+  TrialStates single;
+  if (trials == nullptr) {
+    single = BeginTrials(policy, num_episodes);
+    trials = &single;
+  }
+  FEWSTEP_CHECK(trials->num_trials() % num_tasks == 0 && num_episodes % trials->num_trials() == 0,
+                "{} trials of {} tasks with {} episodes", trials->num_trials(), num_tasks,
+                num_episodes);
+
   SamplingPlan plan = plan_;
   if (plan == SamplingPlan::kAuto) {
-    const bool on_worker = device_.is_cpu() && policy.MakeActor() != nullptr;
-    plan = on_worker ? SamplingPlan::kEpisodes : SamplingPlan::kLockstep;
+    const bool in_workers = device_.is_cpu() && policy.has_native_actor();
+    plan = in_workers ? SamplingPlan::kEpisodes : SamplingPlan::kLockstep;
   }
-  const Parameters all =
-      parameters.WithFlat(parameters.flat.detach().expand({num_tasks, parameters.flat.size(1)}));
-  if (plan == SamplingPlan::kEpisodes) {
-    CollectEpisodes(policy, all.flat.to(torch::kCPU, torch::kFloat32).contiguous(), tasks, options,
-                    rng, out);
+  const bool whole_episodes = plan == SamplingPlan::kEpisodes;
+  const Parameters rows = parameters.WithFlat(
+      whole_episodes ? parameters.flat.detach().to(torch::kCPU, torch::kFloat32).contiguous()
+                     : parameters.flat.detach().to(device_));
+  const Batch batch{policy, rows, tasks, options, rng, *trials};
+  if (whole_episodes) {
+    CollectEpisodes(batch, out);
   } else {
-    CollectLockstep(policy, all, tasks, options, rng, out);
+    CollectLockstep(batch, out);
   }
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return out;
 }
 
-void Sampler::CollectEpisodes(const Policy& policy, const torch::Tensor& rows,
-                              std::span<const Task> tasks, const CollectOptions& options,
-                              const Rng& rng, Rollouts& out) {
+void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
   // one runner and one actor a worker
   while (runners_.size() < static_cast<size_t>(pool_.num_threads())) {
     runners_.push_back(family_.MakeEpisodeRunner());
   }
   std::vector<std::unique_ptr<Actor>> actors;
   for (int worker = 0; worker < pool_.num_threads(); ++worker) {
-    actors.push_back(policy.MakeActor());
-    if (!actors.back()) {
-      throw Error(ErrorKind::kUsage, "this policy cannot be evaluated by sampler workers",
-                  {.key = "run.sampling_plan", .remedy = "Use sampling_plan = \"lockstep\""});
-    }
+    actors.push_back(batch.policy.MakeActor());
   }
   std::vector<std::shared_ptr<const PreparedTask>> prepared;
-  for (const Task& task : tasks) prepared.push_back(family_.Prepare(task));
+  for (const Task& task : batch.tasks) prepared.push_back(family_.Prepare(task));
 
   // rows that the workers write into
-  const int episodes = options.episodes;
-  const int num_items = static_cast<int>(tasks.size()) * episodes;
-  const int64_t horizon = out.horizon(), num_metrics = out.metric_means.size(1);
-  const int64_t observation_size = out.observations.size(3), action_size = out.actions.size(3);
+  const int64_t episodes = batch.trial_episodes(), horizon = out.horizon();
+  const int64_t num_metrics = out.metric_means.size(1);
+  const int64_t observation_size = out.observations.size(3), width = out.actions.size(3);
   float* observations = out.observations.mutable_data_ptr<float>();
   float* actions = out.actions.mutable_data_ptr<float>();
   float* rewards = out.rewards.mutable_data_ptr<float>();
   float* finals = out.final_observations.mutable_data_ptr<float>();
-  const float* parameters = rows.const_data_ptr<float>();
-  const int64_t row_size = rows.size(1);
-  std::vector<EpisodeResult> results(static_cast<size_t>(num_items));
-  std::vector<double> metric_sums(static_cast<size_t>(num_items * num_metrics));
+  const auto num_items = static_cast<size_t>(batch.num_trials() * episodes);
+  std::vector<EpisodeResult> results(num_items);
+  std::vector<double> metric_sums(num_items * static_cast<size_t>(num_metrics));
 
-  pool_.Run(num_items, [&](int item, int worker) {
-    const size_t w = static_cast<size_t>(worker), task = static_cast<size_t>(item / episodes);
-    const auto stream = static_cast<uint64_t>(item);
-    actors[w]->SetParameters(parameters + static_cast<int64_t>(task) * row_size);
-    ActContext context{*actors[w], rng.Fork("act", stream), options.deterministic};
-    results[static_cast<size_t>(item)] =
-        runners_[w]->Run(*prepared[task], rng.Fork("env", stream), &ActInWorker, &context,
-                         {.observations = observations + item * horizon * observation_size,
-                          .actions = actions + item * horizon * action_size,
-                          .rewards = rewards + item * horizon,
-                          .final_observation = finals + item * observation_size,
-                          .metric_sums = metric_sums.data() + item * num_metrics});
+  // rows that they read, and the trials' own
+  const float* parameters = batch.rows.flat.const_data_ptr<float>();
+  const int64_t row_size = batch.rows.flat.size(1), num_rows = batch.rows.num_tasks();
+  const int64_t memory_size = batch.policy.memory_size();
+  float* memory = batch.trials.memory.mutable_data_ptr<float>();
+  float* previous_actions = batch.trials.previous_actions.mutable_data_ptr<float>();
+  float* previous_rewards = batch.trials.previous_rewards.mutable_data_ptr<float>();
+  float* begun = batch.trials.begun.mutable_data_ptr<float>();
+  float* ended = batch.trials.ended.mutable_data_ptr<float>();
+
+  pool_.Run(static_cast<int>(batch.num_trials()), [&](int trial, int worker) {
+    const size_t w = static_cast<size_t>(worker);
+    const int64_t task = trial * batch.num_tasks() / batch.num_trials();
+    actors[w]->BeginTrial(parameters + (num_rows == 1 ? 0 : task) * row_size,
+                          memory_size > 0 ? memory + trial * memory_size : nullptr);
+    for (int64_t item = trial * episodes; item < (trial + 1) * episodes; ++item) {
+      if (ended[trial] != 0) break;
+      const auto stream = static_cast<uint64_t>(item);
+      float* previous_action = previous_actions + trial * width;
+      ActContext context{.actor = *actors[w],
+                         .rng = batch.rng.Fork("act", stream),
+                         .deterministic = batch.options.deterministic,
+                         .actions = actions + item * horizon * width,
+                         .rewards = rewards + item * horizon,
+                         .action_width = width,
+                         .previous_action = begun[trial] != 0 ? previous_action : nullptr,
+                         .previous_reward = previous_rewards[trial]};
+      const EpisodeResult result =
+          runners_[w]->Run(*prepared[static_cast<size_t>(task)], batch.rng.Fork("env", stream),
+                           &ActInWorker, &context,
+                           {.observations = observations + item * horizon * observation_size,
+                            .actions = actions + item * horizon * width,
+                            .rewards = rewards + item * horizon,
+                            .final_observation = finals + item * observation_size,
+                            .metric_sums = metric_sums.data() + item * num_metrics});
+      results[static_cast<size_t>(item)] = result;
+
+      // what the next episode's first percept tells of
+      if (result.diverged) ended[trial] = 1;
+      if (result.length == 0) continue;
+      const int64_t last = item * horizon + result.length - 1;
+      std::copy_n(actions + last * width, width, previous_action);
+      previous_rewards[trial] = rewards[last];
+      begun[trial] = 1;
+    }
   });
   Summarise(results, metric_sums, out);
 }
 
-void Sampler::CollectLockstep(const Policy& policy, const Parameters& parameters,
-                              std::span<const Task> tasks, const CollectOptions& options,
-                              const Rng& rng, Rollouts& out) {
-  const int64_t num_tasks = static_cast<int64_t>(tasks.size()), episodes = options.episodes;
-  const int num_envs = static_cast<int>(num_tasks * episodes);
+void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
+  const int64_t trials = batch.num_trials(), episodes = batch.trial_episodes();
+  const int num_envs = static_cast<int>(trials);
   if (!env_ || env_->num_envs() != num_envs) {
     env_ = family_.MakeVectorEnv(num_envs, pool_.num_threads());
   }
-
-  // every simulation starts an episode of its task
   std::vector<Task> env_tasks;
-  std::vector<Rng> act_streams;
-  for (int i = 0; i < num_envs; ++i) {
-    env_tasks.push_back(tasks[static_cast<size_t>(i / episodes)]);
-    act_streams.push_back(rng.Fork("act", static_cast<uint64_t>(i)));
-  }
+  for (int64_t trial = 0; trial < trials; ++trial) env_tasks.push_back(batch.TaskOf(trial));
   env_->SetTasks(env_tasks);
+
+  // what the policy sees and keeps: [T, trials of a task, ...]
+  const int64_t num_tasks = batch.num_tasks(), trials_of_task = trials / num_tasks;
+  const int64_t observation_size = out.observations.size(3), width = out.actions.size(3);
+  const bool remembers = batch.policy.memory_size() > 0;
+  const Parameters rows =
+      batch.rows.WithFlat(batch.rows.flat.expand({num_tasks, batch.rows.flat.size(1)}));
+  torch::Tensor memory;
+  if (remembers) {
+    memory = batch.trials.memory.view({num_tasks, trials_of_task, -1}).to(device_).clone();
+  }
+  torch::Tensor present = torch::empty({num_tasks, trials_of_task, observation_size});
+  torch::Tensor running = torch::ones({num_tasks, trials_of_task});
+  float* present_values = present.mutable_data_ptr<float>();
+  float* is_running = running.mutable_data_ptr<float>();
+  float* previous_actions = batch.trials.previous_actions.mutable_data_ptr<float>();
+  float* previous_rewards = batch.trials.previous_rewards.mutable_data_ptr<float>();
+  float* begun = batch.trials.begun.mutable_data_ptr<float>();
+  float* trial_ended = batch.trials.ended.mutable_data_ptr<float>();
+  const auto of_tasks = [&](const torch::Tensor& rows_of_trials) {
+    std::vector<int64_t> shape = {num_tasks, trials_of_task};
+    if (rows_of_trials.dim() == 2) shape.push_back(rows_of_trials.size(1));
+    return rows_of_trials.view(shape).to(device_, /*non_blocking=*/false, /*copy=*/true);
+  };
+
+  StepBatch step_batch = env_->MakeStepBatch();
+  const int64_t horizon = out.horizon(), num_metrics = out.metric_means.size(1);
+  std::vector<EpisodeResult> results(static_cast<size_t>(trials * episodes));
+  std::vector<double> metric_sums(results.size() * static_cast<size_t>(num_metrics));
+  float* rewards = out.rewards.mutable_data_ptr<float>();
   std::vector<int> ids(static_cast<size_t>(num_envs));
   std::iota(ids.begin(), ids.end(), 0);
-  const int64_t observation_size = out.observations.size(3), action_size = out.actions.size(3);
-  torch::Tensor present = torch::empty({num_tasks, episodes, observation_size});
-  float* present_values = present.mutable_data_ptr<float>();
-  const size_t present_size = static_cast<size_t>(present.numel());
-  env_->Reset(ids, rng, {present_values, present_size});
-
-  StepBatch batch = env_->MakeStepBatch();
-  const Parameters on_device = parameters.WithFlat(parameters.flat.to(device_));
-  const int64_t num_metrics = out.metric_means.size(1);
-  std::vector<EpisodeResult> results(static_cast<size_t>(num_envs));
-  std::vector<double> metric_sums(static_cast<size_t>(num_envs * num_metrics));
-  std::vector<uint8_t> ended(static_cast<size_t>(num_envs));
-  float* rewards = out.rewards.mutable_data_ptr<float>();
-  int64_t running = num_envs;
-  for (int64_t step = 0; step < out.horizon() && running > 0; ++step) {
-    // one forward pass for all tasks
-    const ActionDistribution distribution = policy.Forward(on_device, present.to(device_));
-    const torch::Tensor chosen =
-        SampleActions(distribution, act_streams, options.deterministic).to(torch::kCPU);
-    const torch::Tensor actions = chosen.to(torch::kFloat64).contiguous();
-    out.observations.select(2, step).copy_(present);
-    out.actions.select(2, step).copy_(chosen);
-    env_->Step({actions.const_data_ptr<double>(), static_cast<size_t>(actions.numel())}, batch);
-
-    // what the simulations that are still running give
-    for (int i = 0; i < num_envs; ++i) {
-      const size_t env = static_cast<size_t>(i);
-      if (ended[env]) continue;
-      EpisodeResult& result = results[env];
-      if (batch.diverged[env]) {
-        result.diverged = true;
-      } else {
-        ++result.length;
-        rewards[i * out.horizon() + step] = static_cast<float>(batch.rewards[env]);
-        for (int64_t m = 0; m < num_metrics; ++m) {
-          metric_sums[static_cast<size_t>(i * num_metrics + m)] +=
-              batch.metrics[static_cast<size_t>(i * num_metrics + m)];
-        }
-        result.terminated = batch.terminated[env] != 0;
-      }
-      if (batch.terminated[env] || batch.truncated[env] || batch.diverged[env]) {
-        ended[env] = 1;
-        --running;
-        std::copy_n(batch.observations.data() + i * observation_size, observation_size,
-                    out.final_observations.mutable_data_ptr<float>() + i * observation_size);
-      }
+  for (int64_t episode = 0; episode < episodes; ++episode) {
+    // every simulation starts an episode, that of a trial that has ended for nothing
+    std::vector<Rng> env_streams, act_streams;
+    for (int64_t trial = 0; trial < trials; ++trial) {
+      const auto stream = static_cast<uint64_t>(trial * episodes + episode);
+      env_streams.push_back(batch.rng.Fork("env", stream));
+      act_streams.push_back(batch.rng.Fork("act", stream));
+      is_running[trial] = trial_ended[trial] == 0 ? 1.0f : 0.0f;
     }
-    std::copy_n(batch.observations.data(), present_size, present_values);
+    env_->Start(ids, env_streams, {present_values, static_cast<size_t>(present.numel())});
+    int64_t num_running = std::count(is_running, is_running + trials, 1.0f);
+
+    // the episode's part of what is recorded, [N, H, ...]
+    const auto recorded = [&](torch::Tensor& values, int64_t size) {
+      return values.view({trials, episodes, horizon, size}).select(1, episode);
+    };
+    torch::Tensor observations = recorded(out.observations, observation_size);
+    torch::Tensor actions = recorded(out.actions, width);
+    for (int64_t step = 0; step < horizon && num_running > 0; ++step) {
+      // one forward pass for all tasks
+      Percepts percepts{.observations = present.to(device_), .step = static_cast<int>(step)};
+      if (remembers) {
+        percepts.previous_actions = of_tasks(batch.trials.previous_actions);
+        percepts.previous_rewards = of_tasks(batch.trials.previous_rewards);
+        percepts.begun = of_tasks(batch.trials.begun);
+        percepts.running = of_tasks(running.view({trials}));
+      }
+      const ActionDistribution distribution = batch.policy.Step(rows, percepts, memory);
+      const torch::Tensor chosen =
+          SampleActions(distribution, act_streams, batch.options.deterministic)
+              .to(torch::kCPU)
+              .contiguous();
+      const torch::Tensor actions64 = chosen.to(torch::kFloat64);
+      observations.select(1, step).copy_(present.view({trials, observation_size}));
+      actions.select(1, step).copy_(chosen.view({trials, width}));
+      env_->Step({actions64.const_data_ptr<double>(), static_cast<size_t>(actions64.numel())},
+                 step_batch);
+
+      // what the simulations that are still running give
+      const float* chosen_values = chosen.const_data_ptr<float>();
+      for (int64_t trial = 0; trial < trials; ++trial) {
+        if (is_running[trial] == 0) continue;
+        const size_t env = static_cast<size_t>(trial);
+        const int64_t item = trial * episodes + episode;
+        EpisodeResult& result = results[static_cast<size_t>(item)];
+        if (step_batch.diverged[env]) {
+          result.diverged = true;
+          trial_ended[trial] = 1;
+        } else {
+          ++result.length;
+          rewards[item * horizon + step] = static_cast<float>(step_batch.rewards[env]);
+          for (int64_t m = 0; m < num_metrics; ++m) {
+            metric_sums[static_cast<size_t>(item * num_metrics + m)] +=
+                step_batch.metrics[static_cast<size_t>(trial * num_metrics + m)];
+          }
+          result.terminated = step_batch.terminated[env] != 0;
+          std::copy_n(chosen_values + trial * width, width, previous_actions + trial * width);
+          previous_rewards[trial] = rewards[item * horizon + step];
+          begun[trial] = 1;
+        }
+        if (step_batch.terminated[env] || step_batch.truncated[env] || step_batch.diverged[env]) {
+          is_running[trial] = 0;
+          --num_running;
+          std::copy_n(step_batch.observations.data() + trial * observation_size, observation_size,
+                      out.final_observations.mutable_data_ptr<float>() + item * observation_size);
+        }
+      }
+      std::copy_n(step_batch.observations.data(), present.numel(), present_values);
+    }
   }
+  if (remembers) batch.trials.memory.copy_(memory.view({trials, -1}));
 
   // rows past an episode's end hold nothing, as in the other plan
-  for (int i = 0; i < num_envs; ++i) {
-    const int64_t length = results[static_cast<size_t>(i)].length;
-    const int64_t rest = out.horizon() - length;
+  for (size_t item = 0; item < results.size(); ++item) {
+    const int64_t rest = horizon - results[item].length;
     if (rest == 0) continue;
-    const int64_t first = i * out.horizon() + length;
+    const int64_t first = static_cast<int64_t>(item) * horizon + results[item].length;
     std::fill_n(out.observations.mutable_data_ptr<float>() + first * observation_size,
                 rest * observation_size, 0.0f);
-    std::fill_n(out.actions.mutable_data_ptr<float>() + first * action_size, rest * action_size,
-                0.0f);
+    std::fill_n(out.actions.mutable_data_ptr<float>() + first * width, rest * width, 0.0f);
   }
   Summarise(results, metric_sums, out);
 }

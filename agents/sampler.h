@@ -4,6 +4,9 @@
 // itself between two physics steps and writing straight into the learner's tensors; there is no
 // barrier a step. kLockstep: all simulations advance together and the policy is one batched forward
 // pass, on a GPU if asked: for policies that a worker cannot evaluate or that are too large for it.
+//
+// Episodes belong to trials, through which the memory of a policy lasts. The previous action and
+// reward of a percept come from what was recorded, so task families know nothing of them.
 #pragma once
 
 #include <memory>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "agents/policies/policy.h"
+#include "agents/trials.h"
 #include "core/worker_pool.h"
 #include "envs/task_family.h"
 
@@ -35,6 +39,10 @@ struct Rollouts {
   int64_t horizon() const { return rewards.size(2); }
 };
 
+// What Rollouts of so many episodes hold, in bytes. In floating point: what options allow may be
+// more than an integer holds.
+double RolloutBytes(const FamilySpec& spec, double episodes);
+
 enum class SamplingPlan { kAuto, kEpisodes, kLockstep };
 SamplingPlan ParseSamplingPlan(const std::string& name);  // "auto", "episodes", "lockstep"
 
@@ -47,7 +55,7 @@ struct CollectOptions {
 // One caller at a time. `family` and `pool` must outlive the sampler.
 class Sampler {
  public:
-  // kAuto takes kEpisodes where the policy has an Actor and `device` is the CPU.
+  // kAuto takes kEpisodes where the policy has an actor of its own and `device` is the CPU.
   Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
           torch::Device device = torch::kCPU);
   ~Sampler();
@@ -58,15 +66,17 @@ class Sampler {
 
   // `parameters` [T, P] with one row a task, or [1, P] for all. Episode e of task t draws
   // everything from rng.Fork("env", t * E + e) and, for actions, rng.Fork("act", t * E + e).
+  //
+  // `trials` are N trials that go on, as many of each task, of T * E / N of these episodes each;
+  // they are brought up to date. Without them every episode is a trial by itself. A trial whose
+  // simulation diverged has no further episodes: they stay empty.
   Rollouts Collect(const Policy& policy, const Parameters& parameters, std::span<const Task> tasks,
-                   const CollectOptions& options, const Rng& rng);
+                   const CollectOptions& options, const Rng& rng, TrialStates* trials = nullptr);
 
  private:
-  void CollectEpisodes(const Policy& policy, const torch::Tensor& rows, std::span<const Task> tasks,
-                       const CollectOptions& options, const Rng& rng, Rollouts& out);
-  void CollectLockstep(const Policy& policy, const Parameters& parameters,
-                       std::span<const Task> tasks, const CollectOptions& options, const Rng& rng,
-                       Rollouts& out);
+  struct Batch;  // one call of Collect
+  void CollectEpisodes(const Batch& batch, Rollouts& out);
+  void CollectLockstep(const Batch& batch, Rollouts& out);
 
   const TaskFamily& family_;
   WorkerPool& pool_;

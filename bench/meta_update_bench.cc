@@ -23,6 +23,7 @@
 #include <fmt/format.h>
 
 #include "agents/device.h"
+#include "agents/policies/mlp_policy.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
 #include "meta/gradient/gradient_agent.h"
@@ -57,7 +58,7 @@ struct Recipe {
   PpoAgentOptions options;
   std::unique_ptr<TaskFamily> family =
       BuiltinFamilies().Get("half-cheetah-dir@promp")(FamilyOptions{});
-  std::unique_ptr<Policy> policy = MakeMlpPolicy(family->spec(), {});
+  std::unique_ptr<MemorylessPolicy> policy = MakeMlpPolicy(family->spec(), {});
   std::vector<Task> tasks;
   torch::Tensor meta;        // [1, P]
   Parameters rows, adapted;  // [T, P]

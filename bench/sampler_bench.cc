@@ -18,7 +18,7 @@
 #include <mujoco/mujoco.h>
 
 #include "agents/device.h"
-#include "agents/policies/policy.h"
+#include "agents/policies/mlp_policy.h"
 #include "agents/sampler.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
@@ -61,7 +61,7 @@ class Workload {
  private:
   std::unique_ptr<TaskFamily> family_;
   WorkerPool pool_;
-  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<MemorylessPolicy> policy_;
   std::vector<Task> tasks_;
   Parameters rows_;
   Sampler sampler_;

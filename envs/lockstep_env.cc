@@ -6,14 +6,6 @@
 #include "core/error.h"
 
 namespace fewstep {
-namespace {
-
-// Numbers an action takes: one index when discrete.
-size_t ActionWidth(const FamilySpec& spec) {
-  return spec.action_kind == ActionKind::kDiscrete ? 1 : static_cast<size_t>(spec.action_size);
-}
-
-}  // namespace
 
 bool AllFinite(std::span<const double> values) noexcept {
   for (const double value : values) {
@@ -45,7 +37,7 @@ std::span<double> LockstepEnv::metrics(int env) {
 }
 
 std::span<const double> LockstepEnv::action(int env) const {
-  const size_t size = ActionWidth(spec_);
+  const auto size = static_cast<size_t>(spec_.action_width());
   return actions_.subspan(static_cast<size_t>(env) * size, size);
 }
 
@@ -68,8 +60,11 @@ void LockstepEnv::SetTasks(std::span<const Task> tasks) {
   TasksChanged();
 }
 
-void LockstepEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) {
+void LockstepEnv::Start(std::span<const int> ids, std::span<const Rng> streams,
+                        std::span<float> observations) {
   const size_t size = static_cast<size_t>(spec_.observation_size);
+  FEWSTEP_CHECK(streams.size() == ids.size(), "{} streams for {} simulations", streams.size(),
+                ids.size());
   FEWSTEP_CHECK(observations.size() == ids.size() * size, "{} numbers for {} observations of {}",
                 observations.size(), ids.size(), size);
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -78,11 +73,9 @@ void LockstepEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<floa
   }
   if (ids.empty()) return;
 
-  // the stream of an episode depends on the simulation's index, not on who else is reset
-  for (const int env : ids) {
-    Episode& episode = episodes_[static_cast<size_t>(env)];
-    const Rng stream = rng.Fork("env", static_cast<uint64_t>(env));
-    episode = Episode{.stream = stream, .rng = stream, .started = true};
+  for (size_t i = 0; i < ids.size(); ++i) {
+    episodes_[static_cast<size_t>(ids[i])] =
+        Episode{.stream = streams[i], .rng = streams[i], .started = true};
   }
   ResetSimulations(ids);
 
@@ -97,8 +90,8 @@ void LockstepEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<floa
 
 void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
   const size_t envs = episodes_.size();
-  FEWSTEP_CHECK(actions.size() == envs * ActionWidth(spec_), "{} numbers for {} actions of {}",
-                actions.size(), envs, ActionWidth(spec_));
+  FEWSTEP_CHECK(actions.size() == envs * static_cast<size_t>(spec_.action_width()),
+                "{} numbers for {} actions of {}", actions.size(), envs, spec_.action_width());
   FEWSTEP_CHECK(out.observations64.size() == observations_.size() &&
                     out.observations.size() == observations_.size() && out.rewards.size() == envs &&
                     out.terminated.size() == envs && out.truncated.size() == envs &&
@@ -111,7 +104,7 @@ void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
   std::fill(metrics_.begin(), metrics_.end(), 0.0);
   for (int env = 0; env < num_envs(); ++env) {
     Episode& episode = episodes_[static_cast<size_t>(env)];
-    FEWSTEP_CHECK(episode.started, "simulation {} was not reset", env);
+    FEWSTEP_CHECK(episode.started, "simulation {} was not started", env);
     episode.outcome.reward = 0;
     if (episode.ended) continue;
     if (AllFinite(action(env))) {
@@ -158,7 +151,7 @@ void LockstepEnv::GetState(int env, std::span<double> state) {
 void LockstepEnv::SetState(int env, std::span<const double> state) {
   CheckIndex(env);
   Episode& episode = episodes_[static_cast<size_t>(env)];
-  FEWSTEP_CHECK(episode.started, "simulation {} was not reset", env);
+  FEWSTEP_CHECK(episode.started, "simulation {} was not started", env);
   if (state.size() != spec_.state.size() || !AllFinite(state)) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("a state of '{}' is {} finite numbers", spec_.name, spec_.state.size()),

@@ -26,7 +26,8 @@ class LockstepEnv : public VectorEnv {
   const FamilySpec& spec() const final { return spec_; }
 
   void SetTasks(std::span<const Task> tasks) final;
-  void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) final;
+  void Start(std::span<const int> ids, std::span<const Rng> streams,
+             std::span<float> observations) final;
   void Step(std::span<const double> actions, StepBatch& out) final;
   void GetState(int env, std::span<double> state) final;
   void SetState(int env, std::span<const double> state) final;
@@ -58,10 +59,10 @@ class LockstepEnv : public VectorEnv {
 
  private:
   struct Episode {
-    Rng stream{0};  // of the latest reset
+    Rng stream{0};  // of the latest start
     Rng rng{0};     // the same, as far as it was drawn
     int step = 0;
-    bool started = false;  // reset since its task was set
+    bool started = false;  // since its task was set
     bool ended = false;
     bool truncated = false;
     StepOutcome outcome{};

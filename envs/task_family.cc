@@ -196,6 +196,13 @@ Task ParseTask(const FamilySpec& spec, std::span<const std::string> assignments)
   return task;
 }
 
+void VectorEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) {
+  std::vector<Rng> streams;
+  streams.reserve(ids.size());
+  for (const int env : ids) streams.push_back(rng.Fork("env", static_cast<uint64_t>(env)));
+  Start(ids, streams, observations);
+}
+
 StepBatch VectorEnv::MakeStepBatch() const {
   const size_t envs = static_cast<size_t>(num_envs());
   const size_t observation_size = static_cast<size_t>(spec().observation_size);

@@ -63,6 +63,9 @@ struct FamilySpec {
   std::vector<ParameterSpec> parameters;
   std::vector<std::string> metrics;  // names of the extra values of a step
   std::vector<std::string> state;    // names of the numbers of a settable state
+
+  // Numbers of an action: action_size, or one (the index of the choice) for discrete actions.
+  int action_width() const { return action_kind == ActionKind::kDiscrete ? 1 : action_size; }
 };
 
 // 16 hexadecimal digits over every field of the definition but `summary`, and `model_text` (the
@@ -97,15 +100,16 @@ class PreparedTask {
   Task task_;
 };
 
-// Chooses actions inside EpisodeRunner::Run. `step` counts from 0 in the episode. `action` has
-// action_size numbers, or one (the index of the choice) for discrete actions.
+// Chooses actions inside EpisodeRunner::Run. `step` counts from 0 in the episode; the actions and
+// rewards of the steps before it are in the buffers. `action` has action_width numbers.
 using ActFunction = void (*)(void* context, const float* observation, int step,
                              float* action) noexcept;
 
-// Where an episode is written. Rows past the episode's length are left as they are.
+// Where an episode is written, step by step: who chooses action t finds reward t - 1 there. Rows
+// past the episode's length are left as they are.
 struct EpisodeBuffers {
   float* observations = nullptr;       // [H, O] before each action
-  float* actions = nullptr;            // [H, A] (A = 1 when discrete)
+  float* actions = nullptr;            // [H, A], A = FamilySpec::action_width
   float* rewards = nullptr;            // [H]
   float* final_observation = nullptr;  // [O] after the last action; may be null
   double* metric_sums = nullptr;       // [M] sums over the episode; may be null
@@ -158,17 +162,22 @@ class VectorEnv {
   // simulation must be reset afterwards.
   virtual void SetTasks(std::span<const Task> tasks) = 0;
 
-  // Starts a new episode in simulations `ids` (sorted, unique); simulation i draws all randomness
-  // of the episode from rng.Fork("env", i). Writes ids.size() rows of observations.
-  virtual void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) = 0;
+  // Starts a new episode in simulations `ids` (sorted, unique); simulation ids[i] draws all
+  // randomness of the episode from streams[i]. Writes ids.size() rows of observations.
+  virtual void Start(std::span<const int> ids, std::span<const Rng> streams,
+                     std::span<float> observations) = 0;
 
-  // Advances every simulation by one control step; actions are [B, A] (A = 1 when discrete). A
-  // simulation whose episode has ended stays where it is, with reward 0 and its flags repeated.
+  // Start with the stream rng.Fork("env", i) for simulation i.
+  void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations);
+
+  // Advances every simulation by one control step; actions are [B, A], A =
+  // FamilySpec::action_width. A simulation whose episode has ended stays where it is, with reward 0
+  // and its flags repeated.
   virtual void Step(std::span<const double> actions, StepBatch& out) = 0;
 
   // State of one simulation, in the order of FamilySpec::state. SetState starts an episode there
-  // (after Reset) and refreshes its observation; what follows depends on the state, the actions
-  // and, where the dynamics are random, the stream of the latest Reset.
+  // (after Start) and refreshes its observation; what follows depends on the state, the actions
+  // and, where the dynamics are random, the stream of the latest Start.
   virtual void GetState(int env, std::span<double> state) = 0;
   virtual void SetState(int env, std::span<const double> state) = 0;
   // The present observation of one simulation, unrounded: [O].

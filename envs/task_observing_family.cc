@@ -113,11 +113,12 @@ class TaskObservingEnv final : public VectorEnv {
     }
   }
 
-  void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) override {
+  void Start(std::span<const int> ids, std::span<const Rng> streams,
+             std::span<float> observations) override {
     FEWSTEP_CHECK(ids.size() <= Envs() && observations.size() == ids.size() * writer_.full(),
                   "{} numbers for {} observations of {}", observations.size(), ids.size(),
                   writer_.full());
-    env_->Reset(ids, rng, std::span(plain_).first(ids.size() * writer_.plain()));
+    env_->Start(ids, streams, std::span(plain_).first(ids.size() * writer_.plain()));
     for (size_t i = 0; i < ids.size(); ++i) {
       writer_.Join(&plain_[i * writer_.plain()], TaskOf(static_cast<size_t>(ids[i])),
                    &observations[i * writer_.full()]);

@@ -9,6 +9,7 @@
 
 #include "agents/policies/policy.h"
 #include "agents/sampler.h"
+#include "agents/trials.h"
 #include "core/config.h"
 #include "core/metrics.h"
 #include "core/registry.h"
@@ -24,22 +25,27 @@ enum class Support {
   kAsJudged,  // the agent learns while it acts: it plays its whole trial as it is judged
 };
 
-// A trained agent adapting to T tasks it has not seen, in units of its own kind. The caller samples
-// `episodes_per_unit` episodes with (policy, parameters) and hands them to Adapt.
+// A trained agent adapting to T tasks it has not seen, in units of its own kind: by other
+// parameters, or by a memory that moves while it acts. The caller samples
+// MetaAgent::episodes_per_unit episodes with (policy, parameters, trials) and hands them to Adapt.
 class AdaptiveAgent {
  public:
   virtual ~AdaptiveAgent() = default;
-  // Called once, before the first episode. `rng` is for agents that draw at random what to try; the
-  // tasks' values [T] are for oracles, which are told them. Whatever learns does not look.
-  virtual void Begin(std::span<const Task> /*tasks*/, const Rng& /*rng*/) {}
   virtual const Policy& policy() const = 0;
-  virtual const Parameters& parameters() const = 0;  // [T, P], of the present unit
-  virtual std::string unit() const = 0;              // "gradient step"
-  virtual int episodes_per_unit() const = 0;
-  virtual Support support() const = 0;
+  virtual const Parameters& parameters() const = 0;  // [T|1, P], of the present unit
+  // Where its trials stand, for the sampler to go on with; null where every episode is a trial by
+  // itself.
+  virtual TrialStates* trials() { return nullptr; }
   // One unit of adaptation from episodes sampled with the present parameters. Takes nothing from
   // the task but these episodes.
   virtual void Adapt(const Rollouts& support) = 0;
+};
+
+// What an agent is deployed on.
+struct Deployment {
+  int num_tasks = 1;
+  Rng rng{0};                       // for agents that draw at random what to try
+  std::span<const Task> told = {};  // the tasks, [num_tasks]; empty but for oracles
 };
 
 class MetaAgent {
@@ -49,20 +55,35 @@ class MetaAgent {
   virtual int meta_batch_size() const = 0;          // tasks of an iteration
   virtual int64_t steps_per_iteration() const = 0;  // at most, in environment control steps
 
+  // What an iteration holds at once, and a deployment beside the episodes that it is given: bytes,
+  // as far as they grow with options.
+  virtual double iteration_bytes() const = 0;
+  virtual double deployment_bytes(int num_tasks) const = 0;
+
   // One iteration of meta-training. Everything random comes from `rng`. Throws Error(kRuntime) when
   // the update is not finite; the agent is then as before the call. Never called on an agent that
   // is not trained (AgentEntry::trained).
   virtual Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) = 0;
 
-  // A copy that adapts to `num_tasks` tasks, independent of further training. The agent must
-  // outlive it.
-  virtual std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const = 0;
+  virtual std::string unit() const = 0;       // of adaptation: "gradient step"
+  virtual int episodes_per_unit() const = 0;  // of each task
+  virtual Support support() const = 0;
+  // Whether it is told the tasks that it is deployed on. Whatever learns is not.
+  virtual bool oracle() const { return false; }
+
+  // A copy that adapts, independent of further training. The agent must outlive it. Called by
+  // DeployOn only, which is the one place that knows the tasks.
+  virtual std::unique_ptr<AdaptiveAgent> Deploy(const Deployment& deployment) const = 0;
 
   // Everything that the next iteration depends on. Load throws Error(kData) when a tensor is
   // missing or has another shape; the agent is then as before the call.
   virtual void Save(TensorFile& file) const = 0;
   virtual void Load(const TensorFile& file) = 0;
 };
+
+// Deploys an agent on `tasks`, which it hears of if it is an oracle.
+std::unique_ptr<AdaptiveAgent> DeployOn(const MetaAgent& agent, std::span<const Task> tasks,
+                                        const Rng& rng);
 
 // What an agent is built with. All references outlive the agent.
 struct AgentContext {

@@ -15,9 +15,8 @@ Playback::Playback(const TaskFamily& family, Controller& controller, std::vector
       batch_(env_->MakeStepBatch()) {
   FEWSTEP_CHECK(!tasks_.empty(), "a playback needs a task");
   const FamilySpec& s = spec();
-  const int width = s.action_kind == ActionKind::kContinuous ? s.action_size : 1;
   observation_.resize(static_cast<size_t>(s.observation_size));
-  action_.resize(static_cast<size_t>(width));
+  action_.resize(static_cast<size_t>(s.action_width()));
   action64_.resize(action_.size());
   BeginTask();
 }

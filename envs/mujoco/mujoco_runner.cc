@@ -14,9 +14,8 @@ class MujocoRunner final : public EpisodeRunner {
   explicit MujocoRunner(std::shared_ptr<const MujocoCore> core)
       : core_(std::move(core)), batch_(MakeBatch(core_->nominal(), 1, 1)) {
     const FamilySpec& spec = core_->definition().spec;
-    const bool discrete = spec.action_kind == ActionKind::kDiscrete;
     observation_.resize(static_cast<size_t>(spec.observation_size));
-    action_.resize(discrete ? 1 : static_cast<size_t>(spec.action_size));
+    action_.resize(static_cast<size_t>(spec.action_width()));
     metrics_.resize(spec.metrics.size());
     observation32_.resize(observation_.size());
     action32_.resize(action_.size());

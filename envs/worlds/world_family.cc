@@ -44,9 +44,8 @@ class WorldRunner final : public EpisodeRunner {
   explicit WorldRunner(std::shared_ptr<const WorldDefinition> definition)
       : definition_(std::move(definition)),
         world_(definition_->make_world()),
-        discrete_(definition_->spec.action_kind == ActionKind::kDiscrete),
         observation_(static_cast<size_t>(definition_->spec.observation_size)),
-        action_(discrete_ ? 1 : static_cast<size_t>(definition_->spec.action_size)),
+        action_(static_cast<size_t>(definition_->spec.action_width())),
         metrics_(definition_->spec.metrics.size()),
         state_(definition_->spec.state.size()),
         observation32_(observation_.size()),
@@ -110,7 +109,6 @@ class WorldRunner final : public EpisodeRunner {
 
   std::shared_ptr<const WorldDefinition> definition_;
   std::unique_ptr<World> world_;
-  bool discrete_;
   std::vector<double> observation_, action_, metrics_, state_;
   std::vector<float> observation32_, action32_;
 };

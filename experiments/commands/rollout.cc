@@ -49,9 +49,8 @@ int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
   const std::unique_ptr<TaskFamily> family = families.Get(arguments.family)(family_options);
   const FamilySpec& spec = family->spec();
   const Task task = ParseTask(spec, arguments.task);
-  const size_t action_columns =
-      spec.action_kind == ActionKind::kContinuous ? static_cast<size_t>(spec.action_size) : 1;
-  const std::vector<std::vector<double>> actions = ReadCsv(arguments.actions, action_columns);
+  const std::vector<std::vector<double>> actions =
+      ReadCsv(arguments.actions, static_cast<size_t>(spec.action_width()));
   if (actions.empty()) {
     throw Error(ErrorKind::kData, "there are no actions in it", {.file = arguments.actions});
   }

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/cli.h"
+#include "experiments/running/agent_controller.h"
 #include "experiments/running/trainer.h"
 #include "viewer/window.h"
 
@@ -23,68 +24,6 @@ struct ViewArguments {
   int64_t units = 3, seed = -1, threads = 0;
   double seconds = 0;
   bool deterministic = false;
-};
-
-// A trained agent that adapts to each task ahead of playing, in episodes that are not shown, and
-// keeps the parameters that each unit of adaptation ended with.
-class AgentController final : public Controller {
- public:
-  AgentController(const MetaAgent& agent, Sampler& sampler, int units, bool deterministic,
-                  const Rng& rng)
-      : agent_(agent),
-        sampler_(sampler),
-        units_(units),
-        deterministic_(deterministic),
-        rng_(rng),
-        shown_(units) {}
-
-  void BeginTask(const Task& task) override {
-    const Rng rng = rng_.Fork("task", tasks_++);
-    adaptive_ = agent_.Deploy(1);
-    adaptive_->Begin({&task, 1}, rng.Fork("agent"));
-    rows_.clear();
-    for (int unit = 0;; ++unit) {
-      rows_.push_back(
-          adaptive_->parameters().flat.detach().to(torch::kCPU).contiguous().clone());  // [1, P]
-      if (unit == units_) break;
-      const bool as_shown = adaptive_->support() == Support::kAsJudged;
-      adaptive_->Adapt(sampler_.Collect(
-          adaptive_->policy(), adaptive_->parameters(), {&task, 1},
-          {.episodes = adaptive_->episodes_per_unit(), .deterministic = deterministic_ && as_shown},
-          rng.Fork("unit", static_cast<uint64_t>(unit))));
-    }
-    actor_ = adaptive_->policy().MakeActor();
-    FEWSTEP_CHECK(actor_, "the policy acts only in batches");
-  }
-
-  void BeginEpisode() override {
-    actor_->SetParameters(rows_[static_cast<size_t>(shown_)].const_data_ptr<float>());
-    action_rng_ = rng_.Fork("act", episodes_++);
-  }
-
-  void Act(std::span<const float> observation, std::span<float> action) override {
-    actor_->Act(observation.data(), action_rng_, deterministic_, action.data());
-  }
-
-  void Observe(double, bool) override {}  // it has adapted before
-
-  AdaptationStatus status() const override {
-    return {.unit = adaptive_->unit(), .shown = shown_, .available = units_};
-  }
-
-  void Show(int units) override { shown_ = units; }
-
- private:
-  const MetaAgent& agent_;
-  Sampler& sampler_;
-  int units_;
-  bool deterministic_;
-  Rng rng_, action_rng_{0};
-  int shown_;
-  uint64_t tasks_ = 0, episodes_ = 0;
-  std::unique_ptr<AdaptiveAgent> adaptive_;
-  std::unique_ptr<Actor> actor_;
-  std::vector<torch::Tensor> rows_;  // one a unit, from 0
 };
 
 int RunView(const ViewArguments& arguments, const CommonOptions& common) {
@@ -112,8 +51,10 @@ int RunView(const ViewArguments& arguments, const CommonOptions& common) {
   Window window(fmt::format("fewstep: {}, {}", config.run_path(), config.family_name));
   LogInfo(fmt::format("{}: adapting to {}. F1 in the window lists the keys.", checkpoint.path(),
                       ToString(bench.family->spec(), tasks.front())));
-  AgentController controller(*bench.agent, bench.sampler, static_cast<int>(arguments.units),
-                             arguments.deterministic, rng.Fork("controller"));
+  AgentController controller(
+      *bench.agent, bench.sampler,
+      {.units = static_cast<int>(arguments.units), .deterministic = arguments.deterministic},
+      rng.Fork("controller"));
   Playback playback(*bench.family, controller, std::move(tasks), rng.Fork("playback"));
   window.Play(playback, arguments.seconds);
   if (!arguments.screenshot.empty()) {

@@ -40,11 +40,11 @@ TrialReturn MakeTrial(const AdaptationCurve& curve, const FamilySpec& spec,
 }
 
 // What the options cannot ask of this agent.
-void CheckMeasurable(const EvaluationOptions& options, const AdaptiveAgent& adaptive,
-                     const std::string& agent) {
-  if (options.measure == Measure::kEpisodes || adaptive.support() == Support::kSampled) return;
+void CheckMeasurable(const EvaluationOptions& options, const MetaAgent& agent,
+                     const std::string& name) {
+  if (options.measure == Measure::kEpisodes || agent.support() == Support::kSampled) return;
   throw Error(ErrorKind::kUsage,
-              fmt::format("'{}' learns while it acts: none of its episodes can be dropped", agent),
+              fmt::format("'{}' learns while it acts: none of its episodes can be dropped", name),
               {.key = "--measure", .remedy = "Use --measure episodes"});
 }
 
@@ -144,7 +144,7 @@ std::vector<double> MeansOfDistinct(const DistinctTasks& distinct, std::span<con
 
 EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
                            const FamilySpec& spec) {
-  if (options.episodes == 0) options.episodes = agent.Deploy(1)->episodes_per_unit();
+  if (options.episodes == 0) options.episodes = agent.episodes_per_unit();
   options.units = EvaluationUnits(options, spec, options.episodes);
   return options;
 }
@@ -166,18 +166,17 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
   const TaskFamily& family = sampler.family();
   const FamilySpec& spec = family.spec();
   const Rng rng(options.seed);
-  const std::unique_ptr<AdaptiveAgent> adaptive = agent.Deploy(options.tasks);
-  CheckMeasurable(options, *adaptive, agent_name);
+  CheckMeasurable(options, agent, agent_name);
   AdaptationCurve curve{
       .family = spec.name,
       .family_hash = family.hash(),
       .agent = agent_name,
-      .unit = adaptive->unit(),
+      .unit = agent.unit(),
       .finite = spec.finite,
       .horizon = spec.horizon,
       .trial_episodes = spec.trial_episodes,
       .options = Resolved(options, agent, spec),
-      .support = adaptive->support(),
+      .support = agent.support(),
       .tasks = family.Sample(options.split, options.tasks, Rng(options.task_seed).Fork("tasks"))};
   if (spec.finite) curve.distinct = FindDistinct(spec, curve.tasks);
   const int units = curve.options.units;
@@ -185,15 +184,16 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
   curve.bootstrapped =
       units < kBootstrappedPoints &&
       (spec.trial_episodes <= 1 || (units + 1) * int64_t{options.tasks} <= kBootstrappedReturns);
-  adaptive->Begin(curve.tasks, rng.Fork("agent"));
+  const std::unique_ptr<AdaptiveAgent> adaptive = DeployOn(agent, curve.tasks, rng.Fork("agent"));
 
   int64_t used = 0;
   std::vector<double> trial_returns(curve.tasks.size());
   for (int unit = 0; unit <= units; ++unit) {
     const auto collect = [&](bool deterministic, const Rng& stream) {
-      Rollouts rollouts = sampler.Collect(
-          adaptive->policy(), adaptive->parameters(), curve.tasks,
-          {.episodes = curve.options.episodes, .deterministic = deterministic}, stream);
+      Rollouts rollouts =
+          sampler.Collect(adaptive->policy(), adaptive->parameters(), curve.tasks,
+                          {.episodes = curve.options.episodes, .deterministic = deterministic},
+                          stream, adaptive->trials());
       curve.steps += rollouts.steps;
       curve.diverged += rollouts.diverged;
       return rollouts;

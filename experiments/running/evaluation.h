@@ -34,7 +34,7 @@ struct EvaluationOptions {
   int units = -1;    // -1: as many as EvaluationUnits gives
   int episodes = 0;  // for each task and unit; 0: as many as the agent's unit of adaptation has
   // Judged acting with the mode of the policy. What is adapted on is acted as the agent says
-  // (AdaptiveAgent::support).
+  // (MetaAgent::support).
   bool deterministic = false;
   Measure measure = Measure::kEpisodes;
   // Of the tasks: the same number gives the same tasks, whatever the agent.

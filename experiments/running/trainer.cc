@@ -49,7 +49,7 @@ double ReturnAfter(const Metrics& metrics) {
 
 // Episodes for each task and unit.
 int EvaluationEpisodes(const Workbench& bench, const EvaluationOptions& options) {
-  return options.episodes > 0 ? options.episodes : bench.agent->Deploy(1)->episodes_per_unit();
+  return options.episodes > 0 ? options.episodes : bench.agent->episodes_per_unit();
 }
 
 // Columns that an evaluation adds to an iteration's metrics.
@@ -183,15 +183,10 @@ TrainResult Loop(Workbench& bench, RunConfig& config, RunDirectory& directory,
   return result;
 }
 
-// A lower bound of what `episodes` at once for each of `tasks` hold: what was observed and done,
-// and a row of parameters a task.
-void CheckEpisodes(const Workbench& bench, double tasks, double episodes, double steps,
-                   std::string_view purpose, const std::string& keys) {
-  const FamilySpec& spec = bench.family->spec();
-  const double parameters = static_cast<double>(bench.agent->Deploy(1)->parameters().flat.size(1));
-  const double step = spec.observation_size + spec.action_size + 2;
-  RequireMemory(sizeof(float) * (steps * step + tasks * parameters), purpose, keys);
-  if (tasks * episodes > std::numeric_limits<int>::max()) {
+// Throws Error(kUsage) when so much is more than there is, or so many are more than can be counted.
+void CheckSize(double bytes, double episodes, std::string_view purpose, const std::string& keys) {
+  RequireMemory(bytes, purpose, keys);
+  if (episodes > std::numeric_limits<int>::max()) {
     throw Error(ErrorKind::kUsage, fmt::format("{} has more than 2^31 episodes", purpose),
                 {.key = keys, .remedy = "Lower one of them"});
   }
@@ -221,18 +216,9 @@ Workbench::Workbench(const RunConfig& config)
                         .device = device,
                         .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")}))),
       sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {
-  if (config.run.sampling_plan == "lockstep") {
-    // a policy that cannot act in batches says so before anything is made
-    const torch::NoGradGuard no_grad;
-    const std::unique_ptr<AdaptiveAgent> deployed = agent->Deploy(1);
-    deployed->policy().Forward(
-        deployed->parameters(),
-        torch::zeros({1, 1, family->spec().observation_size}, torch::device(device)));
-  }
-  const auto steps = static_cast<double>(agent->steps_per_iteration());
-  const double tasks = agent->meta_batch_size();
-  CheckEpisodes(*this, tasks, steps / tasks / family->spec().horizon, steps, "an iteration",
-                "agent.meta_batch_size, agent.episodes, agent.hidden, family.horizon");
+  CheckSize(agent->iteration_bytes(),
+            static_cast<double>(agent->steps_per_iteration()) / family->spec().horizon,
+            "an iteration", "agent.meta_batch_size, agent.episodes, agent.hidden, family.horizon");
   CheckEvaluation(*this, EvaluationOf(config));
 }
 
@@ -256,10 +242,10 @@ EvaluationOptions EvaluationOf(const RunConfig& config) {
 }
 
 void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options) {
-  const double tasks = options.tasks;
-  const double episodes = EvaluationEpisodes(bench, options);
-  CheckEpisodes(bench, tasks, episodes, tasks * episodes * bench.family->spec().horizon,
-                "an evaluation", "run.evaluation_tasks, run.evaluation_episodes, family.horizon");
+  const double episodes = 1.0 * options.tasks * EvaluationEpisodes(bench, options);
+  CheckSize(
+      RolloutBytes(bench.family->spec(), episodes) + bench.agent->deployment_bytes(options.tasks),
+      episodes, "an evaluation", "run.evaluation_tasks, run.evaluation_episodes, family.horizon");
 }
 
 TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path) {

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/policies/mlp_policy.h"
 #include "core/error.h"
 #include "meta/baselines/table_policy.h"
 
@@ -14,6 +15,10 @@ class Baseline : public MetaAgent {
  public:
   int meta_batch_size() const override { return 1; }
   int64_t steps_per_iteration() const override { return 0; }
+  double iteration_bytes() const override { return 0; }
+  std::string unit() const override { return "episode"; }
+  int episodes_per_unit() const override { return 1; }
+  Support support() const override { return Support::kAsJudged; }
   Metrics TrainIteration(std::span<const Task>, Sampler&, const Rng&) override {
     FEWSTEP_CHECK(false, "a baseline is not trained");
     return {};
@@ -25,26 +30,16 @@ class Baseline : public MetaAgent {
 // Learners at work on T tasks.
 class LearnersAtWork final : public AdaptiveAgent {
  public:
-  LearnersAtWork(const Policy& policy, WorkerPool& pool, const LearnerFactory& factory,
-                 int num_tasks)
-      : policy_(policy), pool_(pool), parameters_(policy.InitialParameters(Rng(0))) {
-    parameters_.flat = parameters_.flat.repeat({num_tasks, 1});
-    for (int task = 0; task < num_tasks; ++task) learners_.push_back(factory());
-  }
-
-  void Begin(std::span<const Task> tasks, const Rng& rng) override {
-    FEWSTEP_CHECK(tasks.size() == learners_.size(), "{} tasks for {} learners", tasks.size(),
-                  learners_.size());
-    rng_ = rng;
-    for (size_t task = 0; task < tasks.size(); ++task) learners_[task]->BeginTask(tasks[task]);
+  LearnersAtWork(const Policy& policy, WorkerPool& pool,
+                 std::vector<std::unique_ptr<TabularLearner>> learners, const Rng& rng)
+      : policy_(policy), pool_(pool), learners_(std::move(learners)), rng_(rng) {
+    parameters_ = {torch::empty({static_cast<int64_t>(learners_.size()), policy.layout()->size()}),
+                   policy.layout()};
     Choose([](TabularLearner&, int64_t) {});
   }
 
   const Policy& policy() const override { return policy_; }
   const Parameters& parameters() const override { return parameters_; }
-  std::string unit() const override { return "episode"; }
-  int episodes_per_unit() const override { return 1; }
-  Support support() const override { return Support::kAsJudged; }
 
   void Adapt(const Rollouts& support) override {
     const int64_t episodes = support.episodes(), horizon = support.horizon();
@@ -92,38 +87,78 @@ class LearnersAtWork final : public AdaptiveAgent {
   WorkerPool& pool_;
   Parameters parameters_;
   std::vector<std::unique_ptr<TabularLearner>> learners_;
-  Rng rng_{0};
+  Rng rng_;
   uint64_t unit_ = 0;
 };
 
-class TabularBaseline final : public Baseline {
+class TabularBaseline : public Baseline {
  public:
-  TabularBaseline(const AgentContext& context, LearnerFactory factory)
-      : pool_(context.pool),
-        policy_(MakeTablePolicy(context.family.spec())),
-        factory_(std::move(factory)) {}
+  explicit TabularBaseline(const AgentContext& context)
+      : pool_(context.pool), policy_(MakeTablePolicy(context.family.spec())) {}
 
-  std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const override {
-    return std::make_unique<LearnersAtWork>(*policy_, pool_, factory_, num_tasks);
+  // the rows that act and the next ones
+  double deployment_bytes(int num_tasks) const override {
+    return 2.0 * sizeof(float) * num_tasks * static_cast<double>(policy_->layout()->size());
+  }
+
+  std::unique_ptr<AdaptiveAgent> Deploy(const Deployment& deployment) const override {
+    return std::make_unique<LearnersAtWork>(*policy_, pool_, MakeLearners(deployment),
+                                            deployment.rng);
   }
 
  private:
+  virtual std::vector<std::unique_ptr<TabularLearner>> MakeLearners(
+      const Deployment& deployment) const = 0;
+
   WorkerPool& pool_;
   std::unique_ptr<Policy> policy_;
+};
+
+class LearningBaseline final : public TabularBaseline {
+ public:
+  LearningBaseline(const AgentContext& context, LearnerFactory factory)
+      : TabularBaseline(context), factory_(std::move(factory)) {}
+
+ private:
+  std::vector<std::unique_ptr<TabularLearner>> MakeLearners(
+      const Deployment& deployment) const override {
+    std::vector<std::unique_ptr<TabularLearner>> learners;
+    for (int task = 0; task < deployment.num_tasks; ++task) learners.push_back(factory_());
+    return learners;
+  }
+
   LearnerFactory factory_;
+};
+
+class ToldBaseline final : public TabularBaseline {
+ public:
+  ToldBaseline(const AgentContext& context, OracleFactory factory)
+      : TabularBaseline(context), factory_(std::move(factory)) {}
+
+  bool oracle() const override { return true; }
+
+ private:
+  std::vector<std::unique_ptr<TabularLearner>> MakeLearners(
+      const Deployment& deployment) const override {
+    FEWSTEP_CHECK(deployment.told.size() == static_cast<size_t>(deployment.num_tasks),
+                  "an oracle was told {} of {} tasks", deployment.told.size(),
+                  deployment.num_tasks);
+    std::vector<std::unique_ptr<TabularLearner>> learners;
+    for (const Task& task : deployment.told) learners.push_back(factory_(task));
+    return learners;
+  }
+
+  OracleFactory factory_;
 };
 
 // The same row for ever.
 class RandomAtWork final : public AdaptiveAgent {
  public:
-  RandomAtWork(const Policy& policy, Parameters parameters)
-      : policy_(policy), parameters_(std::move(parameters)) {}
+  explicit RandomAtWork(const Policy& policy)
+      : policy_(policy), parameters_{torch::zeros({1, policy.layout()->size()}), policy.layout()} {}
 
   const Policy& policy() const override { return policy_; }
   const Parameters& parameters() const override { return parameters_; }
-  std::string unit() const override { return "episode"; }
-  int episodes_per_unit() const override { return 1; }
-  Support support() const override { return Support::kAsJudged; }
   void Adapt(const Rollouts&) override {}
 
  private:
@@ -136,11 +171,13 @@ class RandomBaseline final : public Baseline {
   explicit RandomBaseline(const AgentContext& context)
       : policy_(MakeMlpPolicy(context.family.spec(), LinearPolicy())) {}
 
+  double deployment_bytes(int) const override {
+    return sizeof(float) * static_cast<double>(policy_->layout()->size());
+  }
+
   // Weights of zero: equal logits, or a mean of 0 with the initial standard deviation of 1.
-  std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const override {
-    Parameters rows = policy_->InitialParameters(Rng(0));
-    rows.flat = torch::zeros({num_tasks, rows.flat.size(1)});
-    return std::make_unique<RandomAtWork>(*policy_, std::move(rows));
+  std::unique_ptr<AdaptiveAgent> Deploy(const Deployment&) const override {
+    return std::make_unique<RandomAtWork>(*policy_);
   }
 
  private:
@@ -157,7 +194,11 @@ class RandomBaseline final : public Baseline {
 
 std::unique_ptr<MetaAgent> MakeTabularBaseline(const AgentContext& context,
                                                LearnerFactory factory) {
-  return std::make_unique<TabularBaseline>(context, std::move(factory));
+  return std::make_unique<LearningBaseline>(context, std::move(factory));
+}
+
+std::unique_ptr<MetaAgent> MakeTabularOracle(const AgentContext& context, OracleFactory factory) {
+  return std::make_unique<ToldBaseline>(context, std::move(factory));
 }
 
 std::unique_ptr<MetaAgent> MakeRandomBaseline(const AgentContext& context) {

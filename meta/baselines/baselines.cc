@@ -317,8 +317,9 @@ void RegisterBaselines(AgentRegistry& registry) {
                                 [](const NoOptions&, const Context& context) {
                                   const TabularFamily family =
                                       TabularFamilyOf(context.family.spec(), "value-iteration");
-                                  return MakeTabularBaseline(
-                                      context, [family] { return MakeOracle(family); });
+                                  return MakeTabularOracle(context, [family](const Task& task) {
+                                    return MakeOracle(family, task);
+                                  });
                                 }));
 }
 

@@ -190,13 +190,11 @@ class Ucrl2 final : public MdpLearner {
 
 class Oracle final : public TabularLearner {
  public:
-  explicit Oracle(const TabularFamily& family) : family_(family) {}
+  Oracle(const TabularFamily& family, const Task& task) : family_(family), values_(task.values) {}
 
-  void BeginTask(const Task& task) override { values_ = task.values; }
   void Observe(int, int, double, int) override {}
 
   void Choose(Rng&, std::span<float> table) override {
-    FEWSTEP_CHECK(!values_.empty(), "no task has begun");
     if (family_.bandit) {
       SpreadOverBest(values_, table);
     } else {
@@ -236,8 +234,8 @@ std::unique_ptr<TabularLearner> MakeUcrl2(const TabularFamily& family, double sc
   return std::make_unique<Ucrl2>(family, scale, centre);
 }
 
-std::unique_ptr<TabularLearner> MakeOracle(const TabularFamily& family) {
-  return std::make_unique<Oracle>(family);
+std::unique_ptr<TabularLearner> MakeOracle(const TabularFamily& family, const Task& task) {
+  return std::make_unique<Oracle>(family, task);
 }
 
 }  // namespace fewstep

@@ -69,6 +69,6 @@ std::unique_ptr<TabularLearner> MakeUcrl2(const TabularFamily& family, double sc
                                           MdpModel centre = MdpModel::kMean);
 
 // Is told the task and acts optimally.
-std::unique_ptr<TabularLearner> MakeOracle(const TabularFamily& family);
+std::unique_ptr<TabularLearner> MakeOracle(const TabularFamily& family, const Task& task);
 
 }  // namespace fewstep

@@ -15,16 +15,13 @@ class TableActor final : public Actor {
  public:
   explicit TableActor(const TableShape& shape) : shape_(shape) {}
 
-  void SetParameters(const float* row) override {
-    row_ = row;
-    step_ = 0;
-  }
+  void BeginTrial(const float* row, float* /*memory*/) override { row_ = row; }
 
-  void Act(const float* observation, Rng& rng, bool deterministic,
-           float* action) noexcept override {
+  void Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
     // the row of this step and state
-    const auto state = std::max_element(observation, observation + shape_.states) - observation;
-    const int step = std::min(step_++, shape_.steps - 1);
+    const float* seen = percept.observation;
+    const auto state = std::max_element(seen, seen + shape_.states) - seen;
+    const int step = std::min(percept.step, shape_.steps - 1);
     const float* row = row_ + (step * shape_.states + state) * shape_.actions;
     *action = static_cast<float>(deterministic ? std::max_element(row, row + shape_.actions) - row
                                                : Choose(row, rng));
@@ -46,33 +43,40 @@ class TableActor final : public Actor {
 
   TableShape shape_;
   const float* row_ = nullptr;
-  int step_ = 0;  // of the episode
 };
 
 class TablePolicy final : public Policy {
  public:
   explicit TablePolicy(const FamilySpec& spec)
-      : shape_{spec.horizon, spec.observation_size, spec.action_size} {
+      : Policy(spec), shape_{spec.horizon, spec.observation_size, spec.action_size} {
     FEWSTEP_CHECK(spec.action_kind == ActionKind::kDiscrete, "{}", spec.name);
-    layout_->Add("probabilities", {shape_.steps, shape_.states, shape_.actions});
+    layout_->Add("probabilities", {shape_.steps, shape_.states, shape_.actions},
+                 ParameterRole::kBody, Initial::Constant(1.0 / shape_.actions));
   }
 
-  // Every action with the same probability.
-  Parameters InitialParameters(const Rng&) const override {
-    return {torch::full({1, layout_->size()}, 1.0f / static_cast<float>(shape_.actions)), layout_};
-  }
-
-  ActionDistribution Forward(const Parameters& parameters,
-                             const torch::Tensor& observations) const override {
-    if (shape_.steps > 1) {
-      throw Error(ErrorKind::kUsage, "a table that changes with the step cannot act in lockstep",
-                  {.key = "run.sampling_plan", .remedy = "Use sampling_plan = \"episodes\""});
-    }
+  ActionDistribution Step(const Parameters& parameters, const Percepts& percepts,
+                          torch::Tensor& /*memory*/) const override {
     // [T, B, S] x [T, S, A]
-    return ActionDistribution::Categorical(observations.bmm(parameters.View(0).squeeze(1)).log());
+    const torch::Tensor table = parameters.View(0).select(1, percepts.step);
+    return ActionDistribution::Categorical(percepts.observations.bmm(table).log());
+  }
+
+  PolicyOutput Unroll(const Parameters& parameters, const Sequences& sequences) const override {
+    const int64_t trials = sequences.num_trials(), tasks = parameters.num_tasks();
+    const torch::Tensor observations =
+        sequences.observations.reshape({tasks, -1, sequences.horizon, shape_.states});
+    // of every step its own table; a step that was not taken has no state, and no choice is as good
+    const torch::Tensor probabilities =
+        torch::einsum("tehs,thsa->teha", {observations, parameters.View(0)})
+            .reshape({trials, -1, shape_.actions});
+    const torch::Tensor taken = sequences.mask.unsqueeze(-1) != 0;
+    return {ActionDistribution::Categorical(
+                torch::where(taken, probabilities, torch::ones_like(probabilities)).log()),
+            sequences.memory};
   }
 
   std::unique_ptr<Actor> MakeActor() const override { return std::make_unique<TableActor>(shape_); }
+  bool has_native_actor() const override { return true; }
 
  private:
   TableShape shape_;

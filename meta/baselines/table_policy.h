@@ -10,8 +10,7 @@ namespace fewstep {
 
 // For families whose observation is the one-hot of their state (a constant 1 where there is one
 // state) and whose actions are choices. A row of parameters is one array "probabilities", [H, S,
-// A]. Its actor counts the steps from SetParameters. Forward, which is not told the step, takes
-// tables of one step only and throws Error(kUsage) otherwise.
+// A].
 std::unique_ptr<Policy> MakeTablePolicy(const FamilySpec& spec);
 
 }  // namespace fewstep

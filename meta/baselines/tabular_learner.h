@@ -56,16 +56,15 @@ TabularFamily TabularFamilyOf(const FamilySpec& spec, std::string_view agent);
 class TabularLearner {
  public:
   virtual ~TabularLearner() = default;
-  // The task that begins. Only oracles look at it: whatever else learns takes nothing from it.
-  virtual void BeginTask(const Task&) {}
   // One step of an episode; `next_state` is the state after it.
   virtual void Observe(int state, int action, double reward, int next_state) = 0;
   // The policy of the next episode: probabilities [H, S, A] of each action at each step and state.
   virtual void Choose(Rng& rng, std::span<float> table) = 0;
 };
 
-// A learner that has seen nothing.
+// A learner that has seen nothing, and one that is told the task.
 using LearnerFactory = std::function<std::unique_ptr<TabularLearner>()>;
+using OracleFactory = std::function<std::unique_ptr<TabularLearner>(const Task& task)>;
 
 // Which of several actions of equal value is taken: each as often, or the one with the lowest
 // index.

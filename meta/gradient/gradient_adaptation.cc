@@ -67,7 +67,7 @@ Reduction GradientAdaptationOptions::reduction() const {
   return inner_reduction == "episodes" ? Reduction::kEpisodes : Reduction::kSteps;
 }
 
-GradientAdaptation::GradientAdaptation(const Policy& policy,
+GradientAdaptation::GradientAdaptation(const MemorylessPolicy& policy,
                                        const GradientAdaptationOptions& options, WorkerPool& pool,
                                        torch::Device device)
     : policy_(policy), options_(options), pool_(pool), device_(device) {
@@ -193,11 +193,6 @@ class DeployedGradientAdaptation final : public AdaptiveAgent {
 
   const Policy& policy() const override { return adaptation_.policy(); }
   const Parameters& parameters() const override { return adapted_.rows; }
-  std::string unit() const override { return "gradient step"; }
-  int episodes_per_unit() const override {
-    return static_cast<int>(adaptation_.options().episodes);
-  }
-  Support support() const override { return Support::kSampled; }
 
   void Adapt(const Rollouts& support) override {
     const double factor = steps_ == 0 ? 1.0 : adaptation_.options().evaluation_rate_factor;

@@ -62,10 +62,10 @@ struct AdaptedRows {
 class GradientAdaptation {
  public:
   // Throws Error(kUsage) when the policy has no parameters of the kind that is to adapt.
-  GradientAdaptation(const Policy& policy, const GradientAdaptationOptions& options,
+  GradientAdaptation(const MemorylessPolicy& policy, const GradientAdaptationOptions& options,
                      WorkerPool& pool, torch::Device device);
 
-  const Policy& policy() const { return policy_; }
+  const MemorylessPolicy& policy() const { return policy_; }
   const GradientAdaptationOptions& options() const { return options_; }
   WorkerPool& pool() const { return pool_; }
 
@@ -92,7 +92,7 @@ class GradientAdaptation {
             const torch::Tensor& meta, double rate_factor = 1) const;
 
  private:
-  const Policy& policy_;
+  const MemorylessPolicy& policy_;
   GradientAdaptationOptions options_;
   WorkerPool& pool_;
   torch::Device device_;

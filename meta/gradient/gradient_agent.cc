@@ -30,7 +30,7 @@ class Agent final : public GradientAgent {
       : meta_batch_size_(options.meta_batch_size),
         num_shards_(options.shards),
         objective_(options.objective),
-        horizon_(context.family.spec().horizon),
+        spec_(context.family.spec()),
         policy_(MakeMlpPolicy(context.family.spec(), options.policy)),
         adaptation_(*policy_, options.adaptation, context.pool, context.device),
         meta_(adaptation_.InitialMeta(context.init)),
@@ -51,9 +51,26 @@ class Agent final : public GradientAgent {
     // in floating point: the product of what the options allow does not fit
     const double steps = static_cast<double>(meta_batch_size_) *
                          static_cast<double>(adaptation_.options().episodes) *
-                         static_cast<double>(horizon_) *
+                         static_cast<double>(spec_.horizon) *
                          static_cast<double>(adaptation_.options().inner_steps + 1);
     return steps < 1e18 ? static_cast<int64_t>(steps) : int64_t{1'000'000'000'000'000'000};
+  }
+
+  double iteration_bytes() const override {
+    const double tasks = static_cast<double>(meta_batch_size_);
+    const double episodes = tasks * static_cast<double>(adaptation_.options().episodes);
+    const double batches = static_cast<double>(adaptation_.options().inner_steps + 1);
+    const double row = sizeof(float) * static_cast<double>(policy_->layout()->size());
+    // episodes as they were sampled, then as batches, which also have advantages, weights,
+    // log-probabilities and means
+    constexpr double kMore = 3;
+    const double rollouts = RolloutBytes(spec_, episodes);
+    const double steps = episodes * spec_.horizon;
+    const double batch = rollouts + sizeof(float) * steps * (kMore + spec_.action_size);
+    return rollouts + batches * batch + row * tasks * batches;
+  }
+  double deployment_bytes(int num_tasks) const override {
+    return sizeof(float) * static_cast<double>(policy_->layout()->size()) * num_tasks;
   }
 
   const torch::Tensor& meta() const override { return meta_; }
@@ -99,8 +116,14 @@ class Agent final : public GradientAgent {
     return MetaObjective(adaptation_, objective_, shards, std::move(data));
   }
 
-  std::unique_ptr<AdaptiveAgent> Deploy(int num_tasks) const override {
-    return DeployGradientAdaptation(adaptation_, meta_, num_tasks, num_shards_);
+  std::string unit() const override { return "gradient step"; }
+  int episodes_per_unit() const override {
+    return static_cast<int>(adaptation_.options().episodes);
+  }
+  Support support() const override { return Support::kSampled; }
+
+  std::unique_ptr<AdaptiveAgent> Deploy(const Deployment& deployment) const override {
+    return DeployGradientAdaptation(adaptation_, meta_, deployment.num_tasks, num_shards_);
   }
 
   void Save(TensorFile& file) const override {
@@ -134,8 +157,8 @@ class Agent final : public GradientAgent {
 
   int64_t meta_batch_size_, num_shards_;
   MetaObjectiveOptions objective_;
-  int64_t horizon_;
-  std::unique_ptr<Policy> policy_;
+  FamilySpec spec_;
+  std::unique_ptr<MemorylessPolicy> policy_;
   GradientAdaptation adaptation_;
   torch::Tensor meta_;  // [1, M]
   std::unique_ptr<OuterOptimizer> outer_;

@@ -1,6 +1,6 @@
 // The agent of every gradient-based algorithm (Finn et al. 2017, algorithm 3): sample, adapt,
 // sample again, improve what adaptation starts from. An algorithm of this family is a choice of
-// inner loop, meta-objective and outer optimiser; each stands in a file of meta/algorithms.
+// inner loop, meta-objective and outer optimiser; each stands in a file of algorithms/.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/policies/mlp_policy.h"
 #include "meta/gradient/meta_objective.h"
 #include "meta/gradient/outer_optimizer.h"
 

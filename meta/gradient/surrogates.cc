@@ -16,7 +16,7 @@ torch::Tensor LogRatio(const torch::Tensor& log_probs, const PolicyBatch& batch)
 
 }  // namespace
 
-PolicyBatch MakePolicyBatch(const Policy& policy, const Parameters& parameters,
+PolicyBatch MakePolicyBatch(const MemorylessPolicy& policy, const Parameters& parameters,
                             const Rollouts& rollouts, const torch::Tensor& advantages,
                             Reduction reduction, int64_t begin, int64_t end, torch::Device device) {
   const torch::NoGradGuard no_grad;

@@ -36,7 +36,7 @@ struct PolicyBatch {
 };
 
 // The batch of tasks [begin, end) of `rollouts`, sampled with `parameters` (rows of these tasks).
-PolicyBatch MakePolicyBatch(const Policy& policy, const Parameters& parameters,
+PolicyBatch MakePolicyBatch(const MemorylessPolicy& policy, const Parameters& parameters,
                             const Rollouts& rollouts, const torch::Tensor& advantages,
                             Reduction reduction, int64_t begin, int64_t end,
                             torch::Device device = torch::kCPU);

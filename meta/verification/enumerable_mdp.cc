@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "agents/policies/mlp_policy.h"
 #include "envs/worlds/world_family.h"
 
 namespace fewstep {
@@ -298,18 +299,18 @@ EnumerableMdp EnumerableMdp::WithOneInnerStep() const {
   return EnumerableMdp(std::move(plain));
 }
 
-std::unique_ptr<Policy> EnumerableMdp::MakePolicy() const {
+std::unique_ptr<MemorylessPolicy> EnumerableMdp::MakePolicy() const {
   MlpOptions network;
   network.hidden = {};
   network.bias = false;
   return MakeMlpPolicy(SpecOf(options_), network);
 }
 
-Parameters EnumerableMdp::InitialParameters(const Policy& policy) const {
+Parameters EnumerableMdp::InitialParameters(const MemorylessPolicy& policy) const {
   return {torch::tensor(options_.policy.values, torch::kFloat64).view({1, -1}), policy.layout()};
 }
 
-PolicyBatch EnumerableMdp::Episodes(const Policy& policy, const Parameters& row,
+PolicyBatch EnumerableMdp::Episodes(const MemorylessPolicy& policy, const Parameters& row,
                                     const std::vector<int64_t>& which) const {
   const torch::NoGradGuard no_grad;
   const torch::Tensor index = torch::tensor(which, torch::kLong);
@@ -332,7 +333,7 @@ PolicyBatch EnumerableMdp::Episodes(const Policy& policy, const Parameters& row,
   return batch;
 }
 
-PolicyBatch EnumerableMdp::Enumerate(const Policy& policy, const Parameters& row) const {
+PolicyBatch EnumerableMdp::Enumerate(const MemorylessPolicy& policy, const Parameters& row) const {
   std::vector<int64_t> all(static_cast<size_t>(trajectories_.size()));
   std::iota(all.begin(), all.end(), 0);
   PolicyBatch batch = Episodes(policy, row, all);

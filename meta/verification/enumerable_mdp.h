@@ -67,17 +67,17 @@ class EnumerableMdp {
 
   // A softmax table as the production policy: the network without hidden layers and biases on
   // one-hot states. Its row of parameters is the table of logits, row-major.
-  std::unique_ptr<Policy> MakePolicy() const;
+  std::unique_ptr<MemorylessPolicy> MakePolicy() const;
   // MdpOptions::policy as parameters of `policy`, [1, S * A] float64.
-  Parameters InitialParameters(const Policy& policy) const;
+  Parameters InitialParameters(const MemorylessPolicy& policy) const;
 
   // Trajectories `which` as the episodes of one task acted by `row` [1, S * A]; advantages are the
   // returns to go, and every episode weighs the same.
-  PolicyBatch Episodes(const Policy& policy, const Parameters& row,
+  PolicyBatch Episodes(const MemorylessPolicy& policy, const Parameters& row,
                        const std::vector<int64_t>& which) const;
 
   // All trajectories, each weighted by its probability: sums over it are exact expectations.
-  PolicyBatch Enumerate(const Policy& policy, const Parameters& row) const;
+  PolicyBatch Enumerate(const MemorylessPolicy& policy, const Parameters& row) const;
 
   // The process as a task family with one task, which has no parameters.
   std::unique_ptr<TaskFamily> MakeFamily() const;

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "agents/device.h"
-#include "agents/policies/policy.h"
+#include "agents/policies/mlp_policy.h"
 #include "agents/sampler.h"
 #include "core/worker_pool.h"
 #include "envs/task_family.h"

@@ -71,7 +71,7 @@ class MlpTest : public testing::TestWithParam<Case> {
   }
 
   const MlpOptions options_ = OptionsOf(GetParam());
-  const std::unique_ptr<Policy> policy_ =
+  const std::unique_ptr<MemorylessPolicy> policy_ =
       MakeMlpPolicy(SpecOf(kObservation, kActions, std::get<0>(GetParam())), options_);
 };
 
@@ -134,9 +134,9 @@ TEST_P(MlpTest, TheActorIsForward) {
       const std::unique_ptr<Actor> actor = policy_->MakeActor();
       torch::Tensor acted = torch::zeros_like(chosen);
       for (int64_t i = 0; i < kTasks * kBatch; ++i) {
-        actor->SetParameters(rows.flat.const_data_ptr<float>() +
-                             i / kBatch * policy_->layout()->size());
-        actor->Act(observations.const_data_ptr<float>() + i * kObservation,
+        actor->BeginTrial(
+            rows.flat.const_data_ptr<float>() + i / kBatch * policy_->layout()->size(), nullptr);
+        actor->Act({.observation = observations.const_data_ptr<float>() + i * kObservation},
                    actor_streams[static_cast<size_t>(i)], deterministic,
                    acted.mutable_data_ptr<float>() + i * width);
       }
@@ -154,11 +154,12 @@ TEST_P(MlpTest, TheActorIsForward) {
 TEST_P(MlpTest, ActAllocatesNothing) {
   const Parameters rows = RandomRows(torch::kFloat32);
   const std::unique_ptr<Actor> actor = policy_->MakeActor();
-  actor->SetParameters(rows.flat.const_data_ptr<float>());
+  actor->BeginTrial(rows.flat.const_data_ptr<float>(), nullptr);
   std::vector<float> observation(kObservation, 0.5f), action(kActions);
   Rng rng(1);
   const int64_t before = AllocationsOfThisThread();
-  for (int i = 0; i < 10; ++i) actor->Act(observation.data(), rng, i % 2 == 0, action.data());
+  for (int i = 0; i < 10; ++i)
+    actor->Act({.observation = observation.data()}, rng, i % 2 == 0, action.data());
   EXPECT_EQ(AllocationsOfThisThread(), before);
 }
 
@@ -257,8 +258,8 @@ TEST(MlpPolicy, TheStandardDeviationStartsAndStaysWhereTheOptionsSay) {
   Rng stream(3), expected(3);
   float action[2], observation = 0;
   const auto actor = policy->MakeActor();
-  actor->SetParameters(row.flat.const_data_ptr<float>());
-  actor->Act(&observation, stream, false, action);
+  actor->BeginTrial(row.flat.const_data_ptr<float>(), nullptr);
+  actor->Act({.observation = &observation}, stream, false, action);
   const torch::Tensor sampled = SampleActions(distribution, streams, false);
   for (int64_t i = 0; i < 2; ++i) {
     const double drawn = 0.1 * expected.Normal();

@@ -75,7 +75,7 @@ struct Scene {
 
   std::unique_ptr<TaskFamily> family;
   std::vector<Task> tasks;
-  std::unique_ptr<Policy> policy;
+  std::unique_ptr<MemorylessPolicy> policy;
   Parameters rows;
 };
 

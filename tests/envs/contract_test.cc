@@ -150,7 +150,7 @@ void Play(void* context, const float*, int step, float* action) noexcept {
 TEST_P(FamilyContract, RunnerAndEnvironmentGiveTheSameBits) {
   constexpr size_t kEnvs = 5;
   const size_t horizon = static_cast<size_t>(spec_.horizon);
-  const size_t width = static_cast<size_t>(ActionWidth(spec_));
+  const size_t width = static_cast<size_t>(spec_.action_width());
   const size_t size = static_cast<size_t>(spec_.observation_size);
   const size_t num_metrics = spec_.metrics.size();
   const auto actions = RandomActions(spec_, spec_.horizon, kEnvs, 9);
@@ -208,7 +208,7 @@ TEST_P(FamilyContract, TasksDiffer) {
   const auto tasks =
       spec_.finite ? EnumerateTasks(spec_) : family_->Sample(Split::kTrain, 4, Rng(12));
   const auto env = family_->MakeVectorEnv(1, 1);
-  const size_t width = static_cast<size_t>(ActionWidth(spec_));
+  const size_t width = static_cast<size_t>(spec_.action_width());
 
   // rewards under pushes in every corner direction, and random actions; of choices as many episodes
   // as make sixty steps
@@ -395,6 +395,44 @@ TEST_P(FamilyContract, TrialAndArmsAreOptions) {
   }
 }
 
+// What a sampler hands to policies with memory: the step before is recorded when the next is chosen.
+TEST_P(FamilyContract, ARunnerRecordsAStepBeforeItAsksForTheNext) {
+  const auto horizon = static_cast<size_t>(spec_.horizon);
+  const auto width = static_cast<size_t>(spec_.action_width());
+  constexpr float kUnwritten = -12345.0f;
+  struct Recorded {
+    std::vector<float> observations, actions, rewards;
+    std::vector<double> chosen;
+    size_t width = 0;
+    int asked = 0, missing = 0;
+  } recorded{.observations = std::vector<float>(horizon *
+                                                static_cast<size_t>(spec_.observation_size)),
+             .actions = std::vector<float>(horizon * width, kUnwritten),
+             .rewards = std::vector<float>(horizon, kUnwritten),
+             .chosen = RandomActions(spec_, spec_.horizon, 1, 36),
+             .width = width};
+  const ActFunction act = [](void* context, const float*, int step, float* action) noexcept {
+    auto& r = *static_cast<Recorded*>(context);
+    const auto now = static_cast<size_t>(step) * r.width;
+    std::copy_n(r.chosen.begin() + static_cast<std::ptrdiff_t>(now), r.width, action);
+    if (step != r.asked++) ++r.missing;
+    if (step == 0) return;
+    if (r.rewards[static_cast<size_t>(step) - 1] == kUnwritten) ++r.missing;
+    for (size_t i = now - r.width; i < now; ++i) {
+      if (r.actions[i] != static_cast<float>(r.chosen[i])) ++r.missing;
+    }
+  };
+  const auto runner = family_->MakeEpisodeRunner();
+  const auto task = family_->Prepare(family_->Sample(Split::kTrain, 1, Rng(37))[0]);
+  const EpisodeResult result = runner->Run(
+      *task, Rng(38), act, &recorded,
+      {recorded.observations.data(), recorded.actions.data(), recorded.rewards.data(), nullptr,
+       nullptr});
+  EXPECT_GT(result.length, 0);
+  EXPECT_EQ(recorded.asked, result.length);
+  EXPECT_EQ(recorded.missing, 0);
+}
+
 TEST_P(FamilyContract, SteppingAllocatesNothing) {
   const auto env = MakeEnv(6, 2);
   const auto actions = RandomActions(spec_, 1, 6, 25);
@@ -408,9 +446,9 @@ TEST_P(FamilyContract, SteppingAllocatesNothing) {
 
   const size_t horizon = static_cast<size_t>(spec_.horizon);
   std::vector<float> observations(horizon * static_cast<size_t>(spec_.observation_size)),
-      acted(horizon * static_cast<size_t>(ActionWidth(spec_))), rewards(horizon);
+      acted(horizon * static_cast<size_t>(spec_.action_width())), rewards(horizon);
   const auto one = RandomActions(spec_, spec_.horizon, 1, 27);
-  Playback playback{&one, 0, 1, static_cast<size_t>(ActionWidth(spec_))};
+  Playback playback{&one, 0, 1, static_cast<size_t>(spec_.action_width())};
   const auto runner = family_->MakeEpisodeRunner();
   const auto task = family_->Prepare(family_->Sample(Split::kTrain, 1, Rng(28))[0]);
   const Rng stream(29);
@@ -457,7 +495,7 @@ TEST_P(FamilyContract, AnActionThatIsNotANumberEndsItsEpisodeAlone) {
   if (spec_.action_kind == ActionKind::kDiscrete) GTEST_SKIP() << "choices are checked instead";
   auto actions = RandomActions(spec_, 10, 3, 34);
   const Trajectory sound = Roll(*MakeEnv(3, 1), Rng(35), actions);
-  const size_t width = static_cast<size_t>(ActionWidth(spec_));
+  const size_t width = static_cast<size_t>(spec_.action_width());
   const size_t size = static_cast<size_t>(spec_.observation_size);
   actions[(4 * 3 + 1) * width] = std::numeric_limits<double>::quiet_NaN();
   const Trajectory broken = Roll(*MakeEnv(3, 1), Rng(35), actions);

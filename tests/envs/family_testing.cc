@@ -127,13 +127,9 @@ std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options) {
   return MakeWorldFamily(std::move(definition), options);
 }
 
-int ActionWidth(const FamilySpec& spec) {
-  return spec.action_kind == ActionKind::kDiscrete ? 1 : spec.action_size;
-}
-
 std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_envs, uint64_t seed) {
   Rng rng(seed);
-  std::vector<double> actions(static_cast<size_t>(steps * num_envs * ActionWidth(spec)));
+  std::vector<double> actions(static_cast<size_t>(steps * num_envs * spec.action_width()));
   for (double& action : actions) {
     if (spec.action_kind == ActionKind::kDiscrete) {
       action = static_cast<double>(rng.Below(static_cast<uint64_t>(spec.action_size)));
@@ -157,7 +153,7 @@ Trajectory Roll(VectorEnv& env, const Rng& rng, const std::vector<double>& actio
 Trajectory Continue(VectorEnv& env, const std::vector<double>& actions) {
   Trajectory trajectory;
   StepBatch batch = env.MakeStepBatch();
-  const size_t row = static_cast<size_t>(env.num_envs() * ActionWidth(env.spec()));
+  const size_t row = static_cast<size_t>(env.num_envs() * env.spec().action_width());
   for (size_t start = 0; start < actions.size(); start += row) {
     env.Step(std::span(actions).subspan(start, row), batch);
     const auto append = [](auto& to, const auto& from) {

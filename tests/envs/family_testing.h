@@ -34,9 +34,6 @@ std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options);
 // Three arms that pay 1 with the probabilities of the task: discrete choices and random rewards.
 std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options);
 
-// Numbers an action takes.
-int ActionWidth(const FamilySpec& spec);
-
 // Random actions [steps, B, A], a little beyond the range in which they are not clipped; exactly
 // representable as float, so that runners and environments get the same numbers.
 std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_envs, uint64_t seed);

@@ -94,7 +94,7 @@ void Look(void* context, const float* observation, int, float* action) noexcept 
 TEST_P(TaskObserving, ThePolicySeesWhatIsRecorded) {
   const auto runner = told_->MakeEpisodeRunner();
   const auto horizon = static_cast<size_t>(told_->spec().horizon);
-  const auto width = static_cast<size_t>(ActionWidth(told_->spec()));
+  const auto width = static_cast<size_t>(told_->spec().action_width());
   for (const size_t i : {size_t{0}, size_t{2}}) {  // one runner, two tasks
     std::vector<float> observations(horizon * told_size_), actions(horizon * width),
         rewards(horizon), last(told_size_);

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "tests/meta/agent_testing.h"
+#include "tests/meta/remembering_agent.h"
 
 namespace fewstep {
 namespace {
@@ -51,7 +52,7 @@ TEST(Evaluation, JudgesTheEpisodesThatItAdaptsOn) {
   const AdaptationCurve curve = bench.Evaluate(kOptions);
   const std::vector<Task> tasks = bench.Tasks();
   EXPECT_EQ(curve.tasks, tasks);
-  const auto adaptive = bench.agent->Deploy(5);
+  const auto adaptive = DeployOn(*bench.agent, tasks, Rng(0));
   for (int unit = 0; unit <= 2; ++unit) {
     const Rollouts rollouts =
         bench.sampler.Collect(adaptive->policy(), adaptive->parameters(), tasks, {.episodes = 3},
@@ -71,7 +72,7 @@ TEST(Evaluation, TheModeIsForJudgingWhereSupportIsSampled) {
   options.deterministic = true;
   const AdaptationCurve curve = bench.Evaluate(options);
   const std::vector<Task> tasks = bench.Tasks();
-  const auto adaptive = bench.agent->Deploy(5);
+  const auto adaptive = DeployOn(*bench.agent, tasks, Rng(0));
   int64_t steps = 0;
   for (int unit = 0; unit <= 2; ++unit) {
     const auto collect = [&](bool deterministic, const char* stream) {
@@ -99,8 +100,7 @@ TEST(Evaluation, AnAgentThatLearnsWhileItActsIsJudgedOnItsTrial) {
   options.deterministic = true;
   const AdaptationCurve curve = bench.Evaluate(options);
   const std::vector<Task> tasks = bench.Tasks();
-  const auto adaptive = bench.agent->Deploy(5);
-  adaptive->Begin(tasks, Rng(options.seed).Fork("agent"));
+  const auto adaptive = DeployOn(*bench.agent, tasks, Rng(options.seed).Fork("agent"));
   for (int unit = 0; unit <= 2; ++unit) {
     const Rollouts rollouts =
         bench.sampler.Collect(adaptive->policy(), adaptive->parameters(), tasks,
@@ -111,6 +111,33 @@ TEST(Evaluation, AnAgentThatLearnsWhileItActsIsJudgedOnItsTrial) {
   EXPECT_TRUE(curve.is_trial);
   EXPECT_FALSE(curve.judged_apart());
   EXPECT_THAT(TasksNote(curve), testing::HasSubstr("whole trial acted with the mode"));
+}
+
+// Its memory passes from unit to unit, so a curve is one trial of each task.
+TEST(Evaluation, AnAgentWithMemoryIsJudgedOnATrialThatGoesOn) {
+  const auto family = MakeFamily("bandit-gaussian@maml");
+  const auto pool = MakePool(2);
+  for (const bool native : {true, false}) {
+    Sampler sampler(*family, *pool, SamplingPlan::kAuto);
+    const RememberingAgent agent(family->spec(), native, 3);
+    const AdaptationCurve curve = Evaluate(agent, "remembering", sampler, kOptions);
+    EXPECT_TRUE(curve.is_trial);
+
+    TrialStates states = BeginTrials(agent.policy(), kOptions.tasks);
+    bool differs = false;
+    for (int unit = 0; unit <= 2; ++unit) {
+      const auto collect = [&](TrialStates* trials) {
+        return sampler.Collect(agent.policy(), agent.row(), curve.tasks, {.episodes = 1},
+                               StreamOf("episodes", unit), trials);
+      };
+      const std::vector<double> forgetful = Means(collect(nullptr));
+      const std::vector<double> remembering = Means(collect(&states));
+      EXPECT_EQ(curve.returns[static_cast<size_t>(unit)], remembering) << unit;
+      differs = differs || forgetful != remembering;
+    }
+    EXPECT_TRUE(differs);
+    EXPECT_EQ(states.memory[0][0].item<float>(), 2);  // three pulls: two were remembered
+  }
 }
 
 TEST(Evaluation, TasksFollowTheirOwnSeed) {

@@ -53,7 +53,8 @@ class AgentBench {
   // One unit of adaptation to `tasks`.
   void Adapt(AdaptiveAgent& deployed, const std::vector<Task>& tasks, const Rng& rng) {
     deployed.Adapt(sampler_.Collect(deployed.policy(), deployed.parameters(), tasks,
-                                    {.episodes = deployed.episodes_per_unit()}, rng));
+                                    {.episodes = agent_->episodes_per_unit()}, rng,
+                                    deployed.trials()));
   }
 
   const TaskFamily& family() const { return *family_; }

@@ -62,10 +62,10 @@ struct Returns {
 Returns Evaluate(AgentBench& bench, int num_tasks) {
   const Rng rng = Rng(TestSeed()).Fork("evaluation");
   const std::vector<Task> tasks = bench.family().Sample(Split::kTest, num_tasks, rng);
-  const auto deployed = bench.agent().Deploy(num_tasks);
+  const auto deployed = DeployOn(bench.agent(), tasks, rng);
   const auto collect = [&](uint64_t stream) {
     return bench.sampler().Collect(deployed->policy(), deployed->parameters(), tasks,
-                                   {.episodes = deployed->episodes_per_unit()},
+                                   {.episodes = bench.agent().episodes_per_unit()},
                                    rng.Fork("episodes", stream));
   };
   const Rollouts support = collect(1);

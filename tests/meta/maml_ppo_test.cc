@@ -34,7 +34,7 @@ class Reference {
     policy_ = MakeMlpPolicy(bench.family().spec(), options_.policy);
     const std::vector<Task> tasks = bench.Tasks(1);
     num_tasks_ = static_cast<int64_t>(tasks.size());
-    const auto deployed = bench.agent().Deploy(static_cast<int>(num_tasks_));
+    const auto deployed = DeployOn(bench.agent(), tasks, Rng(0));
     for (int64_t k = 0; k <= options_.adaptation.inner_steps; ++k) {
       const Parameters& rows = deployed->parameters();
       Rollouts rollouts = bench.sampler().Collect(
@@ -88,7 +88,7 @@ class Reference {
   }
 
   PpoAgentOptions options_;
-  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<MemorylessPolicy> policy_;
   int64_t num_tasks_ = 0;
   std::vector<PolicyBatch> batches_;  // [K + 1]
 };
@@ -280,7 +280,7 @@ TEST(MamlPpo, TheRateOfLaterStepsOfAnEvaluationHasAFactor) {
   const auto moves = [](const std::string& factor) {
     AgentBench bench("maml-ppo", kSmall + ("evaluation_rate_factor = " + factor + "\n"));
     const std::vector<Task> tasks = bench.Tasks(1);
-    const auto deployed = bench.agent().Deploy(static_cast<int>(tasks.size()));
+    const auto deployed = DeployOn(bench.agent(), tasks, Rng(0));
     std::vector<torch::Tensor> out;
     for (uint64_t unit = 0; unit < 2; ++unit) {
       const torch::Tensor before = deployed->parameters().flat.clone();

@@ -261,8 +261,7 @@ TEST(MdpRules, LearnTheTask) {
   TabularMdp mdp;
   ReadTask(task.values, mdp);
   const double optimum = Plan(mdp, 10, {});
-  const auto oracle = MakeOracle(Family());
-  oracle->BeginTask(task);
+  const auto oracle = MakeOracle(Family(), task);
   std::vector<float> table(10 * 10 * 5);
   Rng rng(2);
   oracle->Choose(rng, table);

@@ -267,9 +267,9 @@ TEST_P(MetaAgentContract, ADeployedAgentAdaptsAndLeavesTheAgentAsItWas) {
   bench.Train(1);
   const TensorFile saved = bench.Saved();
   const std::vector<Task> tasks = FarTasks();
-  const auto deployed = bench.agent().Deploy(static_cast<int>(tasks.size()));
-  EXPECT_FALSE(deployed->unit().empty());
-  ASSERT_GT(deployed->episodes_per_unit(), 0);
+  const auto deployed = DeployOn(bench.agent(), tasks, Rng(4));
+  EXPECT_FALSE(bench.agent().unit().empty());
+  ASSERT_GT(bench.agent().episodes_per_unit(), 0);
 
   // before: the same for all tasks; after: a row of its own for each
   const torch::Tensor before = deployed->parameters().flat.clone();
@@ -284,24 +284,25 @@ TEST_P(MetaAgentContract, ADeployedAgentAdaptsAndLeavesTheAgentAsItWas) {
   EXPECT_TRUE(bench.Saved() == saved);
 
   // adaptation is a function of the agent and of the episodes, also after further training
-  const auto later = bench.agent().Deploy(3);
+  const auto later = DeployOn(bench.agent(), tasks, Rng(4));
   bench.Train(2);
   EXPECT_TRUE(SameBits(later->parameters().flat, before));
   bench.Adapt(*later, tasks, Rng(5));
   EXPECT_TRUE(SameBits(later->parameters().flat, after));
-  EXPECT_FALSE(SameBits(bench.agent().Deploy(3)->parameters().flat, before));
+  EXPECT_FALSE(SameBits(DeployOn(bench.agent(), tasks, Rng(4))->parameters().flat, before));
 }
 
 TEST_P(MetaAgentContract, ATaskAdaptsByItselfAsAmongOthers) {
   // the same episodes, one task at a time: equal to rounding
   AgentBench bench = Bench();
   const std::vector<Task> tasks = FarTasks();
-  const auto together = bench.agent().Deploy(3);
-  const Rollouts all = bench.sampler().Collect(together->policy(), together->parameters(), tasks,
-                                               {.episodes = together->episodes_per_unit()}, Rng(5));
+  const auto together = DeployOn(bench.agent(), tasks, Rng(4));
+  const Rollouts all =
+      bench.sampler().Collect(together->policy(), together->parameters(), tasks,
+                              {.episodes = bench.agent().episodes_per_unit()}, Rng(5));
   together->Adapt(all);
   for (int64_t t = 0; t < 3; ++t) {
-    const auto alone = bench.agent().Deploy(1);
+    const auto alone = DeployOn(bench.agent(), {&tasks[static_cast<size_t>(t)], 1}, Rng(4));
     Rollouts one = all;
     for (torch::Tensor* values :
          {&one.observations, &one.actions, &one.rewards, &one.mask, &one.final_observations,

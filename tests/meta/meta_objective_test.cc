@@ -86,7 +86,7 @@ class Problem {
   TrustRegionAgentOptions options_;
   std::unique_ptr<WorkerPool> pool_;
   std::vector<Shard> shards_;
-  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<MemorylessPolicy> policy_;
   std::unique_ptr<GradientAdaptation> adaptation_;
   torch::Tensor meta_, adapted_;
   std::vector<AdaptationData> data_;
@@ -198,7 +198,7 @@ torch::Tensor CreditedScore(const Problem& problem, const torch::Tensor& credit,
     for (int64_t t = shard.begin; t < shard.end; ++t) {
       const torch::Tensor score = AutogradGradient(
           [&](const torch::Tensor& theta) {
-            const Policy& policy = problem.adaptation().policy();
+            const MemorylessPolicy& policy = problem.adaptation().policy();
             const Parameters rows{theta.expand({shard.end - shard.begin, -1}), policy.layout()};
             const torch::Tensor log_probs =
                 policy.Forward(rows, batch.observations).LogProb(batch.actions);

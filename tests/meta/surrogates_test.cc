@@ -13,7 +13,7 @@ constexpr int64_t kTasks = 3, kEpisodes = 4, kHorizon = 5, kSteps = kEpisodes * 
 // A linear Gaussian policy in double on episodes of several lengths, at the parameters that
 // sampled.
 struct Problem {
-  std::unique_ptr<Policy> policy;
+  std::unique_ptr<MemorylessPolicy> policy;
   Parameters rows;
   Rollouts rollouts;
   torch::Tensor advantages;  // [T, E, H]

@@ -93,7 +93,7 @@ class Bandit {
   PpoAgentOptions options_;
   std::unique_ptr<WorkerPool> pool_;
   std::vector<Shard> shards_;
-  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<MemorylessPolicy> policy_;
   std::unique_ptr<GradientAdaptation> adaptation_;
 };
 

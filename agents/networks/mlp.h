@@ -1,0 +1,53 @@
+// A multilayer perceptron as a function of a slice of the row.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agents/parameters.h"
+
+namespace fewstep {
+
+enum class Activation { kTanh, kRelu };
+
+struct MlpShape {
+  std::vector<int64_t> widths;                // inputs, hidden layers, outputs
+  Activation activation = Activation::kTanh;  // of the hidden layers
+  bool bias = true;
+  double head_scale = 1;                           // factor on the last layer's initial weights
+  ParameterRole head_role = ParameterRole::kHead;  // of the last layer; the others are body
+};
+
+// Weights start as Glorot and Bengio's uniform ("Xavier"), biases at 0. Immutable.
+class Mlp {
+ public:
+  // Appends its arrays to `layout`: prefix + "layer0.weight" [in, out], "layer0.bias" [1, out], ...
+  Mlp(ParameterLayout& layout, const std::string& prefix, MlpShape shape);
+
+  const MlpShape& shape() const { return shape_; }
+
+  // [T, B, inputs] -> [T, B, outputs], every task with its own row of parameters.
+  torch::Tensor Forward(const Parameters& parameters, torch::Tensor x) const;
+
+  // The same on one input from one row, in single precision and without LibTorch; allocates nothing
+  // once made. Owned by one thread; independent of the network it came from.
+  class Evaluator {
+   public:
+    Evaluator(const Mlp& network, const ParameterLayout& layout);
+    ~Evaluator();
+    Evaluator(Evaluator&&) noexcept;
+    float* inputs();  // [inputs], to be written before Evaluate; they stay
+    const float* Evaluate(const float* row) noexcept;  // [outputs], valid until the next call
+
+   private:
+    struct State;
+    std::unique_ptr<State> state_;
+  };
+
+ private:
+  MlpShape shape_;
+  size_t first_slice_;  // the arrays follow one another
+};
+
+}  // namespace fewstep

@@ -1,0 +1,97 @@
+#include "agents/policies/policy.h"
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+// Acts by the policy's Step, on a batch of one.
+class BatchOfOne final : public Actor {
+ public:
+  explicit BatchOfOne(const Policy& policy) : policy_(policy) {}
+
+  void BeginTrial(const float* row, float* memory) override {
+    // LibTorch takes pointers to what may be written; the row is not
+    parameters_ = {torch::from_blob(const_cast<float*>(row), {1, policy_.layout()->size()}),
+                   policy_.layout()};
+    if (memory != nullptr) memory_ = torch::from_blob(memory, {1, 1, policy_.memory_size()});
+  }
+
+  void Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
+    const torch::NoGradGuard no_grad;
+    const auto tensor = [](const float* values, int64_t size) {
+      return torch::from_blob(const_cast<float*>(values), {1, 1, size});
+    };
+    const bool begun = percept.previous_action != nullptr;
+    const int64_t width = policy_.action_width();
+    Percepts percepts{.observations = tensor(percept.observation, policy_.observation_size()),
+                      .previous_actions = begun ? tensor(percept.previous_action, width)
+                                                : torch::zeros({1, 1, width}),
+                      .previous_rewards = torch::full({1, 1}, percept.previous_reward),
+                      .begun = torch::full({1, 1}, begun ? 1.0f : 0.0f),
+                      .running = torch::ones({1, 1}),
+                      .step = percept.step};
+    const ActionDistribution distribution = policy_.Step(parameters_, percepts, memory_);
+    const torch::Tensor chosen = SampleActions(distribution, {&rng, 1}, deterministic).contiguous();
+    std::copy_n(chosen.const_data_ptr<float>(), width, action);
+  }
+
+ private:
+  const Policy& policy_;
+  Parameters parameters_;
+  torch::Tensor memory_;  // [1, 1, M]
+};
+
+}  // namespace
+
+std::unique_ptr<Actor> Policy::MakeActor() const { return std::make_unique<BatchOfOne>(*this); }
+
+PolicyOutput MemorylessPolicy::Unroll(const Parameters& parameters,
+                                      const Sequences& sequences) const {
+  // the trials of a task are one long batch of its row
+  const int64_t trials = sequences.num_trials(), tasks = parameters.num_tasks();
+  const int64_t steps = sequences.observations.size(1);
+  FEWSTEP_CHECK(trials % tasks == 0, "{} trials of {} tasks", trials, tasks);
+  const ActionDistribution distribution =
+      Forward(parameters,
+              sequences.observations.reshape({tasks, trials / tasks * steps, observation_size()}));
+  return {distribution.OfTrials(trials, steps), sequences.memory};
+}
+
+ActionDistribution MemorylessPolicy::Step(const Parameters& parameters, const Percepts& percepts,
+                                          torch::Tensor& /*memory*/) const {
+  return Forward(parameters, percepts.observations);
+}
+
+torch::Tensor SampleActions(const ActionDistribution& distribution, std::span<Rng> streams,
+                            bool deterministic) {
+  if (distribution.kind == ActionDistribution::Kind::kGaussian) {
+    const torch::Tensor& mean = distribution.mean;
+    if (deterministic) return mean;
+    torch::Tensor noise = torch::empty(mean.sizes(), torch::kFloat32);
+    const size_t size = static_cast<size_t>(mean.size(-1));
+    for (size_t i = 0; i < streams.size(); ++i) {
+      streams[i].FillNormal({noise.mutable_data_ptr<float>() + i * size, size});
+    }
+    return mean + noise.to(mean.device()) * distribution.log_std.exp();
+  }
+
+  const torch::Tensor log_probs = distribution.log_probs;
+  if (deterministic) return log_probs.argmax(-1, /*keepdim=*/true).to(torch::kFloat32);
+  const torch::Tensor cpu = log_probs.to(torch::kCPU, torch::kFloat64).contiguous();
+  const int64_t choices = cpu.size(-1);
+  torch::Tensor actions = torch::empty({cpu.size(0), cpu.size(1), 1}, torch::kFloat32);
+  float* out = actions.mutable_data_ptr<float>();
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const double* row = cpu.const_data_ptr<double>() + static_cast<int64_t>(i) * choices;
+    double remaining = streams[i].Uniform();
+    int64_t choice = 0;
+    while (choice + 1 < choices && (remaining -= std::exp(row[choice])) >= 0) ++choice;
+    out[i] = static_cast<float>(choice);
+  }
+  return actions.to(log_probs.device());
+}
+
+}  // namespace fewstep
