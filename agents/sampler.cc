@@ -1,8 +1,8 @@
 #include "agents/sampler.h"
 
-#include <chrono>
 #include <numeric>
 
+#include "core/clock.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -117,7 +117,7 @@ struct Sampler::Batch {
 Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
                           std::span<const Task> tasks, const CollectOptions& options,
                           const Rng& rng, TrialStates* trials) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = SteadySeconds();
   const torch::NoGradGuard no_grad;
   const int64_t num_tasks = static_cast<int64_t>(tasks.size());
   const int64_t num_episodes = num_tasks * options.episodes;
@@ -149,7 +149,7 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
   } else {
     CollectLockstep(batch, out);
   }
-  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds_ += SteadySeconds() - start;
   return out;
 }
 

@@ -26,6 +26,7 @@
 #include "agents/policies/mlp_policy.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
+#include "envs/family_catalog.h"
 #include "meta/gradient/gradient_agent.h"
 #include "meta/gradient/meta_objective.h"
 
@@ -56,8 +57,7 @@ struct Recipe {
   }
 
   PpoAgentOptions options;
-  std::unique_ptr<TaskFamily> family =
-      BuiltinFamilies().Get("half-cheetah-dir@promp")(FamilyOptions{});
+  std::unique_ptr<TaskFamily> family = BuiltinFamilies().Make("half-cheetah-dir@promp");
   std::unique_ptr<MemorylessPolicy> policy = MakeMlpPolicy(family->spec(), {});
   std::vector<Task> tasks;
   torch::Tensor meta;        // [1, P]

@@ -24,6 +24,7 @@
 #include "core/error.h"
 #include "core/worker_pool.h"
 #include "envs/families/half_cheetah/half_cheetah.h"
+#include "envs/family_catalog.h"
 #include "envs/mujoco/mujoco_simulation.h"
 
 namespace fewstep {
@@ -36,7 +37,7 @@ constexpr int kTasks = 40, kEpisodes = 20;
 class Workload {
  public:
   Workload(const std::string& family, SamplingPlan plan, int threads)
-      : family_(BuiltinFamilies().Get(family)(FamilyOptions{})),
+      : family_(BuiltinFamilies().Make(family)),
         pool_(threads, UseOneTorchThread),
         policy_(MakeMlpPolicy(family_->spec(), {})),
         tasks_(family_->Sample(Split::kTrain, kTasks, Rng(1).Fork("tasks"))),
@@ -72,6 +73,7 @@ class BareLoop {
  public:
   explicit BareLoop(Workload& workload)
       : pool_(workload.pool()),
+        definition_(half_cheetah::Define(half_cheetah::PublishedDefinitions()[0])),
         prepared_(workload.family().Prepare(workload.tasks()[0])),
         model_(dynamic_cast<const MujocoTask&>(*prepared_).model()) {
     for (int i = 0; i < pool_.num_threads(); ++i) data_.push_back(MakeData(model_));
@@ -90,7 +92,7 @@ class BareLoop {
       Rng stream = rng.Fork("env", static_cast<uint64_t>(episode));
       mjData* data = data_[0].get();
       mj_resetData(model_, data);
-      half_cheetah::ResetGym({model_, data, nullptr, nullptr, nullptr}, stream);
+      definition_.reset({.model = model_, .data = data}, stream);
       states.insert(states.end(), data->qpos, data->qpos + nq);
       states.insert(states.end(), data->qvel, data->qvel + nv);
     }
@@ -130,6 +132,7 @@ class BareLoop {
   static constexpr int kFrameSkip = 5;
 
   WorkerPool& pool_;
+  MujocoDefinition definition_;
   std::shared_ptr<const PreparedTask> prepared_;
   const mjModel* model_;
   std::vector<DataPtr> data_;  // one a thread

@@ -343,6 +343,11 @@ Config Config::ParseText(std::string_view text, const std::string& name) {
   return config;
 }
 
+void Config::Drop(std::string_view table, std::string_view key, int64_t value) {
+  toml::table* keys = document_->root[table].as_table();
+  if (keys != nullptr && (*keys)[key].value_exact<int64_t>() == value) keys->erase(key);
+}
+
 void Config::Set(std::string_view assignment) {
   const std::string source = fmt::format("--set {}", assignment);
   const size_t equals = assignment.find('=');

@@ -75,7 +75,7 @@ class Options {
   virtual void Visit(FieldVisitor& visitor) = 0;
 };
 
-// A parsed recipe: TOML tables with the file and line of every key. Immutable but for Set.
+// A parsed recipe: TOML tables with the file and line of every key. Immutable but for Set and Drop.
 class Config {
  public:
   Config();
@@ -87,6 +87,9 @@ class Config {
   // sensibly be.
   static Config ParseFile(const std::string& path);
   static Config ParseText(std::string_view text, const std::string& name);
+
+  // Removes [table] key where it holds the integer `value`.
+  void Drop(std::string_view table, std::string_view key, int64_t value);
 
   // Applies one "table.key=value". The value is TOML; a bare word is taken as a string.
   // Throws Error(kUsage) when it has no '=' or an empty key.

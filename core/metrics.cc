@@ -90,6 +90,23 @@ const double* Metrics::Find(std::string_view name) const {
   return entry != entries_.end() ? &entry->second : nullptr;
 }
 
+std::vector<size_t> ShownPoints(size_t points) {
+  constexpr size_t kShort = 12;
+  std::vector<size_t> shown;
+  if (points <= kShort) {
+    for (size_t point = 0; point < points; ++point) shown.push_back(point);
+    return shown;
+  }
+  shown.push_back(0);
+  for (size_t decade = 1; decade < points; decade *= 10) {
+    for (const size_t digit : {1, 2, 5}) {
+      if (digit * decade + 1 < points) shown.push_back(digit * decade);
+    }
+  }
+  shown.push_back(points - 1);
+  return shown;
+}
+
 std::string JsonLine(int64_t iteration, const Metrics& metrics) {
   FEWSTEP_CHECK(!metrics.Has("iteration"), "'iteration' is the name of the first field");
   std::string line = fmt::format("{{\"iteration\":{}", iteration);

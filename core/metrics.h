@@ -37,6 +37,10 @@ class Metrics {
   std::vector<Entry> entries_;
 };
 
+// Which of many points a table has room for: all of up to twelve; of more 0, 1, 2, 5, 10, 20, 50,
+// ... and the last.
+std::vector<size_t> ShownPoints(size_t points);
+
 // {"iteration":3,"name":value,...} without a line break. NaN and infinities, which JSON lacks,
 // become null. No metric may be called "iteration".
 std::string JsonLine(int64_t iteration, const Metrics& metrics);

@@ -11,7 +11,6 @@
 
 #include "core/error.h"
 #include "envs/task_law.h"
-#include "envs/task_observing_family.h"
 
 namespace fewstep {
 namespace {
@@ -50,6 +49,9 @@ class FieldHasher {
     Add(parameter.high);
     Add(parameter.choices);
     Add(parameter.law);
+    if (!parameter.valid) return;
+    Add(parameter.valid->low);
+    Add(parameter.valid->high);
   }
 
   uint64_t digest() const { return XXH3_64bits_digest(&state_); }
@@ -122,7 +124,7 @@ std::vector<ParameterGroup> GroupParameters(const FamilySpec& spec) {
   constexpr size_t kSmallest = 4;
   const auto alike = [](const ParameterSpec& a, const ParameterSpec& b) {
     return a.unit == b.unit && a.low == b.low && a.high == b.high && a.choices == b.choices &&
-           a.law == b.law;
+           a.law == b.law && a.valid == b.valid;
   };
   std::vector<ParameterGroup> groups;
   for (size_t first = 0; first < spec.parameters.size();) {
@@ -217,11 +219,6 @@ StepBatch VectorEnv::MakeStepBatch() const {
   return batch;
 }
 
-std::unique_ptr<TaskFamily> FamilyFactory::operator()(const FamilyOptions& options) const {
-  std::unique_ptr<TaskFamily> family = make_(options);
-  return options.observe_task ? ObserveTask(std::move(family)) : std::move(family);
-}
-
 void FamilyOptions::Visit(FieldVisitor& visitor) {
   visitor.Field(
       "horizon", horizon,
@@ -234,12 +231,6 @@ void FamilyOptions::Visit(FieldVisitor& visitor) {
                  .unit = "episodes",
                  .min = 0,
                  .max = static_cast<double>(kMaxTrialEpisodes)});
-  visitor.Field(
-      "arms", arms,
-      {.help = "Arms of a bandit; 0 keeps the published number. Other families have none.",
-       .unit = "arms",
-       .min = 0,
-       .max = static_cast<double>(kMaxArms)});
   visitor.Field("observe_task", observe_task,
                 {.help = "Whether the observation ends with the task's parameters, scaled to [-1, "
                          "1]: an oracle, the ceiling of what adapts."});

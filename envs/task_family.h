@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/config.h"
-#include "core/registry.h"
 #include "core/rng.h"
 
 typedef struct mjModel_ mjModel;
@@ -32,15 +32,32 @@ Split ParseSplit(std::string_view name);  // throws Error(kUsage)
 
 enum class ActionKind { kContinuous, kDiscrete };
 
-struct ParameterSpec {
-  std::string name;             // "velocity"
-  std::string unit;             // "m/s"
-  double low = 0, high = 0;     // what a task may hold, both ends included
-  std::vector<double> choices;  // finitely many values, or empty
-  std::string law;              // the published distribution: "U(0, 3)"
+// Both ends included.
+struct Range {
+  double low = 0, high = 0;
+  bool Contains(double value) const { return value >= low && value <= high; }  // false for NaN
+  bool operator==(const Range&) const = default;
 };
 
-// The published definition of a family. Everything here but `summary` enters the hash.
+struct ParameterSpec {
+  std::string name;                 // "velocity"
+  std::string unit;                 // "m/s"
+  double low = 0, high = 0;         // what train and test tasks are drawn from
+  std::vector<double> choices;      // finitely many values, or empty
+  std::string law;                  // the published distribution: "U(0, 3)"
+  std::optional<Range> valid = {};  // what a task may hold, where that is more
+
+  Range valid_range() const { return valid.value_or(Range{low, high}); }
+};
+
+// How a picture of a simulation without physics is drawn: names of the two numbers of the state
+// that are a point in the plane, and of the two parameters that are its goal. Empty: there is none.
+struct DrawingHints {
+  std::vector<std::string> position, goal;
+};
+
+// The published definition of a family. Everything here but `summary` and `drawing` enters the
+// hash.
 struct FamilySpec {
   std::string name;                      // "half-cheetah-vel@promp": what, and whose definition
   std::string summary;                   // one sentence
@@ -63,14 +80,15 @@ struct FamilySpec {
   std::vector<ParameterSpec> parameters;
   std::vector<std::string> metrics;  // names of the extra values of a step
   std::vector<std::string> state;    // names of the numbers of a settable state
+  DrawingHints drawing;
 
   // Numbers of an action: action_size, or one (the index of the choice) for discrete actions.
   int action_width() const { return action_kind == ActionKind::kDiscrete ? 1 : action_size; }
 };
 
-// 16 hexadecimal digits over every field of the definition but `summary`, and `model_text` (the
-// compiled-in MJCF, or ""): results with different hashes are not comparable. A family without a
-// trial has the hash that it would have without the field trial_episodes.
+// 16 hexadecimal digits over the definition and `model_text` (the compiled-in MJCF, or ""): results
+// with different hashes are not comparable. What a family does not use, a trial or a valid range of
+// its own, does not enter.
 std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text);
 
 // Parameters `first` .. `first + count - 1`, which differ by nothing but their names.
@@ -208,29 +226,12 @@ class TaskFamily {
   virtual std::unique_ptr<VectorEnv> MakeVectorEnv(int num_envs, int num_threads) const = 0;
 };
 
-// [family] of a recipe, beside `name`.
+// The keys of [family] in a recipe that every family has; a family may add its own.
 struct FamilyOptions : Options {
   bool observe_task = false;
   int64_t horizon = 0;
   int64_t trial_episodes = 0;
-  int64_t arms = 0;
   void Visit(FieldVisitor& visitor) override;
 };
-
-// Makes a family of what its author wrote, and applies the options that every family has.
-class FamilyFactory {
- public:
-  using Make = std::unique_ptr<TaskFamily> (*)(const FamilyOptions& options);
-  FamilyFactory(Make make) : make_(make) {}  // NOLINT(google-explicit-constructor): as registered
-  std::unique_ptr<TaskFamily> operator()(const FamilyOptions& options) const;
-
- private:
-  Make make_;
-};
-using FamilyRegistry = Registry<FamilyFactory>;
-
-// Every family that is compiled in; one line an entry (envs/builtin_families.cc).
-void RegisterBuiltins(FamilyRegistry& registry);
-FamilyRegistry BuiltinFamilies();
 
 }  // namespace fewstep

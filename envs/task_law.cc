@@ -8,10 +8,11 @@
 namespace fewstep {
 namespace {
 
-void DrawIndependently(const FamilySpec& spec, Rng& rng, double* values) {
+void DrawIndependently(const FamilySpec& spec, Rng& rng, std::span<double> values) {
+  auto value = values.begin();
   for (const ParameterSpec& parameter : spec.parameters) {
-    *values++ = parameter.choices.empty() ? rng.Uniform(parameter.low, parameter.high)
-                                          : parameter.choices[rng.Below(parameter.choices.size())];
+    *value++ = parameter.choices.empty() ? rng.Uniform(parameter.low, parameter.high)
+                                         : parameter.choices[rng.Below(parameter.choices.size())];
   }
 }
 
@@ -23,11 +24,22 @@ void CheckValue(const FamilySpec& spec, const ParameterSpec& parameter, double v
         ErrorKind::kUsage, fmt::format("{} is not one of the tasks of '{}'", value, spec.name),
         {.key = parameter.name, .remedy = fmt::format("One of {}", fmt::join(choices, ", "))});
   }
-  // written so that a NaN fails
-  if (!(value >= parameter.low && value <= parameter.high)) {
-    throw Error(ErrorKind::kUsage, fmt::format("{} is out of range for '{}'", value, spec.name),
-                {.key = parameter.name,
-                 .remedy = fmt::format("From {} to {}", parameter.low, parameter.high)});
+  const Range valid = parameter.valid_range();
+  if (!valid.Contains(value)) {
+    throw Error(
+        ErrorKind::kUsage, fmt::format("{} is out of range for '{}'", value, spec.name),
+        {.key = parameter.name, .remedy = fmt::format("From {} to {}", valid.low, valid.high)});
+  }
+}
+
+// What an author's law draws must be tasks of the family.
+void CheckDrawn(const FamilySpec& spec, Split split, const Task& task) {
+  try {
+    CheckTask(spec, task);
+  } catch (const Error& problem) {
+    throw Error(ErrorKind::kPlugin, fmt::format("the law of '{}' draws {} tasks that it does not "
+                                                "have: {}",
+                                                spec.name, ToString(split), problem.what()));
   }
 }
 
@@ -36,7 +48,7 @@ void CheckValue(const FamilySpec& spec, const ParameterSpec& parameter, double v
 std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split split, int n,
                               const Rng& rng) {
   FEWSTEP_CHECK(n >= 0, "n = {}", n);
-  if (split == Split::kOod && law.ood == nullptr) {
+  if (split == Split::kOod && !law.ood) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("'{}' has no out-of-distribution tasks: none are published", spec.name),
                 {.remedy = "Use the split train or test"});
@@ -52,14 +64,15 @@ std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split 
   }
 
   const Rng split_rng = rng.Fork(ToString(split));
-  const DrawFunction draw = split == Split::kOod ? law.ood : law.draw;
+  const DrawFunction& draw = split == Split::kOod ? law.ood : law.draw;
   for (int i = 0; i < n; ++i) {
     Rng stream = split_rng.Fork("task", static_cast<uint64_t>(i));
     Task task{spec.name, std::vector<double>(spec.parameters.size())};
-    if (draw != nullptr) {
-      draw(stream, task.values.data());
+    if (draw) {
+      draw(stream, task.values);
+      CheckDrawn(spec, split, task);
     } else {
-      DrawIndependently(spec, stream, task.values.data());
+      DrawIndependently(spec, stream, task.values);
     }
     tasks.push_back(std::move(task));
   }
@@ -112,10 +125,6 @@ FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options) {
                                        kMaxTrialEpisodes, spec.trial_episodes)});
   }
   if (options.trial_episodes > 0) spec.trial_episodes = static_cast<int>(options.trial_episodes);
-  if (options.arms != 0) {
-    throw Error(ErrorKind::kUsage, fmt::format("'{}' has no arms", spec.name),
-                {.key = "arms", .remedy = "Only bandits do: leave it out"});
-  }
   return spec;
 }
 

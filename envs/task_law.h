@@ -1,6 +1,7 @@
 // How tasks are drawn and checked, shared by every kind of family.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -8,18 +9,18 @@
 
 namespace fewstep {
 
-// Draws the values of one task from its own stream.
-using DrawFunction = void (*)(Rng& rng, double* values) noexcept;
+// Draws the values of one task, in the order of FamilySpec::parameters, from its own stream.
+using DrawFunction = std::function<void(Rng& rng, std::span<double> values)>;
 
-// The published distribution. The default draws every parameter by itself: uniformly from its
-// choices, or from U(low, high).
+// The published distribution, safe to draw from on any thread. The default draws every parameter by
+// itself: uniformly from its choices, or from U(low, high).
 struct TaskLaw {
-  DrawFunction draw = nullptr;  // train and test; null: the default
-  DrawFunction ood = nullptr;   // null: no such split
+  DrawFunction draw = nullptr;  // train and test; empty: the default
+  DrawFunction ood = nullptr;   // empty: no such split
 };
 
 // n tasks of `spec`, as TaskFamily::Sample promises. Task i has a stream of its own, so the first
-// tasks do not depend on n.
+// tasks do not depend on n. Throws Error(kPlugin) when the law draws what no task may hold.
 std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split split, int n,
                               const Rng& rng);
 
@@ -32,12 +33,11 @@ void CheckTask(const FamilySpec& spec, const Task& task);
 // The longest horizon a recipe may ask for, in control steps.
 inline constexpr int64_t kMaxHorizon = 1'000'000;
 
-// The longest trial and the most arms that a recipe may ask for.
+// The longest trial that a recipe may ask for.
 inline constexpr int64_t kMaxTrialEpisodes = 100'000;
-inline constexpr int64_t kMaxArms = 10'000;
 
-// `spec` with the options of [family] applied. Throws Error(kUsage) on a horizon or a trial out of
-// range, and on `arms`: a bandit applies them itself, before.
+// `spec` with the options applied that every family has. Throws Error(kUsage) on a horizon or a
+// trial out of range.
 FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options);
 
 }  // namespace fewstep

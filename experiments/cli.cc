@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/build_info.h"
+#include "experiments/running/catalog.h"
 
 namespace fewstep {
 namespace {
@@ -92,7 +93,8 @@ int RunCommandLine(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("fewstep {} ({})", Version(), GitRevision()));
-  CommonOptions common;
+  const Catalog catalog = BuiltinCatalog();
+  CommonOptions common{.catalog = catalog};
   common.command_line = fmt::format("{}", fmt::join(argv, argv + argc, " "));
   int exit_code = 0;
   AddTrainCommand(app, common, exit_code);

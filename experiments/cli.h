@@ -14,11 +14,14 @@ namespace fewstep {
 // The whole program but main().
 int RunCommandLine(int argc, char** argv);
 
-// Options that every command has.
+struct Catalog;
+
+// What every command has.
 struct CommonOptions {
+  const Catalog& catalog;
   bool quiet = false;
   bool json = false;
-  std::string command_line;
+  std::string command_line = {};
 };
 
 // Each adds one subcommand to `app`; parsing it sets `exit_code` by running it.

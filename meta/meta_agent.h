@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "agents/policies/policy.h"
 #include "agents/sampler.h"
@@ -48,6 +49,13 @@ struct Deployment {
   std::span<const Task> told = {};  // the tasks, [num_tasks]; empty but for oracles
 };
 
+// What must stand beside every result of an agent.
+struct Fact {
+  std::string key;  // in JSON: "bootstrap_at_horizon"
+  bool value = false;
+  std::string note;  // said in texts where it is true: "bootstrapped at the horizon"
+};
+
 class MetaAgent {
  public:
   virtual ~MetaAgent() = default;
@@ -59,6 +67,14 @@ class MetaAgent {
   // as far as they grow with options.
   virtual double iteration_bytes() const = 0;
   virtual double deployment_bytes(int num_tasks) const = 0;
+
+  virtual std::vector<Fact> facts() const { return {}; }
+
+  // The names that TrainIteration's metrics have, in their order; of many alike (ShownPoints) some.
+  virtual std::vector<std::string> columns() const = 0;
+  // Inner steps, updates, ... after which an iteration's mean return is reported, as return_0 ...
+  // return_K: K.
+  virtual int last_reported_unit() const = 0;
 
   // One iteration of meta-training. Everything random comes from `rng`. Throws Error(kRuntime) when
   // the update is not finite; the agent is then as before the call. Never called on an agent that

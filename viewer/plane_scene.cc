@@ -1,8 +1,8 @@
 #include "viewer/plane_scene.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <optional>
 
 #include "core/error.h"
 
@@ -26,10 +26,20 @@ constexpr const char* kPlane = R"(
 constexpr float kPointColor[] = {0.95f, 0.65f, 0.25f, 1},
                 kTrailColor[] = {0.95f, 0.65f, 0.25f, 0.6f}, kGoalColor[] = {0.35f, 0.8f, 0.45f, 1};
 
-std::optional<size_t> IndexOf(const FamilySpec& spec, std::string_view parameter) {
-  const auto found = std::ranges::find(spec.parameters, parameter, &ParameterSpec::name);
-  if (found == spec.parameters.end()) return std::nullopt;
-  return static_cast<size_t>(found - spec.parameters.begin());
+// Where the two numbers that `names` are stand in a list; empty when there are none.
+std::vector<size_t> IndicesOf(const std::vector<std::string>& names,
+                              const std::vector<std::string>& list) {
+  std::vector<size_t> indices;
+  for (const std::string& name : names) {
+    indices.push_back(static_cast<size_t>(std::ranges::find(list, name) - list.begin()));
+  }
+  return indices;
+}
+
+std::vector<size_t> GoalOf(const FamilySpec& spec) {
+  std::vector<std::string> parameters;
+  for (const ParameterSpec& parameter : spec.parameters) parameters.push_back(parameter.name);
+  return IndicesOf(spec.drawing.goal, parameters);
 }
 
 // The next free geom of the scene, or null when it is full.
@@ -40,10 +50,11 @@ mjvGeom* NextGeom(mjvScene& scene) {
 }  // namespace
 
 ModelPtr MakePlane(const FamilySpec& spec) {
-  if (spec.state != std::vector<std::string>{"x", "y"}) {
+  if (spec.drawing.position.empty()) {
     throw Error(
         ErrorKind::kUsage,
-        fmt::format("{} cannot be drawn: it has neither physics nor a position (x, y)", spec.name),
+        fmt::format("{} cannot be drawn: it has neither physics nor a position in the plane",
+                    spec.name),
         {.remedy = "fewstep evaluate shows how its agents adapt"});
   }
   return CompileModel(kPlane, "plane.xml", Textures::kKeep);
@@ -51,10 +62,8 @@ ModelPtr MakePlane(const FamilySpec& spec) {
 
 double PlaneExtent(const FamilySpec& spec) {
   double extent = 0;
-  for (const char* name : {"goal_x", "goal_y"}) {
-    if (const auto i = IndexOf(spec, name)) {
-      extent = std::max({extent, std::abs(spec.parameters[*i].low), spec.parameters[*i].high});
-    }
+  for (const size_t i : GoalOf(spec)) {
+    extent = std::max({extent, std::abs(spec.parameters[i].low), spec.parameters[i].high});
   }
   return extent > 0 ? extent : 1;
 }
@@ -63,28 +72,32 @@ void AddPoint(const Playback& playback, mjvScene& scene) {
   const double size = 0.03 * PlaneExtent(playback.spec());
 
   // where it was, as one line a step
-  const std::vector<double>& visited = playback.visited();
-  for (size_t i = 0; i + 4 <= visited.size(); i += 2) {
+  const FamilySpec& spec = playback.spec();
+  const std::vector<size_t> position = IndicesOf(spec.drawing.position, spec.state);
+  const auto place = [&](size_t step, double height) {
+    const double* state = playback.visited().data() + step * spec.state.size();
+    return std::array<double, 3>{state[position[0]], state[position[1]], height};
+  };
+  const size_t last = playback.visited().size() / spec.state.size() - 1;
+  for (size_t step = 0; step < last; ++step) {
     mjvGeom* line = NextGeom(scene);
     if (!line) return;
-    const double from[] = {visited[i], visited[i + 1], size / 2};
-    const double to[] = {visited[i + 2], visited[i + 3], size / 2};
     mjv_initGeom(line, mjGEOM_CAPSULE, nullptr, nullptr, nullptr, kTrailColor);
-    mjv_connector(line, mjGEOM_CAPSULE, size / 3, from, to);
+    mjv_connector(line, mjGEOM_CAPSULE, size / 3, place(step, size / 2).data(),
+                  place(step + 1, size / 2).data());
   }
 
   // where it is
   const double sphere[] = {size, size, size};
-  const double position[] = {visited[visited.size() - 2], visited[visited.size() - 1], size};
   if (mjvGeom* point = NextGeom(scene)) {
-    mjv_initGeom(point, mjGEOM_SPHERE, sphere, position, nullptr, kPointColor);
+    mjv_initGeom(point, mjGEOM_SPHERE, sphere, place(last, size).data(), nullptr, kPointColor);
   }
 
   // where it should go
-  const auto x = IndexOf(playback.spec(), "goal_x"), y = IndexOf(playback.spec(), "goal_y");
-  if (!x || !y) return;
+  const std::vector<size_t> at = GoalOf(spec);
+  if (at.empty()) return;
   const double disc[] = {1.6 * size, size / 8, 0};
-  const double goal[] = {playback.task().values[*x], playback.task().values[*y], size / 8};
+  const double goal[] = {playback.task().values[at[0]], playback.task().values[at[1]], size / 8};
   if (mjvGeom* target = NextGeom(scene)) {
     mjv_initGeom(target, mjGEOM_CYLINDER, disc, goal, nullptr, kGoalColor);
   }

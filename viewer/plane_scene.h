@@ -6,10 +6,12 @@
 
 namespace fewstep {
 
-// The ground to draw on. Throws Error(kUsage) unless the family's state is (x, y).
+// The ground to draw on. Throws Error(kUsage) unless the family has a position in the plane
+// (FamilySpec::drawing).
 ModelPtr MakePlane(const FamilySpec& spec);
 
-// How far from the origin goals lie: the largest bound of goal_x and goal_y, or 1 without a goal.
+// How far from the origin goals lie: the largest bound of the goal's coordinates, or 1 without a
+// goal.
 double PlaneExtent(const FamilySpec& spec);
 
 // Adds the point, its trail and its goal to a scene of the plane.

@@ -1,7 +1,6 @@
 #include "viewer/window.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -50,11 +49,6 @@ double MovingRadius(const mjModel* model, mjData* data, int body) {
 }
 
 }  // namespace
-
-double SteadySeconds() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(now).count();
-}
 
 Window::Window(const std::string& title, int width, int height) {
   if (!glfwInit()) ThrowNoWindow("there is no display");

@@ -8,6 +8,7 @@
 
 #include <mujoco/mujoco.h>
 
+#include "core/clock.h"
 #include "envs/mujoco/mujoco_model.h"
 #include "viewer/image.h"
 #include "viewer/playback.h"
@@ -15,9 +16,6 @@
 struct GLFWwindow;
 
 namespace fewstep {
-
-// Seconds of the steady clock.
-double SteadySeconds();
 
 // At most one at a time, on the main thread: a rule of GLFW.
 class Window {
@@ -28,7 +26,7 @@ class Window {
   Window(const Window&) = delete;
   Window& operator=(const Window&) = delete;
 
-  // Plays in the time of `clock` (seconds from any origin; see SteadySeconds) until the window is
+  // Plays in the time of `clock` (seconds from any origin; see core/clock.h) until the window is
   // closed, or for `seconds` of it if positive. Throws what Playback throws, and as Draw does.
   void Play(Playback& playback, double seconds = 0,
             const std::function<double()>& clock = &SteadySeconds);

@@ -1,20 +1,14 @@
-// The families that are compiled in. Each stands in a file of its name.
+// The families that are compiled in: a folder a robot or world, which adds its published
+// definitions.
 #pragma once
 
-#include <memory>
-
-#include "envs/task_family.h"
+#include "envs/family_catalog.h"
 
 namespace fewstep {
 
-std::unique_ptr<TaskFamily> MakeBanditBernoulliRl2(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakeBanditGaussianMaml(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakeHalfCheetahDirPromp(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakeHalfCheetahVelPromp(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakeHalfCheetahVelRllab(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakeHalfCheetahVelTristan(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakePointCornerPromp(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakePointNavMaml(const FamilyOptions& options);
-std::unique_ptr<TaskFamily> MakeTabularMdpRl2(const FamilyOptions& options);
+void AddBandits(FamilyCatalog& catalog);
+void AddHalfCheetah(FamilyCatalog& catalog);
+void AddPoints(FamilyCatalog& catalog);
+void AddTabularMdps(FamilyCatalog& catalog);
 
 }  // namespace fewstep

@@ -22,6 +22,7 @@ struct Simulation {
 
   const mjModel* model;
   mjData* data;
+  double control_dt;    // seconds a control step: FamilySpec::control_dt
   const double* task;   // the task's values, in the order of FamilySpec::parameters
   const void* context;  // MujocoDefinition::context
   double* memory;  // [kMemory] carried from before_step to reward and terminated of the same step
@@ -58,7 +59,8 @@ struct MujocoDefinition {
   void (*observe)(const Simulation&, double* observation) noexcept = nullptr;
 };
 
-// Throws Error(kData) when the model does not compile, Error(kRuntime) on a wrong MuJoCo library.
+// Throws Error(kPlugin) on a definition that makes no sense, Error(kData) when the model does not
+// compile, Error(kRuntime) on a wrong MuJoCo library.
 std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
                                              const FamilyOptions& options);
 

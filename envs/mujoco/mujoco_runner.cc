@@ -72,7 +72,12 @@ class MujocoRunner final : public EpisodeRunner {
     MujocoRunner& self = *episode.runner;
     const MujocoDefinition& definition = self.core_->definition();
     double memory[Simulation::kMemory] = {};
-    const Simulation simulation{model, data, episode.task, definition.context.get(), memory};
+    const Simulation simulation{.model = model,
+                                .data = data,
+                                .control_dt = definition.spec.control_dt,
+                                .task = episode.task,
+                                .context = definition.context.get(),
+                                .memory = memory};
 
     StartEpisode(definition, simulation, episode.rng, self.observation_.data());
     if (!IsSound(model, data) || !AllFinite(self.observation_)) {

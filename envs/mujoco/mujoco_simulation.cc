@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "envs/definition_check.h"
 
 namespace fewstep {
 namespace {
@@ -26,13 +27,21 @@ void EditModel(const mjModel*, mjData* data, int, void* argument) {
 
 MujocoCore::MujocoCore(MujocoDefinition definition) : definition_(std::move(definition)) {
   const MujocoDefinition& d = definition_;
-  FEWSTEP_CHECK(d.reset && d.control && d.reward && d.observe && d.frame_skip > 0,
-                "incomplete definition '{}'", d.spec.name);
+  CheckDefinition(d.spec);
+  const auto require = [&](bool condition, std::string_view what) {
+    if (!condition) RejectDefinition(d.spec, what);
+  };
+  require(d.reset != nullptr, "it has no reset function");
+  require(d.control != nullptr, "it has no control function");
+  require(d.reward != nullptr, "it has no reward function");
+  require(d.observe != nullptr, "it has no observe function");
+  require(d.frame_skip > 0, "frame_skip is not positive");
   nominal_ = Compile(Textures::kDrop);
   display_ = Compile(Textures::kKeep);
   const size_t state_size = static_cast<size_t>(nominal_->nq + nominal_->nv + nominal_->na);
-  FEWSTEP_CHECK(d.spec.state.size() == state_size, "'{}' names {} numbers of a state of {}",
-                d.spec.name, d.spec.state.size(), state_size);
+  require(d.spec.state.size() == state_size,
+          fmt::format("state names {} numbers, and the model has {} (qpos, qvel, act)",
+                      d.spec.state.size(), state_size));
   if (d.apply_task) workshop_ = MakeBatch(nominal_.get(), 1, 1);
 }
 

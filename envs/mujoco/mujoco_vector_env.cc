@@ -45,7 +45,12 @@ class MujocoVectorEnv final : public LockstepEnv {
   const MujocoDefinition& definition() const { return core_->definition(); }
 
   Simulation simulation(const mjModel* model, mjData* data, int env, double* memory) const {
-    return {model, data, task(env).task().values.data(), definition().context.get(), memory};
+    return {.model = model,
+            .data = data,
+            .control_dt = definition().spec.control_dt,
+            .task = task(env).task().values.data(),
+            .context = definition().context.get(),
+            .memory = memory};
   }
 
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {

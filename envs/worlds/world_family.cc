@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "envs/definition_check.h"
 #include "envs/lockstep_env.h"
 
 namespace fewstep {
@@ -182,7 +183,8 @@ class WorldFamily final : public TaskFamily {
 
 std::unique_ptr<TaskFamily> MakeWorldFamily(WorldDefinition definition,
                                             const FamilyOptions& options) {
-  FEWSTEP_CHECK(definition.make_world != nullptr, "{}", definition.spec.name);
+  CheckDefinition(definition.spec);
+  if (!definition.make_world) RejectDefinition(definition.spec, "it has no make_world function");
   definition.spec = WithOptions(std::move(definition.spec), options);
   return std::make_unique<WorldFamily>(std::move(definition));
 }

@@ -43,6 +43,7 @@ struct WorldDefinition {
 };
 
 // Its vector environments step on the calling thread: a world costs less than waking a thread.
+// Throws Error(kPlugin) on a definition that makes no sense.
 std::unique_ptr<TaskFamily> MakeWorldFamily(WorldDefinition definition,
                                             const FamilyOptions& options);
 

@@ -54,10 +54,11 @@ void DescribeOptions(const std::string& table_name, const std::string& summary, 
   Print(FittedText(table));
 }
 
-nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
+nlohmann::ordered_json FamilyJson(const TaskFamily& family, const FamilyEntry& entry) {
   const FamilySpec& spec = family.spec();
   nlohmann::ordered_json json = {{"name", spec.name},
                                  {"hash", family.hash()},
+                                 {"origin", entry.origin},
                                  {"summary", spec.summary},
                                  {"source", spec.source},
                                  {"model", spec.model},
@@ -84,23 +85,27 @@ nlohmann::ordered_json FamilyJson(const TaskFamily& family) {
     nlohmann::ordered_json object = {{"name", parameter.name},       {"unit", parameter.unit},
                                      {"low", parameter.low},         {"high", parameter.high},
                                      {"choices", parameter.choices}, {"law", parameter.law}};
+    if (parameter.valid) {
+      object["valid_low"] = parameter.valid->low;
+      object["valid_high"] = parameter.valid->high;
+    }
     if (group.count > 1) {
       object["last_name"] = spec.parameters[group.first + group.count - 1].name;
       object["count"] = group.count;
     }
     json["parameters"].push_back(std::move(object));
   }
-  FamilyOptions options;
+  const std::unique_ptr<FamilyOptions> options = entry.make_options();
   std::string name = spec.name;
-  NamedOptions named(name, options);
+  NamedOptions named(name, *options);
   json["keys"] = KeysJson(named);
   return json;
 }
 
-void DescribeFamily(const TaskFamily& family, bool json) {
+void DescribeFamily(const TaskFamily& family, const FamilyEntry& entry, bool json) {
   const FamilySpec& spec = family.spec();
   if (json) {
-    Print(ToText(FamilyJson(family)));
+    Print(ToText(FamilyJson(family, entry)));
     return;
   }
   // long texts go on under their beginning
@@ -120,9 +125,14 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   line("model", spec.model);
   for (const ParameterGroup& group : GroupParameters(spec)) {
     const ParameterSpec& parameter = spec.parameters[group.first];
-    line("parameter", fmt::format("{} ~ {}{}{}, from {} to {}", ToString(spec, group),
-                                  parameter.law, parameter.unit.empty() ? "" : " ", parameter.unit,
-                                  parameter.low, parameter.high));
+    std::string text = fmt::format("{} ~ {}{}{}, from {} to {}", ToString(spec, group),
+                                   parameter.law, parameter.unit.empty() ? "" : " ", parameter.unit,
+                                   parameter.low, parameter.high);
+    if (parameter.valid) {
+      text +=
+          fmt::format("; a task may hold {} to {}", parameter.valid->low, parameter.valid->high);
+    }
+    line("parameter", text);
   }
   line("reset", spec.reset);
   line("action", spec.action);
@@ -139,9 +149,9 @@ void DescribeFamily(const TaskFamily& family, bool json) {
   line("metrics", fmt::format("{}", fmt::join(spec.metrics, ", ")));
   line("state", fmt::format("{}", fmt::join(spec.state, ", ")));
   Print("\n");
-  FamilyOptions options;
+  const std::unique_ptr<FamilyOptions> options = entry.make_options();
   std::string name = spec.name;
-  NamedOptions named(name, options);
+  NamedOptions named(name, *options);
   DescribeOptions("family", "its keys in a recipe", named, false);
 }
 
@@ -158,12 +168,20 @@ void DescribeRecipe(const BuiltinRecipe& recipe, bool json) {
                 {"toml", recipe.text}}));
 }
 
-int RunDescribe(const std::string& name, const FamilyOptions& family_options,
-                const CommonOptions& common) {
-  const FamilyRegistry families = BuiltinFamilies();
-  const AgentRegistry agents = BuiltinAgents();
+struct DescribeArguments {
+  std::string name;
+  std::vector<std::string> sets;
+};
+
+int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common) {
+  const auto& [families, agents] = common.catalog;
+  const std::string& name = arguments.name;
   if (families.Contains(name)) {
-    DescribeFamily(*families.Get(name)(family_options), common.json);
+    Config config;
+    for (const std::string& set : arguments.sets) config.Set("family." + set);
+    const std::unique_ptr<FamilyOptions> options = families.MakeOptions(name);
+    config.Read("family", *options);
+    DescribeFamily(*families.Make(name, *options), families.Get(name), common.json);
   } else if (agents.Contains(name)) {
     const std::unique_ptr<Options> options = agents.Get(name).make_options();
     std::string agent = name;
@@ -191,26 +209,26 @@ int RunDescribe(const std::string& name, const FamilyOptions& family_options,
 }  // namespace
 
 void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
-  auto name = std::make_shared<std::string>();
-  auto options = std::make_shared<FamilyOptions>();
+  auto arguments = std::make_shared<DescribeArguments>();
   CLI::App* command = app.add_subcommand(
       "describe",
       "Print a family's exact definition, the keys of an agent or of [run], or a recipe.");
   command->footer(
       "Examples:\n"
       "  fewstep describe half-cheetah-vel@promp     reward, observation, tasks, hash\n"
+      "  fewstep describe bandit-bernoulli@rl2 --set arms=10 --set trial_episodes=100\n"
       "  fewstep describe maml-ppo                   the keys of [agent]\n"
       "  fewstep describe run                        the keys of [run]\n"
       "  fewstep describe quickstart > my.toml       a recipe to start from");
-  command->add_option("name", *name, "A family, an agent, run, or a recipe")->required();
-  command->add_option("--horizon", options->horizon, "The family with another horizon")
-      ->check(CLI::Range(0, 1000000));
-  command->add_option("--arms", options->arms, "A bandit with another number of arms")
-      ->check(CLI::Range(0, 10000));
-  command->add_flag("--observe-task", options->observe_task, "The family that is told its task");
+  command->add_option("name", arguments->name, "A family, an agent, run, or a recipe")->required();
+  command
+      ->add_option("--set", arguments->sets,
+                   "A family with one of its keys set, as horizon=50; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_flag("--json", common.json, "Print JSON");
   command->callback(
-      [name, options, &common, &exit_code] { exit_code = RunDescribe(*name, *options, common); });
+      [arguments, &common, &exit_code] { exit_code = RunDescribe(*arguments, common); });
 }
 
 }  // namespace fewstep

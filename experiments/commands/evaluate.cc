@@ -9,8 +9,9 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
-#include "experiments/reports/seeds.h"
-#include "experiments/running/trainer.h"
+#include "experiments/reports/curve_report.h"
+#include "experiments/running/meta_rl_trainable.h"
+#include "experiments/running/run_directory.h"
 
 namespace fewstep {
 namespace {
@@ -43,7 +44,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
     checkpoint_path = run;
     run = std::filesystem::absolute(run).parent_path().parent_path().string();
   }
-  RunConfig config = ReadRun(run);
+  RunConfig config = ReadRun(run, common.catalog);
   const EvaluationOptions own = EvaluationOf(config);
   config.run.threads = arguments.threads;
   if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
@@ -52,7 +53,8 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
   if (!arguments.device.empty()) config.run.device = arguments.device;
 
-  Workbench bench(config);
+  Workbench bench(config, common.catalog);
+  CheckFootprint(EvaluationFootprint(bench, EvaluationOf(config)));
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
   const TensorFile checkpoint = OpenCheckpoint(config, checkpoint_path);
   LoadAgent(checkpoint, bench, config);

@@ -46,11 +46,10 @@ class Section {
   nlohmann::ordered_json json_ = nlohmann::ordered_json::array();
 };
 
-Section Families() {
+Section Families(const FamilyCatalog& families) {
   Section section("families", {{"name"}, {"what [its tasks]"}});
-  const FamilyRegistry families = BuiltinFamilies();
   for (const std::string& name : families.Names()) {
-    const std::unique_ptr<TaskFamily> family = families.Get(name)(FamilyOptions{});
+    const std::unique_ptr<TaskFamily> family = families.Make(name);
     std::vector<std::string> laws;
     const FamilySpec& spec = family->spec();
     for (const ParameterGroup& group : GroupParameters(spec)) {
@@ -59,14 +58,16 @@ Section Families() {
     }
     const std::string tasks = fmt::format("{}", fmt::join(laws, ", "));
     section.Add({name, fmt::format("{} [{}]", spec.summary, tasks)},
-                {{"name", name}, {"what", spec.summary}, {"tasks", tasks}});
+                {{"name", name},
+                 {"what", spec.summary},
+                 {"tasks", tasks},
+                 {"origin", families.Get(name).origin}});
   }
   return section;
 }
 
-Section Agents() {
+Section Agents(const AgentRegistry& agents) {
   Section section("agents", {{"name"}, {"what"}});
-  const AgentRegistry agents = BuiltinAgents();
   for (const std::string& name : agents.Names()) section.Add({name, agents.Get(name).summary});
   return section;
 }
@@ -86,7 +87,7 @@ Section Recipes() {
 }
 
 // Folders of `directory` that hold a run, with their newest checkpoint.
-Section Runs(const std::string& directory) {
+Section Runs(const std::string& directory, const Catalog& catalog) {
   std::error_code error;
   if (directory != kDefaultDirectory && !std::filesystem::is_directory(directory, error)) {
     throw Error(ErrorKind::kUsage, "this is not a folder", {.file = directory});
@@ -104,7 +105,7 @@ Section Runs(const std::string& directory) {
   Section section("runs", {{"path"}, {"checkpoint", Align::kRight}, {"family"}, {"agent"}});
   for (const std::string& path : paths) {
     try {
-      const RunConfig config = ReadRun(path);
+      const RunConfig config = ReadRun(path, catalog);
       const auto checkpoints = CheckpointStore(path + "/checkpoints").List();
       section.Add({path,
                    checkpoints.empty() ? "none"
@@ -120,10 +121,10 @@ Section Runs(const std::string& directory) {
 
 int RunList(const std::string& what, const std::string& directory, const CommonOptions& common) {
   std::vector<Section> sections;
-  if (what == "all" || what == "families") sections.push_back(Families());
-  if (what == "all" || what == "agents") sections.push_back(Agents());
+  if (what == "all" || what == "families") sections.push_back(Families(common.catalog.families));
+  if (what == "all" || what == "agents") sections.push_back(Agents(common.catalog.agents));
   if (what == "all" || what == "recipes") sections.push_back(Recipes());
-  if (what == "all" || what == "runs") sections.push_back(Runs(directory));
+  if (what == "all" || what == "runs") sections.push_back(Runs(directory, common.catalog));
 
   nlohmann::ordered_json json;
   for (const Section& section : sections) {

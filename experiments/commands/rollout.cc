@@ -42,11 +42,11 @@ int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
         ErrorKind::kUsage, "this is not a file",
         {.file = arguments.out, .key = "--out", .remedy = "Without --out the CSV goes to stdout"});
   }
-  FamilyOptions family_options;
-  family_options.horizon = arguments.horizon;
-  family_options.observe_task = arguments.observe_task;
-  const FamilyRegistry families = BuiltinFamilies();
-  const std::unique_ptr<TaskFamily> family = families.Get(arguments.family)(family_options);
+  const FamilyCatalog& families = common.catalog.families;
+  const std::unique_ptr<FamilyOptions> options = families.MakeOptions(arguments.family);
+  options->horizon = arguments.horizon;
+  options->observe_task = arguments.observe_task;
+  const std::unique_ptr<TaskFamily> family = families.Make(arguments.family, *options);
   const FamilySpec& spec = family->spec();
   const Task task = ParseTask(spec, arguments.task);
   const std::vector<std::vector<double>> actions =

@@ -15,7 +15,7 @@ namespace {
 
 int RunRuler(const RulerOptions& options, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  const Ruler ruler = MeasureRuler(options);
+  const Ruler ruler = MeasureRuler(options, common.catalog);
   Print(common.json ? RulerJson(ruler) : RulerText(ruler, OutputWidth()));
   return 0;
 }
@@ -40,10 +40,10 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep ruler bandit-bernoulli@rl2 --arms 50 --episodes 500 --tune\n"
       "  fewstep ruler tabular-mdp@rl2 --episodes 100 --agents psrl,ucrl2 --json");
   command->add_option("family", options->family, "A bandit or tabular-mdp@rl2")->required();
-  command->add_option("--arms", options->family_options.arms, "Arms of a bandit; 0: the published")
+  command->add_option("--arms", options->arms, "Arms of a bandit; 0: the published")
       ->check(CLI::Range(0, 10000));
   command
-      ->add_option("--episodes", options->family_options.trial_episodes,
+      ->add_option("--episodes", options->episodes,
                    "Episodes of a trial (pulls of a bandit); 0: the published")
       ->check(CLI::Range(0, 100000));
   command->add_option("--trials", options->trials, "Tasks, one trial each")

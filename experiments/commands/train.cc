@@ -12,8 +12,10 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
+#include "experiments/reports/curve_report.h"
 #include "experiments/reports/seeds.h"
 #include "experiments/running/recipe_book.h"
+#include "experiments/running/run_directory.h"
 #include "experiments/running/trainer.h"
 
 namespace fewstep {
@@ -67,26 +69,27 @@ void MoveAside(const std::string& path) {
 }
 
 // The recipe with the command line's overrides.
-RunConfig ReadRecipe(const TrainArguments& arguments, std::optional<int64_t> seed = {}) {
+RunConfig ReadRecipe(const TrainArguments& arguments, const Catalog& catalog,
+                     std::optional<int64_t> seed = {}) {
   OpenedRecipe recipe = OpenRecipe(arguments.recipe);
   Config& config = recipe.config;
   if (!arguments.device.empty()) config.Set("run.device=" + arguments.device);
   for (const std::string& set : arguments.sets) config.Set(set);
   if (seed) config.Set(fmt::format("run.seed={}", *seed));
-  RunConfig read = ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents(), recipe.name);
+  RunConfig read = ReadRunConfig(std::move(config), catalog, recipe.name);
   if (seed) read.run.name += fmt::format("-seed{}", *seed);
   return read;
 }
 
 // What may change without changing what was trained so far.
 RunConfig WithChanges(RunConfig stored, const std::vector<std::string>& changes,
-                      const std::string& source) {
+                      const std::string& source, const Catalog& catalog) {
   Config config = Config::ParseText(stored.ToToml(), stored.run_path() + "/run.toml");
   for (const std::string& change : changes) {
     CheckResumable(change, source);
     config.Set(change);
   }
-  return ReadRunConfig(config, BuiltinFamilies(), BuiltinAgents());
+  return ReadRunConfig(std::move(config), catalog);
 }
 
 struct PlannedRun {
@@ -95,24 +98,22 @@ struct PlannedRun {
 };
 
 // Decides about a run that is there already; changes nothing on the disk.
-PlannedRun PlanRun(RunConfig config, const TrainArguments& arguments) {
+PlannedRun PlanRun(RunConfig config, const TrainArguments& arguments, const Catalog& catalog) {
   const std::string path = config.run_path();
   if (!RunDirectory(path, 2).Exists()) return {std::move(config), Plan::kStart};
   const Plan plan = arguments.resume    ? Plan::kResume
                     : arguments.restart ? Plan::kRestart
                                         : AskAboutExisting(path);
   if (plan == Plan::kRestart) return {std::move(config), plan};
-  RunConfig stored = ReadRun(path);
+  RunConfig stored = ReadRun(path, catalog);
   const std::vector<std::string> changes = Changes(stored, config);
-  return {WithChanges(std::move(stored), changes, arguments.recipe), plan};
+  return {WithChanges(std::move(stored), changes, arguments.recipe, catalog), plan};
 }
 
-TrainResult TrainPlanned(PlannedRun& run, const TrainOptions& options) {
-  // whatever the recipe asks for that is not there ends here, before the disk is touched
-  Workbench bench(run.config);
-  if (run.plan == Plan::kResume) return Resume(bench, run.config, options);
-  if (run.plan == Plan::kRestart) MoveAside(run.config.run_path());
-  return Train(bench, run.config, options);
+TrainResult TrainPlanned(PlannedRun& run, const TrainOptions& options, const Catalog& catalog) {
+  return Train(run.config, catalog, run.plan == Plan::kResume, options, [&] {
+    if (run.plan == Plan::kRestart) MoveAside(run.config.run_path());
+  });
 }
 
 int Finish(const TrainResult& result, const CommonOptions& common) {
@@ -129,25 +130,28 @@ int Finish(const TrainResult& result, const CommonOptions& common) {
 int RunTrain(const TrainArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   const TrainOptions options{.quiet = common.quiet, .command_line = common.command_line};
-  RunConfig config = ReadRecipe(arguments);
+  const Catalog& catalog = common.catalog;
+  RunConfig config = ReadRecipe(arguments, catalog);
   if (arguments.seeds.empty()) {
-    PlannedRun run = PlanRun(std::move(config), arguments);
-    return Finish(TrainPlanned(run, options), common);
+    PlannedRun run = PlanRun(std::move(config), arguments, catalog);
+    return Finish(TrainPlanned(run, options, catalog), common);
   }
 
   // one run a seed, then statistics over all
   std::vector<PlannedRun> runs;
   for (const int64_t seed : ParseSeeds(arguments.seeds)) {
-    runs.push_back(PlanRun(ReadRecipe(arguments, seed), arguments));
+    runs.push_back(PlanRun(ReadRecipe(arguments, catalog, seed), arguments, catalog));
   }
   std::vector<SeedResult> results;
+  LearningCurve learning_curve;
   for (PlannedRun& run : runs) {
-    const TrainResult result = TrainPlanned(run, options);
+    const TrainResult result = TrainPlanned(run, options, catalog);
     if (result.signal != 0) return 128 + result.signal;
+    learning_curve = result.learning_curve;
     results.push_back(
         {run.config.run.seed, run.config.run_path(), result.iteration, result.evaluation});
   }
-  ReportSeeds(results, fmt::format("{}-seeds", config.run_path()), common.json);
+  ReportSeeds(results, learning_curve, fmt::format("{}-seeds", config.run_path()), common.json);
   return 0;
 }
 
@@ -161,9 +165,10 @@ int RunResume(const ResumeArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   std::vector<std::string> changes = arguments.sets;
   if (!arguments.device.empty()) changes.push_back("run.device=" + arguments.device);
-  RunConfig config = WithChanges(ReadRun(arguments.run), changes, "--set");
-  Workbench bench(config);
-  return Finish(Resume(bench, config, {.quiet = common.quiet, .command_line = common.command_line}),
+  RunConfig config =
+      WithChanges(ReadRun(arguments.run, common.catalog), changes, "--set", common.catalog);
+  return Finish(Train(config, common.catalog, /*resume=*/true,
+                      {.quiet = common.quiet, .command_line = common.command_line}),
                 common);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/checkpoint_store.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/cli.h"
@@ -24,7 +25,7 @@ struct VarianceArguments {
 
 int RunVariance(const VarianceArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  RunConfig config = ReadRun(arguments.run);
+  RunConfig config = ReadRun(arguments.run, common.catalog);
   config.run.threads = arguments.threads;
   GradientStudyOptions options{
       .rounds = arguments.rounds,
@@ -60,12 +61,9 @@ int RunVariance(const VarianceArguments& arguments, const CommonOptions& common)
   Progress progress(0, estimates, {.quiet = common.quiet, .item = "meta-gradient"});
   for (const TensorFile& checkpoint : checkpoints) {
     const auto iteration = checkpoint.Scalar<int64_t>("run.iteration");
-    const std::vector<GradientNoise> study = StudyMetaGradient(config, checkpoint, options, [&] {
-      progress.Update({.iteration = ++done,
-                       .steps = 0,
-                       .return_before = std::nan(""),
-                       .return_after = std::nan("")});
-    });
+    const std::vector<GradientNoise> study =
+        StudyMetaGradient(config, common.catalog, checkpoint, options,
+                          [&] { progress.Update({.iteration = ++done}); });
     for (const GradientNoise& noise : study) {
       table.AddRow({fmt::format("{}", iteration), noise.surrogate,
                     noise.signal ? fmt::format("{:.4g}", *noise.signal) : "no signal",

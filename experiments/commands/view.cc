@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/running/agent_controller.h"
-#include "experiments/running/trainer.h"
+#include "experiments/running/workbench.h"
 #include "viewer/window.h"
 
 namespace fewstep {
@@ -28,9 +28,9 @@ struct ViewArguments {
 
 int RunView(const ViewArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  RunConfig config = ReadRun(arguments.run);
+  RunConfig config = ReadRun(arguments.run, common.catalog);
   config.run.threads = arguments.threads;
-  Workbench bench(config);
+  Workbench bench(config, common.catalog);
 
   // the agent as it was saved
   const TensorFile checkpoint = OpenCheckpoint(config, arguments.checkpoint);

@@ -1,11 +1,11 @@
 #include "experiments/reports/learning_curve.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
 
-#include "core/metrics.h"
 #include "experiments/reports/svg_plot.h"
 
 namespace fewstep {
@@ -13,46 +13,53 @@ namespace {
 
 using Run = std::vector<Metrics>;  // one an iteration
 
-// The largest k for which the runs have return_k.
-int LastUnit(const Run& run) {
-  int unit = 0;
-  while (!run.empty() && run.front().Has(fmt::format("return_{}", unit + 1))) ++unit;
-  return unit;
-}
-
-PlotSeries Series(const std::vector<Run>& runs, size_t iterations, const std::string& metric,
-                  const std::string& name) {
-  PlotSeries series{.name = name, .points = {}, .style = PlotStyle::kBand};
-  double steps = 0;
+PlotSeries Series(const std::vector<Run>& runs, size_t iterations, const std::string& effort,
+                  const LearningCurve::Line& line) {
+  PlotSeries series{.name = line.name, .points = {}, .style = PlotStyle::kBand};
+  double spent = 0;
   for (size_t i = 0; i < iterations; ++i) {
     double sum = 0, low = std::numeric_limits<double>::infinity(), high = -low;
     for (const Run& run : runs) {
-      const double value = run[i].Get(metric);
+      const double value = run[i].GetOr(line.column, std::nan(""));
       sum += value;
       low = std::min(low, value);
       high = std::max(high, value);
     }
-    steps += runs.front()[i].GetOr("environment_steps", 1);
-    series.points.push_back({steps, sum / static_cast<double>(runs.size()), low, high});
+    spent += runs.front()[i].GetOr(effort, 1);
+    series.points.push_back({spent, sum / static_cast<double>(runs.size()), low, high});
   }
   return series;
 }
 
 }  // namespace
 
-std::string LearningCurveSvg(const std::vector<std::string>& run_paths, const std::string& title) {
+std::string Summary(const LearningCurve& curve, const Metrics& metrics) {
+  const auto value = [&](const LearningCurve::Line& line) {
+    const double number = metrics.GetOr(line.column, std::nan(""));
+    return std::isfinite(number) ? fmt::format("{:.1f}", number) : std::string("-");
+  };
+  if (curve.lines.empty()) return "";
+  std::string text = fmt::format("{} {}", curve.score, value(curve.lines.back()));
+  if (curve.lines.size() > 1) text += fmt::format(" -> {}", value(curve.lines.front()));
+  return text;
+}
+
+std::string LearningCurveSvg(const std::vector<std::string>& run_paths, const std::string& title,
+                             const LearningCurve& curve) {
   std::vector<Run> runs;
   size_t iterations = std::numeric_limits<size_t>::max();
   for (const std::string& path : run_paths) {
     runs.push_back(ReadJsonLines(path + "/metrics.jsonl"));
     iterations = std::min(iterations, runs.back().size());
   }
-  Plot plot{.title = title, .x_label = "environment steps", .y_label = "mean return", .series = {}};
+  Plot plot{.title = title,
+            .x_label = curve.effort_label,
+            .y_label = fmt::format("mean {}", curve.score),
+            .series = {}};
   if (iterations > 0) {
-    const int last = LastUnit(runs.front());
-    plot.series.push_back(Series(runs, iterations, fmt::format("return_{}", last),
-                                 last == 0 ? "return" : "after adaptation"));
-    if (last > 0) plot.series.push_back(Series(runs, iterations, "return_0", "before adaptation"));
+    for (const LearningCurve::Line& line : curve.lines) {
+      plot.series.push_back(Series(runs, iterations, curve.effort, line));
+    }
   }
   return RenderSvg(plot);
 }

@@ -10,6 +10,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "experiments/output.h"
+#include "experiments/reports/curve_report.h"
 #include "experiments/reports/learning_curve.h"
 #include "experiments/reports/svg_plot.h"
 #include "experiments/reports/table.h"
@@ -53,7 +54,8 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
   return seeds;
 }
 
-void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base, bool json) {
+void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& learning_curve,
+                 const std::string& base, bool json) {
   const AdaptationCurve& first = results.front().curve;
   const int64_t iteration = results.front().iteration;
   const int runs = static_cast<int>(results.size()), tasks = first.options.tasks;
@@ -146,7 +148,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   WriteFileAtomically(base + ".md",
                       fmt::format("# {}\n\nDefinition {}. {}.\n\n{}\n{}", title, first.family_hash,
                                   TasksNote(first), table.Markdown(), note));
-  WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title));
+  WriteFileAtomically(base + "-learning.svg", LearningCurveSvg(paths, title, learning_curve));
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
                                  .x_label = fmt::format("{}s of adaptation", first.unit),
@@ -158,15 +160,6 @@ void ReportSeeds(const std::vector<SeedResult>& results, const std::string& base
   } else {
     Print("{}\n{}\n{}{}Saved as {}.{{json,md,svg}} and {}-learning.svg\n", title, TasksNote(first),
           FittedText(table), note, base, base);
-  }
-}
-
-void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
-  Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
-        iteration, TasksNote(curve));
-  Print(FittedText(CurveTable(curve)) + CurveNote(curve));
-  if (curve.diverged > 0) {
-    Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
   }
 }
 

@@ -15,7 +15,6 @@
 #include "agents/sampler.h"
 #include "core/metrics.h"
 #include "experiments/reports/statistics.h"
-#include "experiments/reports/table.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -40,9 +39,6 @@ struct EvaluationOptions {
   // Of the tasks: the same number gives the same tasks, whatever the agent.
   uint64_t task_seed = 0;
   uint64_t seed = 0;  // of episodes, of what an agent draws, and of bootstraps
-  // Whether the agent's returns go on past a time limit with a value; where it adapts by returns.
-  // Recorded, not used: it was trained so.
-  std::optional<bool> bootstrap_at_horizon = {};
 };
 
 // options.units, or when they are -1 as many as fill the family's trial with `episodes` after each
@@ -66,16 +62,18 @@ struct DistinctTasks {
   std::vector<std::string> names;  // "direction=-1"
   std::vector<int> of;             // [tasks], an index of names
 };
-// Values of single tasks are shown where there are at most so many.
-inline constexpr size_t kShownTasks = 8;
+// The column of a training run's metrics that holds an evaluation after so many units.
+std::string EvaluationColumn(std::string_view score, size_t unit);
 
 // Performance after 0, 1, ..., U units of adaptation.
 struct AdaptationCurve {
+  std::string score = "return";  // what is judged; more is better
   std::string family, family_hash, agent, unit;
   bool finite = false;                  // the family has finitely many tasks: these were trained on
   int horizon = 0, trial_episodes = 1;  // of the family
   EvaluationOptions options;
   Support support = Support::kSampled;
+  std::vector<Fact> facts;  // that the agent has beside every result
   std::vector<Task> tasks;
   DistinctTasks distinct;                    // of a finite family; else empty
   std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
@@ -114,18 +112,5 @@ std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationO
 // The task's number among the distinct ones, and their means of `values` [tasks].
 DistinctTasks FindDistinct(const FamilySpec& spec, std::span<const Task> tasks);
 std::vector<double> MeansOfDistinct(const DistinctTasks& distinct, std::span<const double> values);
-
-// "Tasks: ...": how many, of which split, and whether they were trained on. Belongs beside every
-// figure that is shown.
-std::string TasksNote(const AdaptationCurve& curve);
-
-// What stands below the table: what the intervals are, and "Trial return of 10 episodes: ..." of a
-// trial.
-std::string CurveNote(const AdaptationCurve& curve);
-
-// What is shown and saved. The table of a long curve has some of its rows, the JSON has all.
-Table CurveTable(const AdaptationCurve& curve);
-std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
-std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);
 
 }  // namespace fewstep

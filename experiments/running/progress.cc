@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -21,11 +21,6 @@ constexpr int kUnlimitedWidth = std::numeric_limits<int>::max();
 constexpr std::string_view kReset = "\x1b[0m", kBold = "\x1b[1m", kDim = "\x1b[2m",
                            kGreen = "\x1b[32m";
 constexpr std::string_view kEraseLine = "\r\x1b[K";
-
-double SteadySeconds() {
-  const auto since_start = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(since_start).count();
-}
 
 bool EnvironmentIs(const char* name, std::string_view value) {
   const char* found = std::getenv(name);
@@ -58,13 +53,6 @@ std::string FormatRate(double per_second) {
   if (per_second >= 1e6) return fmt::format("{:.2f}M", per_second / 1e6);
   if (per_second >= 1e3) return fmt::format("{:.1f}k", per_second / 1e3);
   return fmt::format("{:.0f}", per_second);
-}
-
-std::string FormatReturns(double before, double after) {
-  const auto one = [](double value) {
-    return std::isfinite(value) ? fmt::format("{:.1f}", value) : std::string("-");
-  };
-  return fmt::format("return {} -> {}", one(before), one(after));
 }
 
 std::string Bar(double share, int width) {
@@ -142,7 +130,6 @@ std::string Progress::Line(int width, bool color) const {
                                  : std::numeric_limits<double>::quiet_NaN();
   const double share =
       total_ > 0 ? static_cast<double>(last_.iteration) / static_cast<double>(total_) : 1.0;
-  const double rate = static_cast<double>(last_.steps) / elapsed;
 
   // the counter lines up over the whole run
   struct Piece {
@@ -152,13 +139,13 @@ std::string Progress::Line(int width, bool color) const {
   const std::string total = fmt::format("{}", total_);
   const std::string count = fmt::format("{} {:>{}}/{} {:>3.0f}%", options_.item, last_.iteration,
                                         total.size(), total, std::floor(100.0 * share));
-  const bool training = options_.item == "iteration";
   std::vector<Piece> pieces = {{count, kBold}};
-  if (training) {
-    pieces.push_back({FormatReturns(last_.return_before, last_.return_after), kGreen});
-  }
+  if (!last_.summary.empty()) pieces.push_back({last_.summary, kGreen});
   pieces.push_back({FormatDuration(left) + " left", {}});
-  if (training) pieces.push_back({FormatRate(rate) + " steps/s", {}});
+  if (!options_.effort_unit.empty()) {
+    const std::string rate = FormatRate(last_.effort / elapsed);
+    pieces.push_back({fmt::format("{} {}/s", rate, options_.effort_unit), {}});
+  }
   pieces.push_back({FormatDuration(elapsed) + " elapsed", kDim});
 
   // what does not fit is left out from the end; a counter wider than the terminal is cut

@@ -11,7 +11,8 @@ namespace fewstep {
 
 struct ProgressOptions {
   bool quiet = false;              // print nothing
-  std::string item = "iteration";  // what is counted; anything else shows neither returns nor steps
+  std::string item = "iteration";  // what is counted
+  std::string effort_unit = {};    // of ProgressUpdate::effort, for a rate: "steps"; empty: none
   int file_descriptor = 2;         // where to print; not owned
   double plain_interval = 10.0;    // seconds between plain lines, unless 5 % of the run passed
   double live_interval = 0.1;      // seconds between rewrites of the live line
@@ -19,10 +20,9 @@ struct ProgressOptions {
 };
 
 struct ProgressUpdate {
-  int64_t iteration = 0;       // iterations done so far, of the whole run
-  int64_t steps = 0;           // environment steps done so far by this process
-  double return_before = 0.0;  // mean return before adaptation; NaN when unknown
-  double return_after = 0.0;   // mean return after adaptation; NaN when unknown
+  int64_t iteration = 0;     // iterations done so far, of the whole run
+  double effort = 0;         // spent so far by this process
+  std::string summary = {};  // what the latest iteration came to: "return -1.4 -> 191.2"
 };
 
 // Not thread-safe. Starts its clock when made.

@@ -91,27 +91,36 @@ void CheckPlace(const Config& config, const RunOptions& run) {
   }
 }
 
+// Every recipe that a run has kept says how many arms its family has: 0 where it has none, which it
+// then knows nothing of.
+void DropRetiredKeys(Config& config, FamilyOptions& family) {
+  const bool has_arms = std::ranges::any_of(
+      DescribeFields(family), [](const FieldDescription& field) { return field.key == "arms"; });
+  if (!has_arms) config.Drop("family", "arms", 0);
+}
+
 }  // namespace
 
 std::string RunConfig::ToToml() {
-  NamedOptions named_family(family_name, family), named_agent(agent_name, *agent);
+  NamedOptions named_family(family_name, *family), named_agent(agent_name, *agent);
   return WriteToml("run", run) + "\n" + WriteToml("family", named_family) + "\n" +
          WriteToml("agent", named_agent);
 }
 
-RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
-                        const AgentRegistry& agents, std::string default_name) {
+RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string default_name) {
   config.CheckTables({"run", "family", "agent"});
   RunConfig read;
   read.run.name = std::move(default_name);
   config.Read("run", read.run);
   CheckPlace(config, read.run);
-  read.family_name = config.Choice("family", "name", families.Names());
-  config.Read("family", read.family, {"name"});
-  read.agent_name = config.Choice("agent", "name", agents.Names());
-  read.agent = agents.Get(read.agent_name).make_options();
+  read.family_name = config.Choice("family", "name", catalog.families.Names());
+  read.family = catalog.families.MakeOptions(read.family_name);
+  DropRetiredKeys(config, *read.family);
+  config.Read("family", *read.family, {"name"});
+  read.agent_name = config.Choice("agent", "name", catalog.agents.Names());
+  read.agent = catalog.agents.Get(read.agent_name).make_options();
   config.Read("agent", *read.agent, {"name"});
-  if (!agents.Get(read.agent_name).trained && read.run.iterations > 0) {
+  if (!catalog.agents.Get(read.agent_name).trained && read.run.iterations > 0) {
     ErrorContext where = config.Where("run", "iterations");
     where.remedy = "Set iterations = 0: it is evaluated as it is";
     throw Error(ErrorKind::kUsage, fmt::format("'{}' is not trained", read.agent_name), where);
@@ -119,16 +128,14 @@ RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
   return read;
 }
 
-RunConfig ReadRun(const std::string& path) {
+RunConfig ReadRun(const std::string& path, const Catalog& catalog) {
   const std::string recipe = path + "/run.toml";
   std::error_code ignored;
   if (!std::filesystem::exists(recipe, ignored)) {
     throw Error(ErrorKind::kUsage, "not a run directory: it has no run.toml",
                 {.file = path, .remedy = "fewstep list shows the runs in ./runs"});
   }
-  const FamilyRegistry families = BuiltinFamilies();
-  const AgentRegistry agents = BuiltinAgents();
-  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), families, agents);
+  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), catalog);
   // a run may have been moved
   std::filesystem::path place = std::filesystem::path(path).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();
@@ -146,7 +153,7 @@ std::vector<std::string> Changes(RunConfig& from, RunConfig& to) {
         lines.push_back(fmt::format("{}.{}={}", table, field.key, field.value));
       }
     };
-    NamedOptions named_family(config.family_name, config.family);
+    NamedOptions named_family(config.family_name, *config.family);
     NamedOptions named_agent(config.agent_name, *config.agent);
     add("run", config.run);
     add("family", named_family);

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "core/config.h"
-#include "envs/task_family.h"
-#include "meta/meta_agent.h"
+#include "experiments/running/catalog.h"
 
 namespace fewstep {
 
@@ -34,7 +33,7 @@ struct RunOptions : Options {
 struct RunConfig {
   RunOptions run;
   std::string family_name;
-  FamilyOptions family;
+  std::unique_ptr<FamilyOptions> family;
   std::string agent_name;
   std::unique_ptr<Options> agent;
 
@@ -46,11 +45,10 @@ struct RunConfig {
 
 // Reads a recipe; `default_name` is the run's when the recipe has none. Throws Error(kUsage) naming
 // file, line and key.
-RunConfig ReadRunConfig(const Config& config, const FamilyRegistry& families,
-                        const AgentRegistry& agents, std::string default_name = "run");
+RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string default_name = "run");
 
 // The resolved recipe of the run in directory `path`. Throws Error(kUsage) when it is not a run.
-RunConfig ReadRun(const std::string& path);
+RunConfig ReadRun(const std::string& path, const Catalog& catalog);
 
 // [family] and [agent]: a name and the options of what it names.
 class NamedOptions final : public Options {

@@ -9,6 +9,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "experiments/reports/curve_report.h"
 
 namespace fewstep {
 namespace {

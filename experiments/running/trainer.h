@@ -1,11 +1,11 @@
-// The training loop: draws tasks, lets the agent train on them, logs, evaluates, saves.
+// Runs: a new one, and one that goes on.
 #pragma once
 
+#include <functional>
 #include <string>
 
-#include "experiments/running/evaluation.h"
 #include "experiments/running/run_config.h"
-#include "experiments/running/run_directory.h"
+#include "experiments/running/trainable.h"
 
 namespace fewstep {
 
@@ -19,45 +19,15 @@ struct TrainResult {
   int signal = 0;              // the signal that interrupted it, 0 when it finished
   AdaptationCurve evaluation;  // of the last iteration; empty when interrupted
   std::string evaluation_path;
+  LearningCurve learning_curve;
 };
 
-// What a recipe names, built. The constructor writes nothing; it throws Error when the device is
-// missing or an iteration or an evaluation needs more memory than there is.
-struct Workbench {
-  explicit Workbench(const RunConfig& config);
-
-  FamilyRegistry families;
-  AgentRegistry agents;
-  std::unique_ptr<TaskFamily> family;
-  WorkerPool pool;
-  torch::Device device;
-  std::unique_ptr<MetaAgent> agent;
-  Sampler sampler;
-};
-
-// The seed of a run's episodes outside training, which never draws them.
-uint64_t EvaluationSeed(const RunConfig& config);
-// The evaluation that a run's recipe asks for. Its tasks depend on run.evaluation_seed alone, so
-// that runs which are compared share them; its episodes on run.seed, too.
-EvaluationOptions EvaluationOf(const RunConfig& config);
-
-// Throws Error(kUsage) when such an evaluation needs more memory than there is.
-void CheckEvaluation(const Workbench& bench, const EvaluationOptions& options);
-
-// Starts a run where none is.
-TrainResult Train(Workbench& bench, RunConfig& config, const TrainOptions& options);
-
-// Continues the run in config.run_path() from its newest readable checkpoint. The metrics become
-// those of an uninterrupted run, byte for byte on the same machine. `config` may differ from the
-// stored recipe in the keys that CheckResumable allows, and is stored then.
-TrainResult Resume(Workbench& bench, RunConfig& config, const TrainOptions& options);
-
-// The checkpoint at `path`, or the newest readable one of the run when it is empty, with a warning
-// for every newer one. Throws Error(kData).
-TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path);
-
-// Loads a checkpoint into an agent; throws Error(kData) when the family's definition or the agent
-// is not the one that saved it.
-void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config);
+// Trains what `config` names. A run that is in config.run_path() goes on from its newest readable
+// checkpoint if `resume`; otherwise there must be none. The metrics of a run that goes on become
+// those of an uninterrupted one, byte for byte on the same machine. `config` may differ from the
+// stored recipe in the keys that CheckResumable allows, and is stored then. Throws before anything
+// is written where the recipe asks for what is not there, or for more memory than there is.
+TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
+                  const TrainOptions& options, const std::function<void()>& before_writing = {});
 
 }  // namespace fewstep

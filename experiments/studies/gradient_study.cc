@@ -28,7 +28,8 @@ GradientNoise NoiseOf(const torch::Tensor& estimates) {
   return noise;
 }
 
-std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const TensorFile& checkpoint,
+std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const Catalog& catalog,
+                                             const TensorFile& checkpoint,
                                              const GradientStudyOptions& options,
                                              const std::function<void()>& progress) {
   auto* agent_options = dynamic_cast<GradientAgentOptions*>(config.agent.get());
@@ -42,7 +43,7 @@ std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const TensorFile
   std::vector<GradientNoise> study;
   for (const std::string& surrogate : options.surrogates) {
     agent_options->adaptation.inner_surrogate = surrogate;
-    Workbench bench(config);
+    Workbench bench(config, catalog);
     LoadAgent(checkpoint, bench, config);
     const auto& agent = dynamic_cast<const GradientAgent&>(*bench.agent);
     const int tasks = options.tasks > 0 ? options.tasks : agent.meta_batch_size();

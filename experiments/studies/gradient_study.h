@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "experiments/running/run_config.h"
-#include "experiments/running/trainer.h"
+#include "experiments/running/workbench.h"
 
 namespace fewstep {
 
@@ -33,7 +33,8 @@ struct GradientStudyOptions {
 
 // One entry a surrogate, at the meta-parameters of `checkpoint`. Throws Error(kUsage) when the
 // run's agent has no meta-gradient. `progress` is called after every estimate.
-std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const TensorFile& checkpoint,
+std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const Catalog& catalog,
+                                             const TensorFile& checkpoint,
                                              const GradientStudyOptions& options,
                                              const std::function<void()>& progress);
 

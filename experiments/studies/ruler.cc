@@ -1,16 +1,17 @@
 #include "experiments/studies/ruler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "agents/device.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "envs/families/bandits/bandits.h"
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
 #include "experiments/running/run_config.h"
@@ -24,12 +25,24 @@ namespace {
 
 constexpr double kPublishedDiscount = 0.99;
 
+std::unique_ptr<TaskFamily> FamilyOf(const RulerOptions& options, const FamilyCatalog& families) {
+  const std::unique_ptr<FamilyOptions> family = families.MakeOptions(options.family);
+  family->trial_episodes = options.episodes;
+  if (auto* bandit = dynamic_cast<BanditOptions*>(family.get())) {
+    bandit->arms = options.arms;
+  } else if (options.arms != 0) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' has no arms", options.family),
+                {.key = "arms", .remedy = "Only bandits do: leave it out"});
+  }
+  return families.Make(options.family, *family);
+}
+
 class Measurer {
  public:
-  explicit Measurer(const RulerOptions& options)
+  Measurer(const RulerOptions& options, const Catalog& catalog)
       : options_(options),
-        agents_(BuiltinAgents()),
-        family_(BuiltinFamilies().Get(options.family)(options.family_options)),
+        agents_(catalog.agents),
+        family_(FamilyOf(options, catalog.families)),
         pool_(ResolveThreads(options.threads), UseOneTorchThread),
         sampler_(*family_, pool_, SamplingPlan::kAuto) {
     UseOneTorchThread();
@@ -94,7 +107,7 @@ class Measurer {
   }
 
   const RulerOptions& options_;
-  AgentRegistry agents_;
+  const AgentRegistry& agents_;
   std::unique_ptr<TaskFamily> family_;
   WorkerPool pool_;
   Sampler sampler_;
@@ -125,8 +138,8 @@ void Compare(const Ruler& ruler, const FamilySpec& spec, bool as_published, Rule
 
 }  // namespace
 
-Ruler MeasureRuler(const RulerOptions& options) {
-  Measurer measurer(options);
+Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
+  Measurer measurer(options, catalog);
   const FamilySpec& spec = measurer.family().spec();
   if (!IsTabular(spec)) {
     throw Error(ErrorKind::kUsage,
@@ -146,7 +159,7 @@ Ruler MeasureRuler(const RulerOptions& options) {
     ruler.ceiling = BayesOptimalReturn(ruler.arms, ruler.episodes);
   }
   for (RulerRule& rule : RulerRules(spec, options.agents)) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = SteadySeconds();
     const bool at_edge = options.tune && measurer.Tune(rule);
     const AdaptationCurve curve = measurer.Evaluate(rule, Split::kTest);
     if (ruler.rows.empty()) {
@@ -159,7 +172,7 @@ Ruler MeasureRuler(const RulerOptions& options) {
                  .at_edge = at_edge,
                  .trial = curve.trial};
     Compare(ruler, spec, rule.as_published, row);
-    row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    row.seconds = SteadySeconds() - start;
     LogInfo(fmt::format("{}{}{}: {:.2f} ({:.1f} s)", row.agent, row.constant.empty() ? "" : " ",
                         row.constant, row.trial.mean.point, row.seconds));
     ruler.rows.push_back(std::move(row));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/reports/table.h"
+#include "experiments/running/catalog.h"
 #include "experiments/running/evaluation.h"
 #include "experiments/studies/published_cells.h"
 
@@ -14,7 +15,7 @@ namespace fewstep {
 
 struct RulerOptions {
   std::string family;
-  FamilyOptions family_options;
+  int64_t arms = 0, episodes = 0;  // of a bandit, of a trial; 0: the published
   int trials = 1000;
   uint64_t seed = 0;
   std::vector<std::string> agents;  // empty: all that play the family
@@ -52,7 +53,7 @@ struct Ruler {
 
 // Throws Error(kUsage) on a family that is not tabular, on agents that do not play it, and when it
 // needs more memory than there is. Reports every agent as it is done through core/log.h.
-Ruler MeasureRuler(const RulerOptions& options);
+Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog);
 
 // With a table that fits into `width` columns where it can.
 std::string RulerText(const Ruler& ruler, size_t width = kAnyWidth);

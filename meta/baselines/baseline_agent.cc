@@ -16,6 +16,8 @@ class Baseline : public MetaAgent {
   int meta_batch_size() const override { return 1; }
   int64_t steps_per_iteration() const override { return 0; }
   double iteration_bytes() const override { return 0; }
+  std::vector<std::string> columns() const override { return {}; }
+  int last_reported_unit() const override { return 0; }
   std::string unit() const override { return "episode"; }
   int episodes_per_unit() const override { return 1; }
   Support support() const override { return Support::kAsJudged; }

@@ -56,6 +56,31 @@ class Agent final : public GradientAgent {
     return steps < 1e18 ? static_cast<int64_t>(steps) : int64_t{1'000'000'000'000'000'000};
   }
 
+  std::vector<Fact> facts() const override {
+    return {{.key = "bootstrap_at_horizon",
+             .value = adaptation_.options().advantage.bootstrap_at_horizon,
+             .note = "bootstrapped at the horizon"}};
+  }
+
+  std::vector<std::string> columns() const override {
+    std::vector<std::string> columns;
+    for (const size_t k : ShownPoints(static_cast<size_t>(last_reported_unit()) + 1)) {
+      columns.push_back(fmt::format("return_{}", k));
+      columns.push_back(fmt::format("explained_variance_{}", k));
+      for (const std::string& metric : spec_.metrics) {
+        columns.push_back(fmt::format("{}_{}", metric, k));
+      }
+    }
+    if (objective_.outer_returns == "trial") columns.emplace_back("trial_return");
+    columns.emplace_back("environment_steps");
+    columns.emplace_back("diverged_episodes");
+    for (const std::string& column : outer_->columns()) columns.push_back(column);
+    return columns;
+  }
+  int last_reported_unit() const override {
+    return static_cast<int>(adaptation_.options().inner_steps);
+  }
+
   double iteration_bytes() const override {
     const double tasks = static_cast<double>(meta_batch_size_);
     const double episodes = tasks * static_cast<double>(adaptation_.options().episodes);

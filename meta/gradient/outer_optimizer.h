@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/config.h"
 #include "core/metrics.h"
@@ -17,6 +19,9 @@ class OuterOptimizer {
 
   // The surrogate whose gradient a study of meta-gradients looks at.
   virtual OuterSurrogate surrogate() const = 0;
+
+  // The names of what Improve adds, in their order.
+  virtual std::vector<std::string> columns() const = 0;
 
   // The meta-parameters [1, M] after one improvement; adds what it did to `metrics`. Throws
   // Error(kRuntime) when they are not finite; the optimiser is then as before the call.

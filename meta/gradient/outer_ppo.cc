@@ -54,6 +54,16 @@ class Ppo final : public OuterOptimizer {
                 options_.kl_penalty == "none" ? std::vector<double>{} : kl_coefficients_};
   }
 
+  std::vector<std::string> columns() const override {
+    std::vector<std::string> columns = {"gradient_norm", "outer_objective", "outer_kl",
+                                        "clip_fraction"};
+    for (const size_t k : ShownPoints(kl_coefficients_.size())) {
+      columns.push_back(fmt::format("inner_kl_{}", k));
+      columns.push_back(fmt::format("kl_coefficient_{}", k));
+    }
+    return columns;
+  }
+
   torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
                         Metrics& metrics) override {
     torch::Tensor improved = meta;

@@ -36,6 +36,10 @@ class TrustRegion final : public OuterOptimizer {
     return {.kind = ParseOuterSurrogate(options_.outer_surrogate)};
   }
 
+  std::vector<std::string> columns() const override {
+    return {"gradient_norm", "outer_improvement", "outer_kl", "step_fraction"};
+  }
+
   torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
                         Metrics& metrics) override {
     OuterValues before;

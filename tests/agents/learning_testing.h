@@ -14,7 +14,7 @@
 #include "agents/policies/mlp_policy.h"
 #include "agents/sampler.h"
 #include "core/worker_pool.h"
-#include "envs/task_family.h"
+#include "envs/family_catalog.h"
 
 namespace fewstep {
 
@@ -27,7 +27,7 @@ inline std::unique_ptr<WorkerPool> MakePool(int threads) {
 inline std::unique_ptr<TaskFamily> MakeFamily(const std::string& name, int64_t horizon = 0) {
   FamilyOptions options;
   options.horizon = horizon;
-  return BuiltinFamilies().Get(name)(options);
+  return BuiltinFamilies().Make(name, options);
 }
 
 // The shape of a policy's inputs and outputs, without a simulation.

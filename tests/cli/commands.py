@@ -172,7 +172,7 @@ def check_machine(report):
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 
-    sizes = sets(run_name="large", agent_hidden="[1024,1024]", agent_meta_batch_size=400,
+    sizes = sets(run_name="large", agent_hidden="[1024,1024]", agent_meta_batch_size=330,
                  agent_episodes=1, family_horizon=1, run_iterations=1)
     fewstep("train", "small.toml", *sizes, preexec_fn=limit).exits(1, "out of memory")
 

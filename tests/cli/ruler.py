@@ -107,9 +107,18 @@ def check_runs():
     refused("arms", family_arms=1)
     refused("agent.name", "psrl", agent_name="psrl")
     refused("agent.name", "does not play", family_name="point-nav@maml", family_arms=0)
-    refused("run.sampling_plan", "episodes", family_name="tabular-mdp@rl2", family_arms=0,
-            agent_name="psrl", run_sampling_plan="lockstep")
+    # a table that changes with the step acts in lockstep, too
+    trials = [fewstep("train", "bandit.toml", "--json",
+                      *sets(run_name=plan, family_name="tabular-mdp@rl2", family_arms=0,
+                            agent_name="psrl", run_sampling_plan=plan)).exits(0).json()["trial"]
+              for plan in ("episodes", "lockstep")]
+    assert trials[0] == trials[1]
+    refused("'family.arms'", "unknown key", family_name="tabular-mdp@rl2", agent_name="psrl")
     described = fewstep("describe", "tabular-mdp@rl2").exits(0).out
+    assert "arms" not in described
+    bandit = fewstep("describe", "bandit-bernoulli@rl2", "--set", "arms=9").exits(0).out
+    assert "arm_0 ... arm_8 (9)" in bandit and "From" not in bandit
+    fewstep("describe", "bandit-bernoulli@rl2", "--set", "arm=9").exits(2, "did you mean 'arms'?")
     assert "weight_0_0_0 ... weight_9_4_9 (500)" in described and described.count("\n") < 40
 
 

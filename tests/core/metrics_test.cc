@@ -124,5 +124,12 @@ TEST(Metrics, CsvQuotesNamesAndLeavesMissingCellsEmpty) {
   EXPECT_EQ(CsvRow(12, metrics, columns), "12,0.1,-2,,nan,inf");
 }
 
+TEST(ShownPoints, AreAllOfAFewAndSomeOfMany) {
+  EXPECT_EQ(ShownPoints(0), std::vector<size_t>{});
+  EXPECT_EQ(ShownPoints(3), (std::vector<size_t>{0, 1, 2}));
+  EXPECT_EQ(ShownPoints(12).size(), 12u);
+  EXPECT_EQ(ShownPoints(101), (std::vector<size_t>{0, 1, 2, 5, 10, 20, 50, 100}));
+}
+
 }  // namespace
 }  // namespace fewstep

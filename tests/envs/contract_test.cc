@@ -16,11 +16,11 @@ namespace {
 
 constexpr int kSteps = 60;
 
-FamilyRegistry AllFamilies() {
-  FamilyRegistry registry = BuiltinFamilies();
-  registry.Add("bandit@test", MakeBandit);
-  registry.Add("pendulum@test", MakePendulum);
-  return registry;
+FamilyCatalog AllFamilies() {
+  FamilyCatalog catalog = BuiltinFamilies();
+  catalog.Add("bandit@test", EntryOf<FamilyOptions>(MakeBandit));
+  catalog.Add("pendulum@test", EntryOf<FamilyOptions>(MakePendulum));
+  return catalog;
 }
 
 // Every family by its name, and two whose observation holds the task: "NAME, task observed".
@@ -50,7 +50,7 @@ class FamilyContract : public NoWarningsTest, public ::testing::WithParamInterfa
     FamilyOptions options;
     options.horizon = horizon;
     options.observe_task = GetParam().ends_with(kTaskObserved);
-    return AllFamilies().Get(name())(options);
+    return AllFamilies().Make(name(), options);
   }
   std::string name() const { return GetParam().substr(0, GetParam().find(',')); }
 
@@ -367,35 +367,17 @@ TEST_P(FamilyContract, HorizonTruncates) {
   }
 }
 
-TEST_P(FamilyContract, TrialAndArmsAreOptions) {
+TEST_P(FamilyContract, TheTrialIsAnOption) {
   FamilyOptions options;
   options.observe_task = GetParam().ends_with(kTaskObserved);
   options.trial_episodes = 37;
-  const auto longer = AllFamilies().Get(name())(options);
+  const auto longer = AllFamilies().Make(name(), options);
   EXPECT_EQ(longer->spec().trial_episodes, 37);
   EXPECT_NE(longer->hash(), family_->hash());
   options.trial_episodes = -1;
-  ExpectUsageError([&] { AllFamilies().Get(name())(options); }, "a negative trial");
-
-  // only bandits have arms
-  options = {};
-  options.arms = 7;
-  if (GetParam().starts_with("bandit-")) {
-    const auto family = AllFamilies().Get(name())(options);
-    EXPECT_EQ(family->spec().action_size, 7);
-    EXPECT_EQ(family->spec().parameters.size(), 7u);
-    options.arms = 1;
-  }
-  try {
-    AllFamilies().Get(name())(options);
-    ADD_FAILURE() << options.arms << " arms were accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
-    EXPECT_EQ(error.context().key, "arms") << error.what();
-  }
+  ExpectUsageError([&] { AllFamilies().Make(name(), options); }, "a negative trial");
 }
 
-// What a sampler hands to policies with memory: the step before is recorded when the next is chosen.
 TEST_P(FamilyContract, ARunnerRecordsAStepBeforeItAsksForTheNext) {
   const auto horizon = static_cast<size_t>(spec_.horizon);
   const auto width = static_cast<size_t>(spec_.action_width());
@@ -405,12 +387,12 @@ TEST_P(FamilyContract, ARunnerRecordsAStepBeforeItAsksForTheNext) {
     std::vector<double> chosen;
     size_t width = 0;
     int asked = 0, missing = 0;
-  } recorded{.observations = std::vector<float>(horizon *
-                                                static_cast<size_t>(spec_.observation_size)),
-             .actions = std::vector<float>(horizon * width, kUnwritten),
-             .rewards = std::vector<float>(horizon, kUnwritten),
-             .chosen = RandomActions(spec_, spec_.horizon, 1, 36),
-             .width = width};
+  } recorded{
+      .observations = std::vector<float>(horizon * static_cast<size_t>(spec_.observation_size)),
+      .actions = std::vector<float>(horizon * width, kUnwritten),
+      .rewards = std::vector<float>(horizon, kUnwritten),
+      .chosen = RandomActions(spec_, spec_.horizon, 1, 36),
+      .width = width};
   const ActFunction act = [](void* context, const float*, int step, float* action) noexcept {
     auto& r = *static_cast<Recorded*>(context);
     const auto now = static_cast<size_t>(step) * r.width;
@@ -424,10 +406,9 @@ TEST_P(FamilyContract, ARunnerRecordsAStepBeforeItAsksForTheNext) {
   };
   const auto runner = family_->MakeEpisodeRunner();
   const auto task = family_->Prepare(family_->Sample(Split::kTrain, 1, Rng(37))[0]);
-  const EpisodeResult result = runner->Run(
-      *task, Rng(38), act, &recorded,
-      {recorded.observations.data(), recorded.actions.data(), recorded.rewards.data(), nullptr,
-       nullptr});
+  const EpisodeResult result = runner->Run(*task, Rng(38), act, &recorded,
+                                           {recorded.observations.data(), recorded.actions.data(),
+                                            recorded.rewards.data(), nullptr, nullptr});
   EXPECT_GT(result.length, 0);
   EXPECT_EQ(recorded.asked, result.length);
   EXPECT_EQ(recorded.missing, 0);

@@ -86,7 +86,7 @@ MujocoDefinition PendulumDefinition() {
       {.name = "gravity", .unit = "m/s^2", .low = 5, .high = 15, .choices = {}, .law = "U(5, 15)"}};
   spec.metrics = {"tilt"};
   spec.state = {"qpos.hinge", "qvel.hinge"};
-  definition.law.ood = [](Rng& rng, double* values) noexcept {
+  definition.law.ood = [](Rng& rng, std::span<double> values) {
     values[0] = rng.Uniform(0.5, 0.6);
     values[1] = 15;
   };

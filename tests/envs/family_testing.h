@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "envs/family_catalog.h"
 #include "envs/mujoco/mujoco_family.h"
 #include "envs/mujoco/mujoco_model.h"
 #include "envs/task_family.h"

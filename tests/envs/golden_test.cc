@@ -41,7 +41,7 @@ std::vector<std::vector<double>> Transcribe(const TaskFamily& family) {
 class Golden : public NoWarningsTest, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(Golden, TranscriptIsUnchanged) {
-  const auto family = BuiltinFamilies().Get(GetParam())({});
+  const auto family = BuiltinFamilies().Make(GetParam());
   const auto lines = Transcribe(*family);
   const std::string path = PathOf(GetParam());
 

@@ -13,7 +13,7 @@ constexpr int kEnvs = 4;
 class HalfCheetah : public NoWarningsTest {
  protected:
   void Start(const std::string& name) {
-    family_ = BuiltinFamilies().Get(name)({});
+    family_ = BuiltinFamilies().Make(name);
     env_ = family_->MakeVectorEnv(kEnvs, 2);
     tasks_ = family_->Sample(Split::kTrain, kEnvs, Rng(1));
     env_->SetTasks(tasks_);
@@ -142,7 +142,7 @@ TEST_F(HalfCheetah, RllabPaysForTheCentreOfMass) {
 TEST_F(HalfCheetah, ResetLaws) {
   for (const auto& [name, spread] : {std::pair{"half-cheetah-dir@promp", 0.1 / std::sqrt(3.0)},
                                      std::pair{"half-cheetah-vel@rllab", 0.01}}) {
-    const auto family = BuiltinFamilies().Get(name)({});
+    const auto family = BuiltinFamilies().Make(name);
     const auto env = family->MakeVectorEnv(1000, 2);
     env->SetTasks(std::vector<Task>(1000, family->Sample(Split::kTrain, 1, Rng(6))[0]));
     Roll(*env, Rng(7), {});
@@ -165,7 +165,7 @@ TEST_F(HalfCheetah, ResetLaws) {
 
 // A simulation that breaks ends its episode; the others go on as if nothing had happened.
 TEST(HalfCheetahDivergence, EndsOneEpisodeAlone) {
-  const auto family = BuiltinFamilies().Get("half-cheetah-dir@promp")({});
+  const auto family = BuiltinFamilies().Make("half-cheetah-dir@promp");
   const auto actions = RandomActions(family->spec(), 20, kEnvs, 8);
   const auto run = [&](bool break_one) {
     const auto env = family->MakeVectorEnv(kEnvs, 2);

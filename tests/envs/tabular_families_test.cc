@@ -10,9 +10,7 @@
 namespace fewstep {
 namespace {
 
-std::unique_ptr<TaskFamily> Make(const std::string& name) {
-  return BuiltinFamilies().Get(name)({});
-}
+std::unique_ptr<TaskFamily> Make(const std::string& name) { return BuiltinFamilies().Make(name); }
 
 // Mean and variance of the rewards of one action in `episodes` episodes, step 0.
 struct Moments {

@@ -15,7 +15,7 @@ class TaskObserving : public NoWarningsTest, public ::testing::WithParamInterfac
   static std::unique_ptr<TaskFamily> Make(bool observe_task) {
     FamilyOptions options;
     options.observe_task = observe_task;
-    return BuiltinFamilies().Get(GetParam())(options);
+    return BuiltinFamilies().Make(GetParam(), options);
   }
   const std::unique_ptr<TaskFamily> plain_ = Make(false), told_ = Make(true);
   const size_t plain_size_ = static_cast<size_t>(plain_->spec().observation_size);

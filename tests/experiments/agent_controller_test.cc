@@ -81,9 +81,9 @@ TEST(AgentController, ShowsTheParametersOfEveryUnit) {
   const Rng rng = Rng(4).Fork("task", 0);
   for (int unit = 0; unit <= 2; ++unit) {
     controller.Show(unit);
-    const Rollouts expected = bench.sampler().Collect(
-        deployed->policy(), deployed->parameters(), {&task, 1},
-        {.episodes = 1, .deterministic = true}, Rng(6));
+    const Rollouts expected =
+        bench.sampler().Collect(deployed->policy(), deployed->parameters(), {&task, 1},
+                                {.episodes = 1, .deterministic = true}, Rng(6));
     const Episode played = Play(controller, bench.family(), task, Rng(6));
     EXPECT_LT(Distance(played.actions, expected.actions[0][0]), 1e-4) << unit;
     bench.Adapt(*deployed, {task}, rng.Fork("unit", static_cast<uint64_t>(unit)));

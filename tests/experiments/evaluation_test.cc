@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "core/error.h"
+#include "experiments/reports/curve_report.h"
 #include "tests/meta/agent_testing.h"
 #include "tests/meta/remembering_agent.h"
 
@@ -11,8 +12,7 @@ namespace fewstep {
 namespace {
 
 constexpr char kSmall[] = "meta_batch_size = 4\nepisodes = 3\nhidden = [8]\n";
-constexpr EvaluationOptions kOptions{
-    .tasks = 5, .units = 2, .task_seed = 7, .seed = 11, .bootstrap_at_horizon = {}};
+constexpr EvaluationOptions kOptions{.tasks = 5, .units = 2, .task_seed = 7, .seed = 11};
 
 Rng StreamOf(const char* name, int unit) {
   return Rng(kOptions.seed).Fork(name, static_cast<uint64_t>(unit));
@@ -138,6 +138,21 @@ TEST(Evaluation, AnAgentWithMemoryIsJudgedOnATrialThatGoesOn) {
     EXPECT_TRUE(differs);
     EXPECT_EQ(states.memory[0][0].item<float>(), 2);  // three pulls: two were remembered
   }
+}
+
+// What an agent must say beside every result.
+TEST(Evaluation, FactsStandBesideEveryResult) {
+  for (const bool bootstrap : {false, true}) {
+    Bench bench("point-nav@maml", "maml-ppo",
+                kSmall + fmt::format("bootstrap_at_horizon = {}\n", bootstrap));
+    const AdaptationCurve curve = bench.Evaluate(kOptions);
+    EXPECT_THAT(CurveJson(curve, 1),
+                testing::HasSubstr(fmt::format("\"bootstrap_at_horizon\": {}", bootstrap)));
+    EXPECT_EQ(TasksNote(curve).find("bootstrapped at the horizon") != std::string::npos, bootstrap);
+  }
+  Bench random("point-nav@maml", "random", "");
+  EXPECT_THAT(CurveJson(random.Evaluate(kOptions), 1),
+              testing::Not(testing::HasSubstr("bootstrap_at_horizon")));
 }
 
 TEST(Evaluation, TasksFollowTheirOwnSeed) {

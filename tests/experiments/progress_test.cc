@@ -83,6 +83,7 @@ class ProgressTest : public testing::Test {
   ProgressOptions Options() {
     ProgressOptions options;
     options.file_descriptor = ends_[1];
+    options.effort_unit = "steps";
     options.clock = [this] { return now_; };
     return options;
   }
@@ -96,6 +97,8 @@ class ProgressTest : public testing::Test {
  private:
   void Nonblocking() { fcntl(ends_[0], F_SETFL, fcntl(ends_[0], F_GETFL) | O_NONBLOCK); }
 };
+
+constexpr const char* kReturns = "return -312.4 -> -120.9";
 
 TEST(FormatDuration, Forms) {
   EXPECT_EQ(FormatDuration(0.0), "0:00");
@@ -113,7 +116,7 @@ TEST_F(ProgressTest, PlainLinesEveryTwentiethOfTheRun) {
     EXPECT_FALSE(progress.live());
     for (int i = 1; i <= 100; ++i) {
       now_ += 0.5;
-      progress.Update({i, 1000 * i, -300.0, -100.0 - i});
+      progress.Update({i, 1000.0 * i, fmt::format("return -300.0 -> {:.1f}", -100.0 - i)});
     }
   }
   const std::vector<std::string> lines = Lines(Output());
@@ -131,7 +134,7 @@ TEST_F(ProgressTest, PlainLinesEveryTenSecondsWhenIterationsAreSlow) {
   Progress progress(0, 1000, Options());
   for (int i = 1; i <= 12; ++i) {
     now_ += 4.0;
-    progress.Update({i, i, 0.0, 0.0});
+    progress.Update({i, 1.0 * i, kReturns});
   }
   // after 12, 24, 36 and 48 seconds; nothing is held back by then
   EXPECT_EQ(Lines(Output()).size(), 4u);
@@ -144,7 +147,7 @@ TEST_F(ProgressTest, FinishPrintsWhatWasHeldBack) {
   {
     Progress progress(0, 1000, Options());
     now_ += 1.0;
-    progress.Update({1, 10, 0.0, 0.0});
+    progress.Update({1, 10, kReturns});
     EXPECT_EQ(Output(), "");
   }
   EXPECT_EQ(Count(Output(), "iteration    1/1000"), 1);
@@ -154,7 +157,7 @@ TEST_F(ProgressTest, AResumedRunEstimatesFromItsOwnIterations) {
   OpenPipe();
   Progress progress(80, 100, Options());
   now_ += 30.0;
-  progress.Update({90, 600, std::numeric_limits<double>::quiet_NaN(), -1.0});
+  progress.Update({90, 600, "return - -> -1.0"});
   EXPECT_EQ(Output(),
             "iteration  90/100  90%  return - -> -1.0  0:30 left  20 steps/s  0:30 elapsed\n");
 }
@@ -169,11 +172,11 @@ TEST_F(ProgressTest, ATerminalLineRewritesItselfWithinTheWidth) {
       EXPECT_TRUE(progress.live());
       for (int i = 1; i <= 3; ++i) {
         now_ += 1.0;
-        progress.Update({i, 12345 * i, -312.4, -120.9});
+        progress.Update({i, 12345.0 * i, kReturns});
       }
       // too soon after the third: held back
       now_ += 0.01;
-      progress.Update({4, 12345 * 4, -312.4, -120.9});
+      progress.Update({4, 12345.0 * 4, kReturns});
     }
     const std::string output = Output();
     // three updates and the last one from the destructor, then the line is left
@@ -198,14 +201,14 @@ TEST_F(ProgressTest, ANarrowTerminalCutsTheCounter) {
   OpenTerminal(12);
   setenv("NO_COLOR", "1", 1);
   Progress progress(0, 500, Options());
-  progress.Update({1, 1, 0.0, 0.0});
+  progress.Update({1, 1, kReturns});
   EXPECT_EQ(Output(), "\r\x1b[Kiteration  ");
 }
 
 TEST_F(ProgressTest, ColoursAndClearing) {
   OpenTerminal(80);
   Progress progress(0, 500, Options());
-  progress.Update({1, 1, 0.0, 0.0});
+  progress.Update({1, 1, kReturns});
   EXPECT_GE(Count(Output(), "\x1b[0m"), 2);
   progress.Clear();
   EXPECT_EQ(Output(), "\r\x1b[K");
@@ -220,7 +223,7 @@ TEST_F(ProgressTest, ADumbTerminalGetsPlainLines) {
   setenv("TERM", "dumb", 1);
   Progress progress(0, 1, Options());
   EXPECT_FALSE(progress.live());
-  progress.Update({1, 1, 0.0, 0.0});
+  progress.Update({1, 1, kReturns});
   EXPECT_EQ(Count(Output(), "\x1b"), 0);
 }
 
@@ -231,8 +234,8 @@ TEST_F(ProgressTest, QuietPrintsNothing) {
   {
     Progress progress(0, 2, options);
     now_ += 100.0;
-    progress.Update({1, 1, 0.0, 0.0});
-    progress.Update({2, 2, 0.0, 0.0});
+    progress.Update({1, 1, kReturns});
+    progress.Update({2, 2, kReturns});
   }
   EXPECT_EQ(Output(), "");
 }
@@ -243,7 +246,7 @@ TEST_F(ProgressTest, AClosedReaderIsIgnored) {
   close(ends_[0]);
   ends_[0] = -1;
   Progress progress(0, 1, Options());
-  progress.Update({1, 1, 0.0, 0.0});
+  progress.Update({1, 1, kReturns});
   progress.Finish();
   std::signal(SIGPIPE, previous);
 }

@@ -77,8 +77,8 @@ TEST(RecipeBook, HoldsEveryFileOfTheFolderByteForByte) {
 }
 
 TEST(RecipeBook, EveryRecipeSaysWhatItIsAndReadsAsARun) {
-  const FamilyRegistry families = BuiltinFamilies();
-  const AgentRegistry agents = BuiltinAgents();
+  const Catalog catalog = BuiltinCatalog();
+  const auto& [families, agents] = catalog;
   for (const BuiltinRecipe& recipe : BuiltinRecipes()) {
     SCOPED_TRACE(recipe.name);
     const RecipeNotes& notes = recipe.notes;
@@ -91,8 +91,8 @@ TEST(RecipeBook, EveryRecipeSaysWhatItIsAndReadsAsARun) {
     EXPECT_LE(notes.time().size(), 20U) << notes.time();
     EXPECT_THAT(notes.time(), ContainsRegex("second|minute|hour"));
 
-    const OpenedRecipe opened = OpenRecipe(recipe.name);
-    const RunConfig config = ReadRunConfig(opened.config, families, agents, opened.name);
+    OpenedRecipe opened = OpenRecipe(recipe.name);
+    const RunConfig config = ReadRunConfig(std::move(opened.config), catalog, opened.name);
     EXPECT_EQ(config.run.name, recipe.name);
     EXPECT_EQ(config.run.directory, "runs");
 

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "envs/families/bandits/bandits.h"
 #include "experiments/studies/ruler_rules.h"
 #include "meta/meta_agent.h"
 
@@ -18,10 +19,12 @@ namespace {
 Ruler Measure(const std::string& family, int64_t arms, int64_t episodes, int trials,
               std::vector<std::string> agents = {}) {
   SetLogLevel(LogLevel::kQuiet);
-  RulerOptions options{.family = family, .trials = trials, .agents = std::move(agents)};
-  options.family_options.arms = arms;
-  options.family_options.trial_episodes = episodes;
-  return MeasureRuler(options);
+  return MeasureRuler({.family = family,
+                       .arms = arms,
+                       .episodes = episodes,
+                       .trials = trials,
+                       .agents = std::move(agents)},
+                      BuiltinCatalog());
 }
 
 const RulerRow& Row(const Ruler& ruler, const std::string& agent) {
@@ -37,10 +40,10 @@ const RulerRow& Row(const Ruler& ruler, const std::string& agent, const std::str
 }
 
 FamilySpec Spec(const std::string& family, int64_t arms, int64_t episodes) {
-  FamilyOptions options;
+  BanditOptions options;
   options.arms = arms;
   options.trial_episodes = episodes;
-  return BuiltinFamilies().Get(family)(options)->spec();
+  return BuiltinFamilies().Make(family, options)->spec();
 }
 
 TEST(PublishedCells, AreOfTheirFamilies) {
@@ -235,7 +238,7 @@ TEST(Ruler, TunesEveryRuleThatHasAConstant) {
                        .trials = 200,
                        .agents = {"epsilon-greedy", "optimistic-thompson"},
                        .tune = true};
-  const Ruler ruler = MeasureRuler(options);
+  const Ruler ruler = MeasureRuler(options, BuiltinCatalog());
   ASSERT_EQ(ruler.rows.size(), 5u);
   // ten pulls are too few for much exploration
   for (const char* prefix : {"epsilon=0.0", "ties=lowest, epsilon=0.0"}) {

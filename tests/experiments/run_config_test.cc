@@ -22,7 +22,7 @@ class RunConfigTest : public ::testing::Test {
  protected:
   RunConfigTest()
       : config_(Parse("[family]\nname = 'point-nav@maml'\n[agent]\nname = 'maml-ppo'\n")) {
-    NamedOptions family(config_.family_name, config_.family);
+    NamedOptions family(config_.family_name, *config_.family);
     NamedOptions agent(config_.agent_name, *config_.agent);
     Add("run", config_.run);
     Add("family", family);
@@ -30,7 +30,7 @@ class RunConfigTest : public ::testing::Test {
   }
 
   RunConfig Parse(const std::string& text) const {
-    return ReadRunConfig(Config::ParseText(text, kFile), families_, agents_);
+    return ReadRunConfig(Config::ParseText(text, kFile), catalog_);
   }
 
   // The message with which a recipe is refused; "" when it is read.
@@ -69,8 +69,7 @@ class RunConfigTest : public ::testing::Test {
     for (const FieldDescription& field : DescribeFields(options)) keys_.push_back({table, field});
   }
 
-  FamilyRegistry families_ = BuiltinFamilies();
-  AgentRegistry agents_ = BuiltinAgents();
+  Catalog catalog_ = BuiltinCatalog();
   RunConfig config_;
 };
 
@@ -188,6 +187,19 @@ TEST_F(RunConfigTest, TheResolvedRecipeReadsBackTheSame) {
   RunConfig again = Parse(text);
   EXPECT_EQ(again.ToToml(), text);
   EXPECT_TRUE(Changes(config, again).empty());
+}
+
+// Runs of earlier versions say that their family has 0 arms.
+TEST_F(RunConfigTest, ArmsAreKeysOfBanditsAndNoneArePassedOver) {
+  const std::string agent = "[agent]\nname = 'maml-ppo'\n";
+  const auto refusal = [&](const std::string& family) {
+    return Refusal("[family]\nname = " + family + agent);
+  };
+  EXPECT_EQ(refusal("'point-nav@maml'\narms = 0\n"), "");
+  EXPECT_THAT(refusal("'point-nav@maml'\narms = 3\n"), HasSubstr("'family.arms': unknown key"));
+  EXPECT_EQ(refusal("'bandit-bernoulli@rl2'\narms = 3\n"), "");
+  RunConfig old = Parse("[family]\nname = 'point-nav@maml'\narms = 0\n" + agent);
+  EXPECT_THAT(old.ToToml(), ::testing::Not(HasSubstr("arms")));
 }
 
 TEST_F(RunConfigTest, ChangesNameWhatDiffers) {

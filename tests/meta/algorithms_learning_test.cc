@@ -6,6 +6,7 @@
 // instruction sets; settings and margins are such that all of them pass.
 #include <cstdlib>
 
+#include "envs/families/bandits/bandits.h"
 #include "tests/meta/agent_testing.h"
 
 namespace fewstep {
@@ -39,15 +40,15 @@ struct Case {
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 std::unique_ptr<TaskFamily> FamilyOf(World world) {
-  FamilyOptions options;
+  BanditOptions options;
   if (world == World::kBandit) {
     options.arms = 5;
     options.trial_episodes = 10;
-    return BuiltinFamilies().Get("bandit-bernoulli@rl2")(options);
+    return BuiltinFamilies().Make("bandit-bernoulli@rl2", options);
   }
   options.horizon = kHorizon;
   options.observe_task = world == World::kTold;
-  return BuiltinFamilies().Get("point-nav@maml")(options);
+  return BuiltinFamilies().Make("point-nav@maml", options);
 }
 
 uint64_t TestSeed() {

@@ -26,7 +26,7 @@ const std::string kFamilies[] = {"bandit-bernoulli@rl2", "bandit-gaussian@maml",
 std::vector<Form> Forms() {
   std::vector<Form> forms;
   for (const std::string& family : kFamilies) {
-    for (const std::string& agent : BaselinesOf(BuiltinFamilies().Get(family)({})->spec())) {
+    for (const std::string& agent : BaselinesOf(BuiltinFamilies().Make(family)->spec())) {
       forms.push_back({family, agent});
     }
   }
@@ -65,9 +65,7 @@ struct Trial {
 
 class BaselineContract : public testing::TestWithParam<Form> {
  protected:
-  std::unique_ptr<TaskFamily> Family() const {
-    return BuiltinFamilies().Get(GetParam().family)({});
-  }
+  std::unique_ptr<TaskFamily> Family() const { return BuiltinFamilies().Make(GetParam().family); }
 
   // Tasks that act, and those that the agent is told.
   Trial Play(const std::vector<Task>& tasks, const std::vector<Task>& told, int threads,
@@ -77,7 +75,7 @@ class BaselineContract : public testing::TestWithParam<Form> {
 
   static Trial Play(const Form& form, const std::vector<Task>& tasks, const std::vector<Task>& told,
                     int threads, SamplingPlan plan = SamplingPlan::kAuto, uint64_t units = 6) {
-    const auto family = BuiltinFamilies().Get(form.family)({});
+    const auto family = BuiltinFamilies().Make(form.family);
     const auto pool = MakePool(threads);
     Sampler sampler(*family, *pool, plan);
     const auto agent =
@@ -275,7 +273,7 @@ TEST(Baselines, GittinsOutlivesTheTrial) {
   // more pulls than the trial has
   FamilyOptions options;
   options.trial_episodes = 2;
-  const auto family = BuiltinFamilies().Get("bandit-bernoulli@rl2")(options);
+  const auto family = BuiltinFamilies().Make("bandit-bernoulli@rl2", options);
   const auto pool = MakePool(1);
   Sampler sampler(*family, *pool, SamplingPlan::kAuto);
   for (const std::string index : {"finite-horizon", "discounted"}) {

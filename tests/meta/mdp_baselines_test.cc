@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "envs/task_family.h"
+#include "envs/family_catalog.h"
 #include "meta/baselines/mdp_rules.h"
 #include "meta/baselines/optimum.h"
 #include "meta/baselines/variates.h"
@@ -121,7 +121,7 @@ TEST(Planning, AnEnvelopeCoversItsProcesses) {
 
 TEST(Planning, TheOptimumOfThePublishedFamily) {
   // 21.82 +- .02 undiscounted and 20.87 with discount .99, of 40,000 processes
-  const auto family = BuiltinFamilies().Get("tabular-mdp@rl2")({});
+  const auto family = BuiltinFamilies().Make("tabular-mdp@rl2");
   const auto tasks = family->Sample(Split::kTest, 4000, Rng(1));
   double optimum = 0, squares = 0, discounted = 0, random = 0;
   TabularMdp mdp;
@@ -184,7 +184,7 @@ TEST(Planning, OptimismCoversTheSetAndMeetsItsCentre) {
 }
 
 TabularFamily Family() {
-  return TabularFamilyOf(BuiltinFamilies().Get("tabular-mdp@rl2")({})->spec(), "test");
+  return TabularFamilyOf(BuiltinFamilies().Make("tabular-mdp@rl2")->spec(), "test");
 }
 
 TEST(MdpPosterior, UpdatesInClosedForm) {
@@ -256,7 +256,7 @@ TEST(MdpPosterior, ThePriorMeanIsOneMoreReward) {
 
 // After a great deal of the task, every rule acts as well as one that is told it.
 TEST(MdpRules, LearnTheTask) {
-  const auto family = BuiltinFamilies().Get("tabular-mdp@rl2")({});
+  const auto family = BuiltinFamilies().Make("tabular-mdp@rl2");
   const Task task = family->Sample(Split::kTest, 1, Rng(4))[0];
   TabularMdp mdp;
   ReadTask(task.values, mdp);

@@ -262,6 +262,16 @@ TEST_P(MetaAgentContract, AnIncompleteCheckpointIsRefused) {
   }
 }
 
+TEST_P(MetaAgentContract, ColumnsAreDeclaredBeforeTheFirstIteration) {
+  AgentBench bench = Bench();
+  const std::vector<std::string> declared = bench.agent().columns();
+  std::vector<std::string> given;
+  const Metrics metrics = bench.Train(1);
+  for (const auto& [name, value] : metrics.entries()) given.push_back(name);
+  EXPECT_EQ(declared, given);
+  EXPECT_TRUE(metrics.Has(fmt::format("return_{}", bench.agent().last_reported_unit())));
+}
+
 TEST_P(MetaAgentContract, ADeployedAgentAdaptsAndLeavesTheAgentAsItWas) {
   AgentBench bench = Bench(2);
   bench.Train(1);
@@ -326,6 +336,14 @@ std::vector<std::string> TrainedAgents() {
   std::vector<std::string> names = agents.Names();
   std::erase_if(names, [&](const std::string& name) { return !agents.Get(name).trained; });
   return names;
+}
+
+TEST(Columns, OfALongTrialAreFew) {
+  AgentBench bench("e-maml", "inner_steps = 99\nepisodes = 1\nhidden = []\n", 1, 1,
+                   MakeFamily("bandit-bernoulli@rl2"));
+  const std::vector<std::string> columns = bench.agent().columns();
+  EXPECT_LT(columns.size(), 30u);
+  EXPECT_EQ(std::ranges::count(columns, "return_99"), 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Agents, AgentOptionsContract, testing::ValuesIn(BuiltinAgents().Names()),

@@ -19,6 +19,8 @@ class RememberingAgent final : public MetaAgent {
   int episodes_per_unit() const override { return 1; }
   Support support() const override { return Support::kAsJudged; }
   double iteration_bytes() const override { return 0; }
+  std::vector<std::string> columns() const override { return {}; }
+  int last_reported_unit() const override { return 0; }
   double deployment_bytes(int) const override { return 0; }
   Metrics TrainIteration(std::span<const Task>, Sampler&, const Rng&) override { return {}; }
   void Save(TensorFile&) const override {}

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "envs/family_catalog.h"
 #include "tests/viewer/scripted_controller.h"
 
 namespace fewstep {
@@ -11,7 +12,7 @@ namespace {
 
 TEST(PlaneScene, HoldsThePointItsTrailAndItsGoal) {
   constexpr int kSteps = 9;
-  const std::unique_ptr<TaskFamily> family = BuiltinFamilies().Get("point-nav@maml")({});
+  const std::unique_ptr<TaskFamily> family = BuiltinFamilies().Make("point-nav@maml");
   ScriptedController script(1);
   script.Show(1);
   const Task task{"point-nav@maml", {0.25, -0.5}};
@@ -42,8 +43,8 @@ TEST(PlaneScene, HoldsThePointItsTrailAndItsGoal) {
 }
 
 TEST(PlaneScene, ReachesAsFarAsGoalsLie) {
-  EXPECT_EQ(PlaneExtent(BuiltinFamilies().Get("point-nav@maml")({})->spec()), 0.5);
-  EXPECT_EQ(PlaneExtent(BuiltinFamilies().Get("point-corner@promp")({})->spec()), 2);
+  EXPECT_EQ(PlaneExtent(BuiltinFamilies().Make("point-nav@maml")->spec()), 0.5);
+  EXPECT_EQ(PlaneExtent(BuiltinFamilies().Make("point-corner@promp")->spec()), 2);
 }
 
 TEST(PlaneScene, RefusesAFamilyWithoutAPosition) {

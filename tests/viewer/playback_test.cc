@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "envs/family_catalog.h"
 #include "tests/viewer/scripted_controller.h"
 
 namespace fewstep {
@@ -16,7 +17,7 @@ class PlaybackTest : public ::testing::Test {
   static std::unique_ptr<TaskFamily> MakeFamily() {
     FamilyOptions options;
     options.horizon = kHorizon;
-    return BuiltinFamilies().Get("half-cheetah-dir@promp")(options);
+    return BuiltinFamilies().Make("half-cheetah-dir@promp", options);
   }
 
   // The return of episode `episode` of `task` when the script swings.

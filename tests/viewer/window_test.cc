@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "envs/family_catalog.h"
 #include "tests/viewer/scripted_controller.h"
 
 namespace fewstep {
@@ -57,7 +58,7 @@ std::function<double()> FrameClock() {
 class WindowTest : public ::testing::Test {
  protected:
   void Open(const std::string& family) {
-    family_ = BuiltinFamilies().Get(family)({});
+    family_ = BuiltinFamilies().Make(family);
     playback_ = std::make_unique<Playback>(*family_, script_,
                                            family_->Sample(Split::kTest, 2, Rng(3)), Rng(4));
   }

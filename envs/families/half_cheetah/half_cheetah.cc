@@ -1,13 +1,19 @@
 // Model: P. Wawrzynski, "A cat-like robot real-time learning to run", ICANNGA 2009, with the
-// figures of OpenAI Gym's half_cheetah.xml (envs/families/half_cheetah/NOTICE).
+// figures of OpenAI Gym's half_cheetah.xml (NOTICE).
 #include "envs/families/half_cheetah/half_cheetah.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "embedded/half_cheetah.xml.h"
+#include "envs/families/families.h"
 
-namespace fewstep::half_cheetah {
+namespace fewstep {
+namespace half_cheetah {
 namespace {
+
+constexpr double kTimestep = 0.01;  // s
+constexpr int kTorso = 1;           // body of the root
 
 // The published model has 14 kg in all: every mass and inertia is scaled by one factor, and the
 // two statistics that a compiler would have taken from the masses follow.
@@ -21,18 +27,176 @@ void ScaleMasses(mjModel* model, mjData* data) noexcept {
       static_cast<double>(model->nbody - 1);
 }
 
+// OpenAI Gym's reset.
+constexpr const char* kGymReset = "qpos = qpos0 + U(-0.1, 0.1), qvel = 0.1 N(0, 1), each by itself";
+void ResetGym(const Simulation& s, Rng& rng) noexcept {
+  for (int i = 0; i < s.model->nq; ++i) s.data->qpos[i] += rng.Uniform(-0.1, 0.1);
+  for (int i = 0; i < s.model->nv; ++i) s.data->qvel[i] = 0.1 * rng.Normal();
+}
+
+// That of rllab's mujoco_env.py.
+constexpr const char* kRllabReset =
+    "qpos = qpos0 + 0.01 N(0, 1), qvel = 0.1 N(0, 1), each by itself";
+void ResetRllab(const Simulation& s, Rng& rng) noexcept {
+  for (int i = 0; i < s.model->nq; ++i) s.data->qpos[i] += 0.01 * rng.Normal();
+  for (int i = 0; i < s.model->nv; ++i) s.data->qvel[i] = 0.1 * rng.Normal();
+}
+
+const double* CentreOfMass(const mjData* data) noexcept { return data->subtree_com + 3 * kTorso; }
+// What mj_step leaves in xpos is of the state before the last substep.
+const double* Torso(const mjData* data) noexcept { return data->xpos + 3 * kTorso; }
+
+constexpr Published kPublished[] = {
+    // Rothfuss et al., "ProMP: Proximal Meta-Policy Search", ICLR 2019, under normalized_env.py
+    {.name = "half-cheetah-dir@promp",
+     .summary = "A planar cheetah runs forwards or backwards.",
+     .source = "Rothfuss et al., ICLR 2019; jonasrothfuss/ProMP, half_cheetah_rand_direc.py",
+     .goal = Published::Goal::kDirection,
+     .scale = 10,
+     .reset = kGymReset,
+     .reset_function = ResetGym,
+     .reward = "direction * (x' - x) / 0.05 - 0.05 |u|^2"},
+    {.name = "half-cheetah-vel@promp",
+     .summary = "A planar cheetah runs at a given speed of up to 3 m/s.",
+     .source = "Rothfuss et al., ICLR 2019; jonasrothfuss/ProMP, half_cheetah_rand_vel.py",
+     .highest = 3,
+     .scale = 10,
+     .reset = kGymReset,
+     .reset_function = ResetGym,
+     .reward = "-|(x' - x) / 0.05 - velocity| - 0.05 |u|^2"},
+    // Finn et al., "Model-Agnostic Meta-Learning", ICML 2017, with mujoco_env.py and the goals of
+    // cluster_maml_trpo_cheetah.py
+    {.name = "half-cheetah-vel@rllab",
+     .summary =
+         "A planar cheetah runs at a given speed of up to 2 m/s; the task of the MAML paper.",
+     .source = "Finn et al., ICML 2017; cbfinn/maml_rl, rllab/envs/mujoco/half_cheetah_env_rand.py",
+     .highest = 2,
+     .frame_skip = 1,
+     .horizon = 200,
+     .reset = kRllabReset,
+     .reset_function = ResetRllab,
+     .velocity = Published::Velocity::kOfCentreOfMass,
+     .reward = "-|velocity of the centre of mass - velocity| - 0.05 |u|^2",
+     .position = "centre of mass (3)",
+     .position_function = CentreOfMass},
+    // its port to OpenAI Gym, under the port's action normalisation
+    {.name = "half-cheetah-vel@tristan",
+     .summary =
+         "A planar cheetah runs at a given speed of up to 2 m/s; the port of MAML's task to Gym.",
+     .source = "Finn et al., ICML 2017; tristandeleu/pytorch-maml-rl, "
+               "maml_rl/envs/mujoco/half_cheetah.py",
+     .highest = 2,
+     .reset = kGymReset,
+     .reset_function = ResetGym,
+     .reward = "-|(x' - x) / 0.05 - velocity| - 0.05 |u|^2",
+     .position = "position of the torso, one substep old after a step (3)",
+     .position_function = Torso},
+};
+
+const Published& RowOf(const Simulation& s) noexcept {
+  return *static_cast<const Published*>(s.context);
+}
+
+void Control(const Simulation& s, const double* action) noexcept {
+  const int scale = RowOf(s).scale;
+  for (int i = 0; i < s.model->nu; ++i) s.data->ctrl[i] = mju_clip(action[i] / scale, -1, 1);
+}
+
+// memory[0]: x of the root before the step.
+void RememberPosition(const Simulation& s) noexcept { s.memory[0] = s.data->qpos[0]; }
+
+double Velocity(const Simulation& s) noexcept {
+  if (RowOf(s).velocity == Published::Velocity::kOfRoot) {
+    return (s.data->qpos[0] - s.memory[0]) / s.control_dt;
+  }
+  mj_subtreeVel(s.model, s.data);
+  return s.data->subtree_linvel[3 * kTorso];
+}
+
+double Reward(const Simulation& s, double* metrics) noexcept {
+  const double velocity = Velocity(s);
+  double squares = 0;
+  for (int i = 0; i < s.model->nu; ++i) squares += s.data->ctrl[i] * s.data->ctrl[i];
+  const double control_cost = 0.05 * squares;
+  metrics[0] = velocity;
+  metrics[1] = control_cost;
+  metrics[2] = s.data->qpos[0];
+  const bool direction = RowOf(s).goal == Published::Goal::kDirection;
+  return (direction ? s.task[0] * velocity : -std::abs(velocity - s.task[0])) - control_cost;
+}
+
+void Observe(const Simulation& s, double* observation) noexcept {
+  const int angles = static_cast<int>(s.model->nq) - 1, rates = static_cast<int>(s.model->nv);
+  mju_copy(observation, s.data->qpos + 1, angles);
+  mju_copy(observation + angles, s.data->qvel, rates);
+  const Published& row = RowOf(s);
+  if (row.position_function) {
+    mju_copy3(observation + angles + rates, row.position_function(s.data));
+  }
+}
+
 }  // namespace
 
-MujocoDefinition Base(int frame_skip) {
+std::span<const Published> PublishedDefinitions() { return kPublished; }
+
+MujocoDefinition Define(const Published& row) {
   MujocoDefinition definition;
+  definition.mjcf = embedded::half_cheetah_xml;
+  definition.frame_skip = row.frame_skip;
+  definition.context = std::shared_ptr<const void>(&row, [](const void*) {});  // of the table
+  definition.configure_model = ScaleMasses;
+  definition.reset = row.reset_function;
+  definition.control = Control;
+  definition.reward = Reward;
+  definition.observe = Observe;
+  if (row.velocity == Published::Velocity::kOfRoot) {
+    definition.before_step = RememberPosition;
+  } else {
+    definition.refresh_after_step = true;
+  }
+
   FamilySpec& spec = definition.spec;
+  spec.name = row.name;
+  spec.summary = row.summary;
+  spec.source = row.source;
   spec.model = fmt::format(
       "half-cheetah of OpenAI Gym (14 kg, 9 degrees of freedom, 6 motors), Euler, time step "
       "{} s, frame skip {}",
-      kTimestep, frame_skip);
+      kTimestep, row.frame_skip);
+  spec.reset = row.reset;
+  spec.reward = row.reward;
   spec.termination = "never";
+  spec.action =
+      row.scale == 1 ? "u = clip(a, -1, 1)" : fmt::format("u = clip(a / {}, -1, 1)", row.scale);
   spec.action_size = 6;
-  spec.control_dt = kTimestep * frame_skip;
+  spec.action_low = -row.scale;
+  spec.action_high = row.scale;
+  spec.observation = {"qpos without the root's x (8)", "qvel (9)"};
+  spec.observation_size = 17;
+  if (row.position) {
+    spec.observation.emplace_back(row.position);
+    spec.observation_size += 3;
+  }
+  spec.horizon = row.horizon;
+  spec.control_dt = kTimestep * row.frame_skip;
+  if (row.goal == Published::Goal::kDirection) {
+    spec.finite = true;
+    spec.parameters = {{.name = "direction",
+                        .unit = "",
+                        .low = -1,
+                        .high = 1,
+                        .choices = {-1, 1},
+                        .law = "-1 or 1, each with probability 1/2"}};
+    spec.splits = "train, test: the same two tasks; ood: none published";
+  } else {
+    spec.parameters = {{.name = "velocity",
+                        .unit = "m/s",
+                        .low = 0,
+                        .high = row.highest,
+                        .choices = {},
+                        .law = fmt::format("U(0, {})", row.highest)}};
+    spec.splits = "train, test: separate draws of the law; ood: none published";
+  }
   spec.metrics = {"forward_velocity", "control_cost", "x_position"};
   for (const char* quantity : {"qpos", "qvel"}) {
     for (const char* joint :
@@ -40,52 +204,17 @@ MujocoDefinition Base(int frame_skip) {
       spec.state.push_back(fmt::format("{}.{}", quantity, joint));
     }
   }
-  definition.mjcf = embedded::half_cheetah_xml;
-  definition.frame_skip = frame_skip;
-  definition.configure_model = ScaleMasses;
   return definition;
 }
 
-void AddVelocityParameter(FamilySpec& spec, double high) {
-  spec.parameters = {{.name = "velocity",
-                      .unit = "m/s",
-                      .low = 0,
-                      .high = high,
-                      .choices = {},
-                      .law = fmt::format("U(0, {})", high)}};
-  spec.splits = "train, test: separate draws of the law; ood: none published";
+}  // namespace half_cheetah
+
+void AddHalfCheetah(FamilyCatalog& catalog) {
+  for (const half_cheetah::Published& row : half_cheetah::PublishedDefinitions()) {
+    catalog.Add(row.name, EntryOf<FamilyOptions>([&row](const FamilyOptions& options) {
+                  return MakeMujocoFamily(half_cheetah::Define(row), options);
+                }));
+  }
 }
 
-void ResetGym(const Simulation& s, Rng& rng) noexcept {
-  for (int i = 0; i < s.model->nq; ++i) s.data->qpos[i] += rng.Uniform(-0.1, 0.1);
-  for (int i = 0; i < s.model->nv; ++i) s.data->qvel[i] = 0.1 * rng.Normal();
-}
-
-void RememberPosition(const Simulation& s) noexcept { s.memory[0] = s.data->qpos[0]; }
-
-double RootVelocity(const Simulation& s) noexcept {
-  return (s.data->qpos[0] - s.memory[0]) / (5 * kTimestep);
-}
-
-double ControlCost(const Simulation& s) noexcept {
-  double sum = 0;
-  for (int i = 0; i < s.model->nu; ++i) sum += s.data->ctrl[i] * s.data->ctrl[i];
-  return 0.05 * sum;
-}
-
-void WriteMetrics(const Simulation& s, double velocity, double control_cost,
-                  double* metrics) noexcept {
-  metrics[0] = velocity;
-  metrics[1] = control_cost;
-  metrics[2] = s.data->qpos[0];
-}
-
-double* ObserveJoints(const Simulation& s, double* observation) noexcept {
-  const int angles = static_cast<int>(s.model->nq) - 1;
-  const int rates = static_cast<int>(s.model->nv);
-  mju_copy(observation, s.data->qpos + 1, angles);
-  mju_copy(observation + angles, s.data->qvel, rates);
-  return observation + angles + rates;
-}
-
-}  // namespace fewstep::half_cheetah
+}  // namespace fewstep

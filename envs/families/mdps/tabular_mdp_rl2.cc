@@ -22,7 +22,7 @@ constexpr size_t kWeights = kPairs * kMdpStates;
 constexpr double kLargestDeviation = 10, kSmallestWeight = 1e-9, kLargestWeight = 40;
 
 // Normalised exponential weights are a flat Dirichlet distribution.
-void Draw(Rng& rng, double* values) noexcept {
+void Draw(Rng& rng, std::span<double> values) {
   for (size_t i = 0; i < kPairs; ++i) values[i] = 1 + rng.Normal();
   for (size_t i = 0; i < kWeights; ++i) {
     values[kPairs + i] = std::max(kSmallestWeight, -std::log(1 - rng.Uniform()));
@@ -88,6 +88,8 @@ void ReadTask(std::span<const double> values, TabularMdp& mdp) {
   }
 }
 
+namespace {
+
 std::unique_ptr<TaskFamily> MakeTabularMdpRl2(const FamilyOptions& options) {
   WorldDefinition definition;
   definition.make_world = []() -> std::unique_ptr<World> { return std::make_unique<MdpWorld>(); };
@@ -126,6 +128,12 @@ std::unique_ptr<TaskFamily> MakeTabularMdpRl2(const FamilyOptions& options) {
   }
   spec.state = {"state"};
   return MakeWorldFamily(std::move(definition), options);
+}
+
+}  // namespace
+
+void AddTabularMdps(FamilyCatalog& catalog) {
+  catalog.Add("tabular-mdp@rl2", EntryOf<FamilyOptions>(MakeTabularMdpRl2));
 }
 
 }  // namespace fewstep

@@ -3,10 +3,8 @@
 // jonasrothfuss/ProMP, point_env_2d_corner.py (sparse) under normalized_env.py (scale 10).
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
-#include "envs/families/families.h"
-#include "envs/worlds/world_family.h"
+#include "envs/families/points/points.h"
 
 namespace fewstep {
 namespace {
@@ -55,7 +53,7 @@ class PointCorner final : public World {
 
 }  // namespace
 
-std::unique_ptr<TaskFamily> MakePointCornerPromp(const FamilyOptions& options) {
+WorldDefinition PointCornerPromp() {
   WorldDefinition definition;
   definition.make_world = []() -> std::unique_ptr<World> {
     return std::make_unique<PointCorner>();
@@ -91,7 +89,8 @@ std::unique_ptr<TaskFamily> MakePointCornerPromp(const FamilyOptions& options) {
   }
   spec.metrics = {"distance"};
   spec.state = {"x", "y"};
-  return MakeWorldFamily(std::move(definition), options);
+  spec.drawing = {.position = {"x", "y"}, .goal = {"goal_x", "goal_y"}};
+  return definition;
 }
 
 }  // namespace fewstep

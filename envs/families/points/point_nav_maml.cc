@@ -3,10 +3,8 @@
 // maml_examples/point_env_randgoal.py under rllab's action normalisation.
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
-#include "envs/families/families.h"
-#include "envs/worlds/world_family.h"
+#include "envs/families/points/points.h"
 
 namespace fewstep {
 namespace {
@@ -45,7 +43,7 @@ class PointNav final : public World {
 
 }  // namespace
 
-std::unique_ptr<TaskFamily> MakePointNavMaml(const FamilyOptions& options) {
+WorldDefinition PointNavMaml() {
   WorldDefinition definition;
   definition.make_world = []() -> std::unique_ptr<World> { return std::make_unique<PointNav>(); };
 
@@ -69,7 +67,8 @@ std::unique_ptr<TaskFamily> MakePointNavMaml(const FamilyOptions& options) {
   }
   spec.metrics = {"distance"};
   spec.state = {"x", "y"};
-  return MakeWorldFamily(std::move(definition), options);
+  spec.drawing = {.position = {"x", "y"}, .goal = {"goal_x", "goal_y"}};
+  return definition;
 }
 
 }  // namespace fewstep

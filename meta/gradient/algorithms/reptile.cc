@@ -26,6 +26,8 @@ class Interpolation final : public OuterOptimizer {
 
   OuterSurrogate surrogate() const override { return {}; }
 
+  std::vector<std::string> columns() const override { return {"move_norm"}; }
+
   torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
                         Metrics& metrics) override {
     const torch::Tensor adapted = objective.AdaptedBeyond(meta);  // [T, P]

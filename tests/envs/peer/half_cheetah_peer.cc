@@ -91,7 +91,7 @@ int Compare(const char* path) {
   peer->opt.disableflags |= mjDSBL_AUTORESET;
 
   // ours as it is simulated
-  MujocoDefinition definition = half_cheetah::Base(5);
+  MujocoDefinition definition = half_cheetah::Define(half_cheetah::PublishedDefinitions()[0]);
   const ModelPtr ours = CompileModel(definition.mjcf, "half_cheetah.xml", Textures::kDrop);
   const int64_t warnings = MujocoWarningCount();
   definition.configure_model(ours.get(), MakeData(ours.get()).get());

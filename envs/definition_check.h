@@ -1,0 +1,17 @@
+// An author's mistakes, told by name.
+#pragma once
+
+#include <string_view>
+
+#include "envs/task_family.h"
+
+namespace fewstep {
+
+// Throws Error(kPlugin) with the family's name and what is wrong: "the family 'x' is badly defined:
+// ...".
+[[noreturn]] void RejectDefinition(const FamilySpec& spec, std::string_view what);
+
+// Throws it on sizes, bounds, names and hints that make no sense.
+void CheckDefinition(const FamilySpec& spec);
+
+}  // namespace fewstep

@@ -1,0 +1,11 @@
+// Points in the plane, each published definition in a file of its name.
+#pragma once
+
+#include "envs/worlds/world_family.h"
+
+namespace fewstep {
+
+WorldDefinition PointCornerPromp();
+WorldDefinition PointNavMaml();
+
+}  // namespace fewstep

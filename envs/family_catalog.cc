@@ -1,0 +1,31 @@
+#include "envs/family_catalog.h"
+
+#include "envs/families/families.h"
+#include "envs/task_observing_family.h"
+
+namespace fewstep {
+
+std::unique_ptr<FamilyOptions> FamilyCatalog::MakeOptions(std::string_view name) const {
+  return Get(name).make_options();
+}
+
+std::unique_ptr<TaskFamily> FamilyCatalog::Make(std::string_view name,
+                                                const FamilyOptions& options) const {
+  std::unique_ptr<TaskFamily> family = Get(name).make(options);
+  if (family->spec().name != name) {
+    throw Error(ErrorKind::kPlugin,
+                fmt::format("the family '{}' calls itself '{}'", name, family->spec().name));
+  }
+  return options.observe_task ? ObserveTask(std::move(family)) : std::move(family);
+}
+
+FamilyCatalog BuiltinFamilies() {
+  FamilyCatalog catalog;
+  AddBandits(catalog);
+  AddHalfCheetah(catalog);
+  AddPoints(catalog);
+  AddTabularMdps(catalog);
+  return catalog;
+}
+
+}  // namespace fewstep

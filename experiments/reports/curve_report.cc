@@ -1,0 +1,195 @@
+#include "experiments/reports/curve_report.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/metrics.h"
+#include "experiments/output.h"
+#include "experiments/reports/svg_plot.h"
+
+namespace fewstep {
+namespace {
+
+// Values of single tasks are shown where there are at most so many.
+constexpr size_t kShownTasks = 8;
+
+std::string IntervalName(const AdaptationCurve& curve) {
+  if (curve.finite) {
+    return fmt::format("95 % t interval over the repeats of each of {} tasks",
+                       curve.distinct.names.size());
+  }
+  return curve.bootstrapped ? "95 % percentile bootstrap over tasks"
+                            : "mean ± 1.96 standard errors over tasks";
+}
+
+// How the judged episodes were acted and counted, where that is not the usual way; begins with a
+// comma.
+std::string Acting(const AdaptationCurve& curve) {
+  std::string_view mode, rule;
+  if (curve.judged_apart()) {
+    mode = ", judged acting with the mode of the policy, adapted on sampled episodes";
+  } else if (curve.options.deterministic) {
+    mode = ", the whole trial acted with the mode of the policy";
+  }
+  if (curve.options.measure == Measure::kCompleted) {
+    rule =
+        ", measured by rllab's rule (completed episodes until as many steps, running ones dropped)";
+  }
+  return fmt::format("{}{}", mode, rule);
+}
+
+// Of a finite family with few tasks, their own values are shown.
+bool ShowsTasks(const AdaptationCurve& curve) {
+  return curve.finite && curve.distinct.names.size() <= kShownTasks;
+}
+
+// ", bootstrapped at the horizon"
+std::string FactNotes(const AdaptationCurve& curve) {
+  std::string notes;
+  for (const Fact& fact : curve.facts) {
+    if (fact.value) notes += ", " + fact.note;
+  }
+  return notes;
+}
+
+}  // namespace
+
+std::string TasksNote(const AdaptationCurve& curve) {
+  return fmt::format("{} {} tasks, {} episodes for each and every {}{}{}{}", curve.options.tasks,
+                     ToString(curve.options.split), curve.options.episodes, curve.unit,
+                     Acting(curve), FactNotes(curve),
+                     curve.finite
+                         ? fmt::format("; they are repeats of {} tasks, which were trained on",
+                                       curve.distinct.names.size())
+                         : "");
+}
+
+std::string CurveNote(const AdaptationCurve& curve) {
+  const std::string intervals = fmt::format("Intervals: {}.\n", IntervalName(curve));
+  if (!curve.is_trial) return intervals;
+  const TrialReturn& trial = curve.trial;
+  std::string note =
+      intervals +
+      fmt::format(
+          "Trial return of {} episodes: {:.2f} ± {:.2f} standard errors, 95 % interval {:.2f} to "
+          "{:.2f}",
+          trial.episodes, trial.mean.point, trial.standard_error, trial.mean.low, trial.mean.high);
+  if (trial.optimum) {
+    note += fmt::format("; {:.3f} of what knowing the task would give, {:.2f}",
+                        trial.mean.point / *trial.optimum, *trial.optimum);
+  }
+  return note + ".\n";
+}
+
+Table CurveTable(const AdaptationCurve& curve) {
+  std::vector<TableColumn> columns = {{fmt::format("{}s", curve.unit), Align::kRight},
+                                      {"mean return", Align::kRight},
+                                      {"95 % interval", Align::kRight},
+                                      {"episodes used", Align::kRight}};
+  for (const auto& [name, value] : curve.metrics[0].entries()) {
+    columns.push_back({name, Align::kRight});
+  }
+  if (ShowsTasks(curve)) {
+    for (const std::string& name : curve.distinct.names) columns.push_back({name, Align::kRight});
+  }
+  Table table(columns);
+  for (const size_t unit : ShownPoints(curve.mean.size())) {
+    const Interval& mean = curve.mean[unit];
+    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
+                                    BoundsText(mean),
+                                    fmt::format("{}", curve.adaptation_episodes[unit])};
+    for (const auto& [name, value] : curve.metrics[unit].entries()) {
+      row.push_back(fmt::format("{:.3f}", value));
+    }
+    if (ShowsTasks(curve)) {
+      for (const double mean_of_task : MeansOfDistinct(curve.distinct, curve.returns[unit])) {
+        row.push_back(fmt::format("{:.1f}", mean_of_task));
+      }
+    }
+    table.AddRow(std::move(row));
+  }
+  return table;
+}
+
+std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
+  nlohmann::ordered_json json;
+  json["family"] = curve.family;
+  json["family_hash"] = curve.family_hash;
+  json["agent"] = curve.agent;
+  json["iteration"] = iteration;
+  json["split"] = ToString(curve.options.split);
+  json["same_tasks_in_training"] = curve.finite;
+  json["task_seed"] = curve.options.task_seed;
+  json["seed"] = curve.options.seed;
+  json["horizon"] = curve.horizon;
+  json["trial_episodes"] = curve.trial_episodes;
+  json["tasks"] = curve.options.tasks;
+  json["episodes_per_task_and_unit"] = curve.options.episodes;
+  json["deterministic"] = curve.options.deterministic;
+  json["adapted_on"] =
+      curve.support == Support::kSampled ? "sampled episodes" : "the episodes judged";
+  json["measure"] = ToString(curve.options.measure);
+  for (const Fact& fact : curve.facts) json[fact.key] = fact.value;
+  json["unit"] = curve.unit;
+  json["interval"] = IntervalName(curve);
+  json["environment_steps"] = curve.steps;
+  json["diverged_episodes"] = curve.diverged;
+  json["curve"] = nlohmann::ordered_json::array();
+  for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
+    nlohmann::ordered_json point;
+    point["units"] = unit;
+    point["adaptation_episodes"] = curve.adaptation_episodes[unit];
+    point["mean_return"] = curve.mean[unit].point;
+    point["low"] = curve.mean[unit].low;
+    point["high"] = curve.mean[unit].high;
+    for (const auto& [name, value] : curve.metrics[unit].entries()) point[name] = value;
+    if (curve.finite) {
+      const std::vector<double> means = MeansOfDistinct(curve.distinct, curve.returns[unit]);
+      for (size_t i = 0; i < means.size(); ++i) {
+        point["distinct_tasks"][curve.distinct.names[i]] = means[i];
+      }
+    }
+    point["returns"] = curve.returns[unit];
+    json["curve"].push_back(std::move(point));
+  }
+  if (curve.is_trial) {
+    const TrialReturn& trial = curve.trial;
+    nlohmann::ordered_json& object = json["trial"];
+    object["episodes"] = trial.episodes;
+    object["mean_return"] = trial.mean.point;
+    object["standard_error"] = trial.standard_error;
+    object["low"] = trial.mean.low;
+    object["high"] = trial.mean.high;
+    if (trial.optimum) object["optimum"] = *trial.optimum;
+    object["returns"] = trial.returns;
+  }
+  json["task_values"] = nlohmann::ordered_json::array();
+  for (const Task& task : curve.tasks) json["task_values"].push_back(task.values);
+  return ToText(json);
+}
+
+std::string CurveSvg(const AdaptationCurve& curve, const std::string& title) {
+  PlotSeries series{.name = curve.agent, .points = {}, .style = PlotStyle::kErrorBars};
+  if (!curve.bootstrapped) series.style = PlotStyle::kBand;
+  for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
+    const Interval& mean = curve.mean[unit];
+    series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});
+  }
+  Plot plot{.title = title,
+            .x_label = fmt::format("{}s of adaptation", curve.unit),
+            .y_label = "mean return",
+            .series = {std::move(series)},
+            .integer_x = true};
+  return RenderSvg(plot);
+}
+
+void PrintCurve(const AdaptationCurve& curve, int64_t iteration) {
+  Print("{} on {} ({}), iteration {}\n{}\n", curve.agent, curve.family, curve.family_hash,
+        iteration, TasksNote(curve));
+  Print(FittedText(CurveTable(curve)) + CurveNote(curve));
+  if (curve.diverged > 0) {
+    Print("{} episodes ended because the simulation diverged.\n", curve.diverged);
+  }
+}
+
+}  // namespace fewstep

@@ -1,0 +1,27 @@
+// An adaptation curve as it is shown and saved.
+#pragma once
+
+#include <string>
+
+#include "experiments/reports/table.h"
+#include "experiments/running/evaluation.h"
+
+namespace fewstep {
+
+// "Tasks: ...": how many, of which split, and whether they were trained on. Belongs beside every
+// figure that is shown.
+std::string TasksNote(const AdaptationCurve& curve);
+
+// What stands below the table: what the intervals are, and "Trial return of 10 episodes: ..." of a
+// trial.
+std::string CurveNote(const AdaptationCurve& curve);
+
+// The table of a long curve has some of its rows, the JSON has all.
+Table CurveTable(const AdaptationCurve& curve);
+std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
+std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);
+
+// One evaluation on stdout, with what the reader must know.
+void PrintCurve(const AdaptationCurve& curve, int64_t iteration);
+
+}  // namespace fewstep

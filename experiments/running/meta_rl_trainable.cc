@@ -1,0 +1,109 @@
+#include "experiments/running/meta_rl_trainable.h"
+
+#include <fmt/format.h>
+
+namespace fewstep {
+namespace {
+
+class MetaRlTrainable final : public Trainable {
+ public:
+  MetaRlTrainable(Workbench& bench, const RunConfig& config) : bench_(bench), config_(config) {}
+
+  std::string description() const override {
+    return fmt::format("{} on {} ({}), {} steps an iteration", config_.agent_name,
+                       config_.family_name, bench_.family->hash(),
+                       bench_.agent->steps_per_iteration());
+  }
+
+  std::vector<std::pair<std::string, std::string>> identity() const override {
+    return {{"family_hash", bench_.family->hash()}, {"agent", config_.agent_name}};
+  }
+
+  bool trained() const override { return bench_.catalog.agents.Get(config_.agent_name).trained; }
+
+  std::vector<Footprint> footprints() const override {
+    return {IterationFootprint(), EvaluationFootprint(bench_, EvaluationOf(config_))};
+  }
+
+  std::vector<std::string> columns() const override {
+    std::vector<std::string> columns = bench_.agent->columns();
+    if (config_.run.evaluation_interval == 0) return columns;
+    const EvaluationOptions options =
+        Resolved(EvaluationOf(config_), *bench_.agent, bench_.family->spec());
+    for (const size_t unit : ShownPoints(static_cast<size_t>(options.units) + 1)) {
+      columns.push_back(EvaluationColumn("return", unit));
+    }
+    return columns;
+  }
+
+  LearningCurve learning_curve() const override {
+    const int last = bench_.agent->last_reported_unit();
+    LearningCurve curve{.effort = "environment_steps",
+                        .effort_label = "environment steps",
+                        .effort_unit = "steps",
+                        .score = "return"};
+    if (last == 0) {
+      curve.lines = {{"return_0", "return"}};
+    } else {
+      curve.lines = {{fmt::format("return_{}", last), "after adaptation"},
+                     {"return_0", "before adaptation"}};
+    }
+    return curve;
+  }
+
+  Metrics Iterate(const Rng& rng) override {
+    sampling_before_ = bench_.sampler.seconds();
+    const std::vector<Task> tasks =
+        bench_.family->Sample(Split::kTrain, bench_.agent->meta_batch_size(), rng.Fork("tasks"));
+    return bench_.agent->TrainIteration(tasks, bench_.sampler, rng);
+  }
+
+  Metrics Timing(const Metrics& metrics, double seconds) override {
+    const double sampling = bench_.sampler.seconds() - sampling_before_;
+    Metrics timing;
+    timing.Add("sampling_seconds", sampling);
+    timing.Add("learning_seconds", seconds - sampling);
+    timing.Add("steps_per_second", metrics.GetOr("environment_steps", 0) / seconds);
+    return timing;
+  }
+
+  AdaptationCurve Evaluate() override {
+    return fewstep::Evaluate(*bench_.agent, config_.agent_name, bench_.sampler,
+                             EvaluationOf(config_));
+  }
+
+  void Save(TensorFile& file) const override { bench_.agent->Save(file); }
+  void Load(const TensorFile& file) override { LoadAgent(file, bench_, config_); }
+
+ private:
+  Footprint IterationFootprint() const {
+    const double steps = static_cast<double>(bench_.agent->steps_per_iteration());
+    return {.purpose = "an iteration",
+            .keys = "agent.meta_batch_size, agent.episodes, agent.hidden, family.horizon",
+            .bytes = bench_.agent->iteration_bytes(),
+            .items = steps / bench_.family->spec().horizon,
+            .item_name = "episodes"};
+  }
+
+  Workbench& bench_;
+  const RunConfig& config_;
+  double sampling_before_ = 0;  // seconds, before the latest iteration
+};
+
+}  // namespace
+
+std::unique_ptr<Trainable> MakeMetaRlTrainable(Workbench& bench, const RunConfig& config) {
+  return std::make_unique<MetaRlTrainable>(bench, config);
+}
+
+Footprint EvaluationFootprint(const Workbench& bench, const EvaluationOptions& options) {
+  const FamilySpec& spec = bench.family->spec();
+  const double episodes = 1.0 * options.tasks * Resolved(options, *bench.agent, spec).episodes;
+  return {.purpose = "an evaluation",
+          .keys = "run.evaluation_tasks, run.evaluation_episodes, family.horizon",
+          .bytes = RolloutBytes(spec, episodes) + bench.agent->deployment_bytes(options.tasks),
+          .items = episodes,
+          .item_name = "episodes"};
+}
+
+}  // namespace fewstep

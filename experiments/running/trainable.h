@@ -1,0 +1,60 @@
+// What the training loop trains. The loop knows neither tasks nor episodes nor names of columns: it
+// iterates, logs, evaluates and saves.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/metrics.h"
+#include "core/rng.h"
+#include "core/safetensors.h"
+#include "experiments/reports/learning_curve.h"
+#include "experiments/running/evaluation.h"
+
+namespace fewstep {
+
+// What something holds at once, and the keys of a recipe that lower it.
+struct Footprint {
+  std::string purpose, keys;  // "an iteration", "agent.meta_batch_size, agent.episodes"
+  double bytes = 0;
+  double items = 0;       // that are numbered
+  std::string item_name;  // "episodes"
+};
+
+// Throws Error(kUsage) when it is more than there is, or more items than there are numbers.
+void CheckFootprint(const Footprint& footprint);
+
+class Trainable {
+ public:
+  virtual ~Trainable() = default;
+
+  // "promp on half-cheetah-vel@promp (0123456789abcdef), 160000 steps an iteration".
+  virtual std::string description() const = 0;
+  // By which a checkpoint is known again, beside the recipe: names and values of its metadata.
+  virtual std::vector<std::pair<std::string, std::string>> identity() const = 0;
+  // False: what cannot be trained is complete as it is.
+  virtual bool trained() const = 0;
+  virtual std::vector<Footprint> footprints() const = 0;
+
+  // The columns of metrics.csv, known before the first iteration: of Iterate, then those that
+  // evaluations add.
+  virtual std::vector<std::string> columns() const = 0;
+  // Which of them a learning curve shows.
+  virtual LearningCurve learning_curve() const = 0;
+
+  // One iteration, at most some ten seconds long. Everything random comes from `rng`. Throws
+  // Error(kRuntime) when the update is not finite, and is then as before the call.
+  virtual Metrics Iterate(const Rng& rng) = 0;
+  // Clock values of the iteration that gave `metrics` and took `seconds`.
+  virtual Metrics Timing(const Metrics& metrics, double seconds) = 0;
+  // As the recipe asks.
+  virtual AdaptationCurve Evaluate() = 0;
+
+  // Everything that the next iteration depends on. Load throws Error(kData) when something is
+  // missing, of another shape, or of another identity; all is then as before the call.
+  virtual void Save(TensorFile& file) const = 0;
+  virtual void Load(const TensorFile& file) = 0;
+};
+
+}  // namespace fewstep

@@ -1,0 +1,98 @@
+#include "experiments/running/training_loop.h"
+
+#include <fmt/format.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "experiments/build_info.h"
+#include "experiments/running/progress.h"
+#include "experiments/running/signals.h"
+
+namespace fewstep {
+namespace {
+
+TensorFile MakeCheckpoint(const Trainable& trainable, const std::vector<std::string>& columns,
+                          const std::string& recipe) {
+  TensorFile file;
+  trainable.Save(file);
+  file.AddText("run.columns", fmt::format("{}", fmt::join(columns, ",")));
+  file.SetMetadata("format", "fewstep checkpoint 1");
+  for (const auto& [name, value] : trainable.identity()) file.SetMetadata(name, value);
+  file.SetMetadata("recipe", recipe);
+  for (const auto& [name, value] : BuildFacts()) file.SetMetadata(name, value);
+  return file;
+}
+
+// Those that the run began with: a newer version may declare others.
+std::vector<std::string> ColumnsOf(const TensorFile& checkpoint) {
+  const std::string_view text = checkpoint.Text("run.columns");
+  std::vector<std::string> columns;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    columns.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return columns;
+}
+
+void AddEvaluation(const AdaptationCurve& curve, Metrics& metrics) {
+  for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
+    metrics.Add(EvaluationColumn(curve.score, unit), curve.mean[unit].point);
+  }
+}
+
+}  // namespace
+
+LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirectory& directory,
+                           const TensorFile* checkpoint, int64_t first,
+                           const LoopOptions& options) {
+  const Rng root = Rng(static_cast<uint64_t>(run.seed)).Fork("training");
+  const std::vector<std::string> columns =
+      checkpoint != nullptr ? ColumnsOf(*checkpoint) : trainable.columns();
+  directory.OpenLogs(columns, checkpoint);
+  const auto save = [&](int64_t iteration) {
+    directory.SaveCheckpoint(iteration, MakeCheckpoint(trainable, columns, options.recipe));
+  };
+  // complete as it is: what `evaluate` and `view` open
+  if (checkpoint == nullptr && !trainable.trained()) save(0);
+
+  const SignalGuard signals;
+  const LearningCurve curve = trainable.learning_curve();
+  Progress progress(first, run.iterations,
+                    {.quiet = options.quiet, .effort_unit = curve.effort_unit});
+  LoopResult result{.iteration = first};
+  double effort = 0;
+  for (int64_t iteration = first + 1; iteration <= run.iterations; ++iteration) {
+    const double start = SteadySeconds();
+    Metrics metrics = trainable.Iterate(root.Fork("iteration", static_cast<uint64_t>(iteration)));
+    const double seconds = SteadySeconds() - start;
+    Metrics timing;
+    timing.Add("seconds", seconds);
+    timing.Append(trainable.Timing(metrics, seconds));
+    effort += metrics.GetOr(curve.effort, 0);
+    const std::string summary = Summary(curve, metrics);
+
+    // what is held out
+    if (run.evaluation_interval > 0 && iteration % run.evaluation_interval == 0) {
+      AddEvaluation(trainable.Evaluate(), metrics);
+    }
+
+    // files
+    directory.Log(iteration, metrics, timing);
+    result = {.iteration = iteration, .signal = signals.received()};
+    const bool last = iteration == run.iterations;
+    if (iteration % run.checkpoint_interval == 0 || last || result.signal != 0) save(iteration);
+
+    // the person who waits
+    progress.Update({.iteration = iteration, .effort = effort, .summary = summary});
+    if (result.signal != 0) {
+      progress.Finish();
+      LogInfo(fmt::format("Interrupted. Iteration {} is saved; continue with: fewstep resume {}",
+                          iteration, directory.path()));
+      return result;
+    }
+  }
+  return result;
+}
+
+}  // namespace fewstep

@@ -1,0 +1,28 @@
+// The training loop: iterates, logs, evaluates, saves, and stops where it is told to.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "experiments/running/run_config.h"
+#include "experiments/running/run_directory.h"
+#include "experiments/running/trainable.h"
+
+namespace fewstep {
+
+struct LoopResult {
+  int64_t iteration = 0;  // iterations done
+  int signal = 0;         // the signal that interrupted it, 0 when it finished
+};
+
+struct LoopOptions {
+  bool quiet = false;
+  std::string recipe;  // resolved, kept with every checkpoint
+};
+
+// Iterations first + 1 .. run.iterations. `checkpoint` is the one that training continues from, or
+// null. The first signal ends it after its iteration, which is saved.
+LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirectory& directory,
+                           const TensorFile* checkpoint, int64_t first, const LoopOptions& options);
+
+}  // namespace fewstep

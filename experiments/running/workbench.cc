@@ -1,0 +1,67 @@
+#include "experiments/running/workbench.h"
+
+#include <fmt/format.h>
+
+#include "agents/device.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/running/run_directory.h"
+
+namespace fewstep {
+
+Workbench::Workbench(const RunConfig& config, const Catalog& catalog_of)
+    : catalog(catalog_of),
+      family(catalog.families.Make(config.family_name, *config.family)),
+      pool(ResolveThreads(config.run.threads), UseOneTorchThread),
+      device(ParseDevice(config.run.device)),
+      agent((UseOneTorchThread(),
+             catalog.agents.Get(config.agent_name)
+                 .make(*config.agent,
+                       {.family = *family,
+                        .pool = pool,
+                        .device = device,
+                        .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")}))),
+      sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {}
+
+uint64_t EvaluationSeed(const RunConfig& config) {
+  return Rng(static_cast<uint64_t>(config.run.seed))
+      .Fork("evaluation", static_cast<uint64_t>(config.run.evaluation_seed))
+      .key();
+}
+
+EvaluationOptions EvaluationOf(const RunConfig& config) {
+  return {.split = Split::kTest,
+          .tasks = static_cast<int>(config.run.evaluation_tasks),
+          .units = static_cast<int>(config.run.evaluation_units),
+          .episodes = static_cast<int>(config.run.evaluation_episodes),
+          .task_seed = static_cast<uint64_t>(config.run.evaluation_seed),
+          .seed = EvaluationSeed(config)};
+}
+
+TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path) {
+  if (!path.empty()) return CheckpointStore::Load(path);
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
+  for (const std::string& warning : newest.warnings) LogWarning(warning);
+  return std::move(newest.file);
+}
+
+void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config) {
+  const std::string& hash = file.Metadata("family_hash");
+  if (hash != bench.family->hash()) {
+    throw Error(ErrorKind::kData,
+                fmt::format("it was trained on definition {} of {}, this program has {}", hash,
+                            config.family_name, bench.family->hash()),
+                {.file = file.path(),
+                 .remedy = "Results of different definitions are not comparable; use the version "
+                           "of fewstep named in the run's build.json"});
+  }
+  if (const std::string& agent = file.Metadata("agent"); agent != config.agent_name) {
+    throw Error(ErrorKind::kData,
+                fmt::format("it was saved by the agent {}, not {}", agent, config.agent_name),
+                {.file = file.path()});
+  }
+  bench.agent->Load(file);
+}
+
+}  // namespace fewstep
