@@ -136,8 +136,7 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
 
   SamplingPlan plan = plan_;
   if (plan == SamplingPlan::kAuto) {
-    const bool in_workers = device_.is_cpu() && policy.has_native_actor();
-    plan = in_workers ? SamplingPlan::kEpisodes : SamplingPlan::kLockstep;
+    plan = policy.has_native_actor() ? SamplingPlan::kEpisodes : SamplingPlan::kLockstep;
   }
   const bool whole_episodes = plan == SamplingPlan::kEpisodes;
   const Parameters rows = parameters.WithFlat(

@@ -55,7 +55,8 @@ struct CollectOptions {
 // One caller at a time. `family` and `pool` must outlive the sampler.
 class Sampler {
  public:
-  // kAuto takes kEpisodes where the policy has an actor of its own and `device` is the CPU.
+  // kAuto takes kEpisodes where the policy has an actor of its own. `device` is where the policy is
+  // evaluated in lockstep.
   Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
           torch::Device device = torch::kCPU);
   ~Sampler();

@@ -21,7 +21,9 @@ void StoreTensor(TensorFile& file, const std::string& name, const torch::Tensor&
                       : cpu.scalar_type() == torch::kFloat64 ? DType::kF64
                                                              : DType::kI64;
   FEWSTEP_CHECK(cpu.element_size() == static_cast<int64_t>(SizeOf(dtype)), "{}", name);
-  file.Add(name, dtype, cpu.sizes().vec(), cpu.const_data_ptr());
+  const auto* data = static_cast<const std::byte*>(cpu.const_data_ptr());
+  file.AddEntry({name, dtype, cpu.sizes().vec(),
+                 TensorBytes({data, cpu.nbytes()}, std::make_shared<const torch::Tensor>(cpu))});
 }
 
 torch::Tensor LoadTensor(const TensorFile& file, const std::string& name,

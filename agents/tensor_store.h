@@ -8,7 +8,8 @@
 
 namespace fewstep {
 
-// Adds a copy of `tensor` (float32, float64 or int64, any device).
+// Adds `tensor` (float32, float64 or int64, any device) without copying it where it is contiguous
+// in the processor's memory: it must then stay as it is while the file lives.
 void StoreTensor(TensorFile& file, const std::string& name, const torch::Tensor& tensor);
 
 // The stored values, on the device of `like`. Throws Error(kData) unless the stored tensor has the

@@ -44,8 +44,8 @@ struct Recipe {
     meta = policy->InitialParameters(Rng(1)).flat;
 
     // two samplings with an inner step between them
-    const std::vector<Shard> shards = MakeShards(kTasks, options.shards);
     WorkerPool pool(static_cast<int>(std::thread::hardware_concurrency()), UseOneTorchThread);
+    const Shards shards(kTasks, options.shards, pool);
     Sampler sampler(*family, pool, SamplingPlan::kAuto);
     const GradientAdaptation adaptation(*policy, options.adaptation, pool, torch::kCPU);
     AdaptedRows trial = adaptation.Start(meta, kTasks, shards);
@@ -74,12 +74,12 @@ const Recipe& SharedRecipe() {
 struct Learner {
   Learner(int threads, int64_t num_shards)
       : pool(threads, UseOneTorchThread),
-        shards(MakeShards(kTasks, num_shards)),
+        shards(kTasks, num_shards, pool),
         adaptation(*recipe.policy, recipe.options.adaptation, pool, torch::kCPU) {}
 
   const Recipe& recipe = SharedRecipe();
   WorkerPool pool;
-  std::vector<Shard> shards;
+  Shards shards;
   GradientAdaptation adaptation;
 };
 
@@ -156,9 +156,9 @@ void Epoch(benchmark::State& state, Learner& learner) {
       learner.adaptation, recipe.options.objective, learner.shards,
       {learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards),
        learner.adaptation.Prepare(recipe.after, recipe.adapted, learner.shards)});
-  const OuterSurrogate surrogate{.kind = OuterSurrogate::Kind::kClipped,
-                                 .clip = recipe.options.outer.clip,
-                                 .kl_coefficients = {recipe.options.outer.kl_coefficient}};
+  const ObjectiveForm surrogate{.surrogate = Surrogate::kClipped,
+                                .clip = recipe.options.outer.clip,
+                                .kl_coefficients = {recipe.options.outer.kl_coefficient}};
   const auto compute = [&] { objective.Gradient(recipe.meta, surrogate); };
   compute();
   ResetPeak();
@@ -174,7 +174,7 @@ void HessianProduct(benchmark::State& state, Learner& learner) {
       {learner.adaptation.Prepare(recipe.before, recipe.rows, learner.shards),
        learner.adaptation.Prepare(recipe.after, recipe.adapted, learner.shards)});
   ResetPeak();
-  const MetaObjective::KlHessian hessian = objective.HessianOfKl(recipe.meta);
+  const LinearMap hessian = objective.HessianOfKl(recipe.meta);
   const torch::Tensor vector = torch::ones_like(recipe.meta);
   Time(state, [&] { hessian(vector); });
   state.counters["peak_mib"] = PeakMib();

@@ -58,21 +58,36 @@ void RemoveStaleTemporariesLocked(const std::string& directory, std::string_view
   for (const auto& path : stale) std::filesystem::remove(path, ignored);
 }
 
-// Compares the file behind `fd` with `bytes`, a block at a time. Returns 0, an errno, or EIO when
+using Parts = std::span<const std::span<const std::byte>>;
+
+size_t SizeOf(Parts parts) {
+  size_t size = 0;
+  for (const std::span<const std::byte> part : parts) size += part.size();
+  return size;
+}
+
+// Compares the file behind `fd` with `parts`, a block at a time. Returns 0, an errno, or EIO when
 // the contents differ.
-int CompareContent(int fd, std::span<const std::byte> bytes) {
-  std::vector<std::byte> block(std::min<size_t>(bytes.size() + 1, size_t{1} << 20));
-  size_t offset = 0;
-  while (true) {
-    const ssize_t count = RetryInterrupted(
-        [&] { return pread(fd, block.data(), block.size(), static_cast<off_t>(offset)); });
-    if (count < 0) return errno;
-    if (count == 0) return offset == bytes.size() ? 0 : EIO;
-    const size_t size = static_cast<size_t>(count);
-    if (size > bytes.size() - offset) return EIO;
-    if (std::memcmp(block.data(), bytes.data() + offset, size) != 0) return EIO;
-    offset += size;
+int CompareContent(int fd, Parts parts) {
+  std::vector<std::byte> block(std::min<size_t>(SizeOf(parts) + 1, size_t{1} << 20));
+  off_t at = 0;
+  const auto read_at_most = [&](size_t size) {
+    return RetryInterrupted([&] { return pread(fd, block.data(), size, at); });
+  };
+  for (std::span<const std::byte> part : parts) {
+    while (!part.empty()) {
+      const ssize_t count = read_at_most(std::min(block.size(), part.size()));
+      if (count < 0) return errno;
+      if (count == 0) return EIO;
+      const auto size = static_cast<size_t>(count);
+      if (std::memcmp(block.data(), part.data(), size) != 0) return EIO;
+      part = part.subspan(size);
+      at += count;
+    }
   }
+  // and nothing behind it
+  const ssize_t count = read_at_most(1);
+  return count < 0 ? errno : count == 0 ? 0 : EIO;
 }
 
 // Where a write went wrong; error 0 means that it did not.
@@ -82,20 +97,23 @@ struct Outcome {
 };
 
 // Steps 1 and 2 of the contract: the temporary on the device, verified, closed.
-Outcome WriteTemporary(int directory, const std::string& name, std::span<const std::byte> bytes) {
+Outcome WriteTemporary(int directory, const std::string& name, Parts parts) {
   FileDescriptor file = OpenFile(directory, name, O_RDWR | O_CREAT | O_EXCL);
   if (!file.valid()) return {errno, "create a temporary file"};
-  if (int error = internal::WriteFully(file.get(), bytes)) return {error};
+  for (const std::span<const std::byte> part : parts) {
+    if (int error = internal::WriteFully(file.get(), part)) return {error};
+  }
   if (int error = internal::SyncDescriptor(file.get())) return {error, "sync the file to the disk"};
   // ask the kernel to forget its copy, so that the comparison sees what the device holds
   posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-  if (int error = CompareContent(file.get(), bytes)) return {error, "read back what was written"};
+  if (int error = CompareContent(file.get(), parts)) return {error, "read back what was written"};
   return {file.Close(), "close the file"};
 }
 
 }  // namespace
 
-void WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {
+void WriteFileAtomically(const std::string& path, Parts parts) {
+  const size_t size = SizeOf(parts);
   const std::string directory_name = internal::DirectoryOf(path);
   const std::string name = std::filesystem::path(path).filename().string();
   FEWSTEP_CHECK(!name.empty(), "path '{}' names no file", path);
@@ -104,9 +122,9 @@ void WriteFileAtomically(const std::string& path, std::span<const std::byte> byt
 
   // every step is relative to one open directory, which is also the one that is synced
   const FileDescriptor directory = OpenFile(AT_FDCWD, directory_name, O_RDONLY | O_DIRECTORY);
-  if (!directory.valid()) internal::ThrowIoError(path, "open its directory", errno, bytes.size());
+  if (!directory.valid()) internal::ThrowIoError(path, "open its directory", errno, size);
   const std::string temporary = TemporaryName(name);
-  Outcome outcome = WriteTemporary(directory.get(), temporary, bytes);
+  Outcome outcome = WriteTemporary(directory.get(), temporary, parts);
   if (outcome.error == 0 && RetryInterrupted([&] {
                               return renameat(directory.get(), temporary.c_str(), directory.get(),
                                               name.c_str());
@@ -117,11 +135,15 @@ void WriteFileAtomically(const std::string& path, std::span<const std::byte> byt
   // remove the temporary before the error is worded: it states how much space is free
   if (outcome.error != 0) {
     unlinkat(directory.get(), temporary.c_str(), 0);
-    internal::ThrowIoError(path, outcome.action, outcome.error, bytes.size());
+    internal::ThrowIoError(path, outcome.action, outcome.error, size);
   }
   if (int error = internal::SyncDirectory(directory.get())) {
-    internal::ThrowIoError(path, "sync its directory to the disk", error, bytes.size());
+    internal::ThrowIoError(path, "sync its directory to the disk", error, size);
   }
+}
+
+void WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {
+  WriteFileAtomically(path, Parts(&bytes, 1));
 }
 
 void WriteFileAtomically(const std::string& path, std::string_view text) {

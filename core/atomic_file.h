@@ -22,6 +22,9 @@ namespace fewstep {
 // A symbolic link at `path` is replaced, not followed. The directory must exist. Any thread; calls
 // of one process take turns. Two processes must not write the same path.
 void WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes);
+// The same with the content in parts, one behind the other.
+void WriteFileAtomically(const std::string& path,
+                         std::span<const std::span<const std::byte>> parts);
 void WriteFileAtomically(const std::string& path, std::string_view text);
 
 // Removes temporaries in `directory` that a killed process left of files whose name begins with

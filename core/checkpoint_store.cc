@@ -80,7 +80,7 @@ std::string CheckpointStore::Save(int64_t iteration, const TensorFile& file) {
   RemoveStaleTemporaries(directory_, kPrefix);
   const std::string path = (fs::path(directory_) / FileName(iteration)).string();
   good_.erase(iteration);
-  WriteFileAtomically(path, Serialize(file));
+  SaveTensorFile(file, path);
   good_.insert(iteration);
   Prune();
   return path;

@@ -42,4 +42,19 @@ class Rng {
   bool has_spare_ = false;
 };
 
+// The inverse of a cumulative distribution: the index of `count` whose weight(i) >= 0, summed up to
+// it, first exceeds `sum`, which lies between 0 and all of them. What rounding leaves over goes to
+// the last index that has a weight.
+template <typename Weight>
+int64_t InvertCumulative(double sum, int64_t count, const Weight& weight) {
+  int64_t last = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double part = weight(i);
+    if (!(part > 0)) continue;
+    last = i;
+    if ((sum -= part) < 0) break;
+  }
+  return last;
+}
+
 }  // namespace fewstep

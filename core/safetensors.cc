@@ -139,11 +139,22 @@ void CheckOffsets(const std::vector<internal::TensorInfo>& tensors, uint64_t dat
 
 }  // namespace
 
+TensorBytes::TensorBytes(std::vector<std::byte> bytes) {
+  const auto own = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  view_ = *own;
+  owner_ = own;
+}
+
+bool TensorBytes::operator==(const TensorBytes& other) const {
+  return std::ranges::equal(view_, other.view_);
+}
+
 void TensorFile::Add(std::string name, DType dtype, Shape shape, const void* data) {
   const std::optional<uint64_t> size = ByteSize(dtype, shape);
   FEWSTEP_CHECK(size.has_value(), "tensor '{}': shape {}", name, shape);
   const auto* begin = static_cast<const std::byte*>(data);
-  AddEntry({std::move(name), dtype, std::move(shape), {begin, begin + *size}});
+  AddEntry(
+      {std::move(name), dtype, std::move(shape), std::vector<std::byte>(begin, begin + *size)});
 }
 
 void TensorFile::AddText(std::string name, std::string_view text) {
@@ -204,7 +215,7 @@ const std::string& TensorFile::Metadata(std::string_view key) const {
   return it->second;
 }
 
-std::string Serialize(const TensorFile& file) {
+SerializedParts SerializeInParts(const TensorFile& file) {
   // The data are laid out by falling element size: behind a header whose length is a multiple of
   // 8, every tensor is aligned for readers that map the file.
   const std::vector<TensorEntry>& tensors = file.tensors();
@@ -252,15 +263,26 @@ std::string Serialize(const TensorFile& file) {
 
   // length, header, its checksum, data
   const uint64_t length = header.size();
-  std::string bytes(kLengthBytes, '\0');
-  std::memcpy(bytes.data(), &length, kLengthBytes);
-  bytes += header;
-  bytes.replace(kDigitsAt, kDigits, HeaderDigest(bytes));
-  bytes.reserve(bytes.size() + data_size);
-  for (const size_t i : layout) {
-    bytes.append(reinterpret_cast<const char*>(tensors[i].bytes.data()), tensors[i].bytes.size());
+  SerializedParts serialized{.header = std::string(kLengthBytes, '\0'), .parts = {}};
+  std::memcpy(serialized.header.data(), &length, kLengthBytes);
+  serialized.header += header;
+  serialized.header.replace(kDigitsAt, kDigits, HeaderDigest(serialized.header));
+  serialized.parts.push_back(std::as_bytes(std::span(serialized.header)));
+  for (const size_t i : layout) serialized.parts.push_back(tensors[i].bytes.view());
+  return serialized;
+}
+
+std::string Serialize(const TensorFile& file) {
+  const SerializedParts serialized = SerializeInParts(file);
+  std::string bytes;
+  for (const std::span<const std::byte> part : serialized.parts) {
+    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
   }
   return bytes;
+}
+
+void SaveTensorFile(const TensorFile& file, const std::string& path) {
+  WriteFileAtomically(path, SerializeInParts(file).parts);
 }
 
 TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, ReadOptions options) {
@@ -283,10 +305,8 @@ TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, Read
         Fail(path, info.name, "the tensor is damaged: its checksum does not match");
       }
     }
-    file.AddEntry({std::move(info.name),
-                   info.dtype,
-                   std::move(info.shape),
-                   {content.begin(), content.end()}});
+    file.AddEntry({std::move(info.name), info.dtype, std::move(info.shape),
+                   std::vector<std::byte>(content.begin(), content.end())});
   }
 
   // the checksums belong to the file, not to its content

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,12 +56,33 @@ constexpr DType DTypeOf() {
 
 using Shape = std::vector<int64_t>;  // {} is a scalar
 
-// A named tensor that owns its elements: row-major, little-endian.
+// The elements of a tensor, which are not written to: its own, or someone else's. Copies share
+// them.
+class TensorBytes {
+ public:
+  TensorBytes() = default;
+  TensorBytes(
+      std::vector<std::byte> bytes);  // NOLINT(google-explicit-constructor): takes them over
+  // `owner` keeps `bytes` alive, and whoever holds it leaves them as they are.
+  TensorBytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
+      : view_(bytes), owner_(std::move(owner)) {}
+
+  const std::byte* data() const { return view_.data(); }
+  size_t size() const { return view_.size(); }
+  std::span<const std::byte> view() const { return view_; }
+  bool operator==(const TensorBytes& other) const;  // of what they hold
+
+ private:
+  std::span<const std::byte> view_;
+  std::shared_ptr<const void> owner_;
+};
+
+// A named tensor: row-major, little-endian.
 struct TensorEntry {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape{};
-  std::vector<std::byte> bytes{};
+  TensorBytes bytes{};
 
   bool operator==(const TensorEntry&) const = default;
 };
@@ -68,7 +90,8 @@ struct TensorEntry {
 // The content of a file in memory: tensors in the order in which they were added, and metadata
 // (text by key). A value type; not thread-safe for writing.
 //
-// The functions that add copy their input. A name is added once and is neither "header" nor
+// The functions that add copy their input, but for AddEntry. A name is added once and is neither
+// "header" nor
 // "__metadata__", shapes are not negative, and metadata keys do not begin with "checksum:"
 // (FEWSTEP_CHECK). The functions that read throw
 // Error(kData), naming file and tensor, when the tensor is absent or has another type or shape.
@@ -82,7 +105,7 @@ class TensorFile {
   template <typename T>
   void AddScalar(std::string name, T value);              // shape {}
   void AddText(std::string name, std::string_view text);  // U8 [bytes]: any length, any bytes
-  void AddEntry(TensorEntry entry);                       // takes it over
+  void AddEntry(TensorEntry entry);                       // as it is: its bytes may be borrowed
 
   const TensorEntry* Find(std::string_view name) const;  // nullptr when absent
   const TensorEntry& At(std::string_view name) const;
@@ -124,6 +147,16 @@ inline constexpr uint64_t kMaxHeaderBytes = uint64_t{16} << 20;
 // The bytes of the file, checksums included. Equal files give equal bytes. Throws Error(kData) when
 // the header would exceed kMaxHeaderBytes or a name or a metadata text is not UTF-8.
 std::string Serialize(const TensorFile& file);
+
+// The same in parts, of which only the first is new: the others are the tensors' own bytes.
+struct SerializedParts {
+  std::string header;
+  std::vector<std::span<const std::byte>> parts;  // the header, then tensors; while both live
+};
+SerializedParts SerializeInParts(const TensorFile& file);
+
+// WriteFileAtomically of them: holds no second copy of the tensors in memory.
+void SaveTensorFile(const TensorFile& file, const std::string& path);
 
 struct ReadOptions {
   // True: a file without our checksums is refused. False: it is read on trust, as one written by

@@ -101,7 +101,7 @@ int RunCommandLine(int argc, char** argv) {
   AddResumeCommand(app, common, exit_code);
   AddEvaluateCommand(app, common, exit_code);
   AddCompareCommand(app, common, exit_code);
-  AddVarianceCommand(app, common, exit_code);
+  AddGradientNoiseCommand(app, common, exit_code);
 #ifdef FEWSTEP_VIEWER
   AddViewCommand(app, common, exit_code);
 #endif

@@ -29,7 +29,7 @@ void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddCompareCommand(CLI::App& app, CommonOptions& common, int& exit_code);
-void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddGradientNoiseCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code);  // if FEWSTEP_VIEWER
 void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "agents/tensor_store.h"
+
 namespace fewstep {
 
 torch::Tensor Adam::Step(const torch::Tensor& parameters, const torch::Tensor& gradient) {
@@ -13,6 +15,20 @@ torch::Tensor Adam::Step(const torch::Tensor& parameters, const torch::Tensor& g
   const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps));
   return parameters -
          (first_ / correction1) / ((second_ / correction2).sqrt() + kEpsilon) * learning_rate_;
+}
+
+void Adam::Save(TensorFile& file, const std::string& scope) const {
+  StoreTensor(file, scope + ".first", first_);
+  StoreTensor(file, scope + ".second", second_);
+  StoreTensor(file, scope + ".steps", torch::tensor({steps}, torch::kInt64));
+}
+
+Adam Adam::Loaded(const TensorFile& file, const std::string& scope) const {
+  Adam adam = *this;
+  adam.first_ = LoadTensor(file, scope + ".first", first_);
+  adam.second_ = LoadTensor(file, scope + ".second", second_);
+  adam.steps = LoadTensor(file, scope + ".steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
+  return adam;
 }
 
 }  // namespace fewstep

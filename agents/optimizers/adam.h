@@ -2,7 +2,10 @@
 // that a checkpoint stores, which is why LibTorch's is not used.
 #pragma once
 
+#include <string>
+
 #include "agents/torch.h"
+#include "core/safetensors.h"
 
 namespace fewstep {
 
@@ -16,6 +19,11 @@ class Adam {
 
   // The parameters after one step of descent.
   torch::Tensor Step(const torch::Tensor& parameters, const torch::Tensor& gradient);
+
+  // As SCOPE.first, SCOPE.second and SCOPE.steps: an agent may have several. Loaded throws
+  // Error(kData).
+  void Save(TensorFile& file, const std::string& scope) const;
+  Adam Loaded(const TensorFile& file, const std::string& scope) const;
 
   int64_t steps = 0;
   torch::Tensor& first() { return first_; }

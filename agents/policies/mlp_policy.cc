@@ -49,18 +49,14 @@ class MlpActor final : public Actor {
   }
 
  private:
-  // Inverse of the cumulative distribution, in double as in SampleActions.
+  // In double, as SampleActions.
   int64_t Choose(const float* logits, Rng& rng, bool deterministic) const {
     const float* best = std::max_element(logits, logits + outputs_.size);
     if (deterministic) return best - logits;
+    const auto weight = [&](int64_t i) { return std::exp(double{logits[i]} - *best); };
     double total = 0;
-    for (int64_t i = 0; i < outputs_.size; ++i) total += std::exp(double{logits[i]} - *best);
-    double remaining = rng.Uniform() * total;
-    for (int64_t i = 0; i + 1 < outputs_.size; ++i) {
-      remaining -= std::exp(double{logits[i]} - *best);
-      if (remaining < 0) return i;
-    }
-    return outputs_.size - 1;
+    for (int64_t i = 0; i < outputs_.size; ++i) total += weight(i);
+    return InvertCumulative(rng.Uniform() * total, outputs_.size, weight);
   }
 
   Mlp::Evaluator network_;

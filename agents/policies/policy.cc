@@ -86,10 +86,8 @@ torch::Tensor SampleActions(const ActionDistribution& distribution, std::span<Rn
   float* out = actions.mutable_data_ptr<float>();
   for (size_t i = 0; i < streams.size(); ++i) {
     const double* row = cpu.const_data_ptr<double>() + static_cast<int64_t>(i) * choices;
-    double remaining = streams[i].Uniform();
-    int64_t choice = 0;
-    while (choice + 1 < choices && (remaining -= std::exp(row[choice])) >= 0) ++choice;
-    out[i] = static_cast<float>(choice);
+    const auto probability = [&](int64_t choice) { return std::exp(row[choice]); };
+    out[i] = static_cast<float>(InvertCumulative(streams[i].Uniform(), choices, probability));
   }
   return actions.to(log_probs.device());
 }

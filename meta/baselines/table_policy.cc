@@ -28,17 +28,8 @@ class TableActor final : public Actor {
   }
 
  private:
-  // Inverse of the cumulative distribution.
   std::ptrdiff_t Choose(const float* row, Rng& rng) const {
-    double remaining = rng.Uniform();
-    std::ptrdiff_t last = 0;
-    for (std::ptrdiff_t i = 0; i < shape_.actions; ++i) {
-      if (row[i] <= 0) continue;
-      remaining -= row[i];
-      if (remaining < 0) return i;
-      last = i;
-    }
-    return last;  // rounding: the last that has a probability
+    return InvertCumulative(rng.Uniform(), shape_.actions, [&](int64_t i) { return row[i]; });
   }
 
   TableShape shape_;

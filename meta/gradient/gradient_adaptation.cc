@@ -127,7 +127,7 @@ torch::Tensor StandardRewards(const Rollouts& rollouts) {
 }  // namespace
 
 AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Parameters& rows,
-                                           const std::vector<Shard>& shards) const {
+                                           const Shards& shards) const {
   const Advantages advantages = ComputeAdvantages(rollouts, options_.advantage, pool_);
   AdaptationData data{.batches = std::vector<PolicyBatch>(shards.size()),
                       .returns = advantages.returns.mean(1) * advantages.scales,
@@ -137,9 +137,8 @@ AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Param
     const torch::Tensor steps = rollouts.mask.sum({1, 2}).to(torch::kFloat64).clamp_min(1);
     data.returns = data.returns * (static_cast<double>(rollouts.episodes()) / steps);
   }
-  pool_.Run(static_cast<int>(shards.size()), [&](int item, int) {
-    const Shard& shard = shards[static_cast<size_t>(item)];
-    data.batches[static_cast<size_t>(item)] =
+  shards.ForEach([&](const Shard& shard) {
+    data.batches[shard.index] =
         MakePolicyBatch(policy_, rows.Rows(shard.begin, shard.end), rollouts, advantages.advantages,
                         options_.reduction(), shard.begin, shard.end, device_);
   });
@@ -152,24 +151,24 @@ torch::Tensor GradientAdaptation::Loss(const torch::Tensor& log_probs,
 }
 
 AdaptedRows GradientAdaptation::Start(const torch::Tensor& meta, int64_t num_tasks,
-                                      const std::vector<Shard>& shards) const {
+                                      const Shards& shards) const {
   const Parameters theta = Theta(meta.detach());
   return {.rows = theta.WithFlat(theta.flat.repeat({num_tasks, 1})),
           .states = std::vector<InnerState>(shards.size())};
 }
 
 void GradientAdaptation::Step(AdaptedRows& adapted, const AdaptationData& data,
-                              const std::vector<Shard>& shards, const torch::Tensor& meta,
+                              const Shards& shards, const torch::Tensor& meta,
                               double rate_factor) const {
   InnerLoopOptions inner = options_.inner_loop();
   inner.order = GradientOrder::kFirst;  // no one differentiates this step
   inner.learning_rate *= rate_factor;
   const torch::Tensor scale = Scale(meta.detach());
   std::vector<torch::Tensor> rows(shards.size());
-  pool_.Run(static_cast<int>(shards.size()), [&](int item, int) {
-    const size_t i = static_cast<size_t>(item);
+  shards.ForEach([&](const Shard& shard) {
+    const size_t i = shard.index;
     const torch::AutoGradMode with_gradient(true);
-    Parameters leaf = adapted.rows.Rows(shards[i].begin, shards[i].end);
+    Parameters leaf = adapted.rows.Rows(shard.begin, shard.end);
     leaf.flat = leaf.flat.detach().clone().requires_grad_(true);
     const PolicyBatch& batch = data.batches[i];
     const torch::Tensor log_probs =
@@ -188,7 +187,7 @@ class DeployedGradientAdaptation final : public AdaptiveAgent {
                              int num_tasks, int64_t num_shards)
       : adaptation_(adaptation),
         meta_(meta.detach().clone()),
-        shards_(MakeShards(num_tasks, num_shards)),
+        shards_(num_tasks, num_shards, adaptation.pool()),
         adapted_(adaptation.Start(meta_, num_tasks, shards_)) {}
 
   const Policy& policy() const override { return adaptation_.policy(); }
@@ -204,7 +203,7 @@ class DeployedGradientAdaptation final : public AdaptiveAgent {
  private:
   const GradientAdaptation& adaptation_;
   torch::Tensor meta_;  // [1, M]
-  std::vector<Shard> shards_;
+  Shards shards_;
   AdaptedRows adapted_;
   int steps_ = 0;
 };

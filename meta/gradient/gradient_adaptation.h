@@ -8,8 +8,8 @@
 
 #include "agents/advantages.h"
 #include "agents/policies/policy.h"
-#include "agents/sharded_gradient.h"
-#include "meta/gradient/surrogates.h"
+#include "agents/shards.h"
+#include "agents/surrogates.h"
 #include "meta/inner_loop.h"
 #include "meta/meta_agent.h"
 
@@ -79,16 +79,15 @@ class GradientAdaptation {
 
   // Batches of `rollouts`, which were sampled with `rows` [T, P], cut along `shards`.
   AdaptationData Prepare(const Rollouts& rollouts, const Parameters& rows,
-                         const std::vector<Shard>& shards) const;
+                         const Shards& shards) const;
 
   // The inner loss of every task of one batch, [T].
   torch::Tensor Loss(const torch::Tensor& log_probs, const PolicyBatch& batch) const;
 
-  AdaptedRows Start(const torch::Tensor& meta, int64_t num_tasks,
-                    const std::vector<Shard>& shards) const;
+  AdaptedRows Start(const torch::Tensor& meta, int64_t num_tasks, const Shards& shards) const;
 
   // One inner step on every row, without a graph: what sampling after adaptation needs.
-  void Step(AdaptedRows& adapted, const AdaptationData& data, const std::vector<Shard>& shards,
+  void Step(AdaptedRows& adapted, const AdaptationData& data, const Shards& shards,
             const torch::Tensor& meta, double rate_factor = 1) const;
 
  private:

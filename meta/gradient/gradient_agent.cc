@@ -111,7 +111,7 @@ class Agent final : public GradientAgent {
   MetaObjective Collect(std::span<const Task> tasks, Sampler& sampler, const Rng& rng,
                         Metrics& metrics) const override {
     const auto num_tasks = static_cast<int64_t>(tasks.size());
-    const std::vector<Shard> shards = MakeShards(num_tasks, num_shards_);
+    const Shards shards(num_tasks, num_shards_, adaptation_.pool());
     const int64_t inner_steps = adaptation_.options().inner_steps;
     const int episodes = static_cast<int>(adaptation_.options().episodes);
 
@@ -201,7 +201,7 @@ AgentEntry PpoAgent(std::string summary, std::function<void(PpoAgentOptions&)> d
   return GradientAgentEntry<PpoAgentOptions>(
       std::move(summary), std::move(define),
       [](const PpoAgentOptions& options, const torch::Tensor& meta) {
-        return MakePpo(options.outer, meta, options.adaptation.inner_steps);
+        return AsOuter(MakePpo(options.outer, meta, options.adaptation.inner_steps));
       });
 }
 
@@ -210,7 +210,7 @@ AgentEntry TrustRegionAgent(std::string summary,
   return GradientAgentEntry<TrustRegionAgentOptions>(
       std::move(summary), std::move(define),
       [](const TrustRegionAgentOptions& options, const torch::Tensor&) {
-        return MakeTrustRegion(options.outer);
+        return AsOuter(MakeTrustRegion(options.outer));
       });
 }
 

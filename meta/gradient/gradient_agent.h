@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "agents/optimizers/ppo.h"
+#include "agents/optimizers/trust_region.h"
 #include "agents/policies/mlp_policy.h"
 #include "meta/gradient/meta_objective.h"
 #include "meta/gradient/outer_optimizer.h"
@@ -74,7 +76,7 @@ AgentEntry GradientAgentEntry(
           }};
 }
 
-// The same with the outer optimisers of meta/gradient/outer_optimizer.h.
+// The same with PPO and with a trust region outside.
 AgentEntry PpoAgent(std::string summary, std::function<void(PpoAgentOptions&)> define);
 AgentEntry TrustRegionAgent(std::string summary,
                             std::function<void(TrustRegionAgentOptions&)> define);

@@ -15,13 +15,6 @@ void MetaObjectiveOptions::Visit(FieldVisitor& v) {
            .choices = {"none", "exact", "mean"}});
 }
 
-OuterSurrogate::Kind ParseOuterSurrogate(const std::string& name) {
-  if (name == "log_likelihood") return OuterSurrogate::Kind::kLogLikelihood;
-  if (name == "dice") return OuterSurrogate::Kind::kDice;
-  if (name == "clipped") return OuterSurrogate::Kind::kClipped;
-  return OuterSurrogate::Kind::kLikelihoodRatio;
-}
-
 namespace {
 
 // c_k for every task: the returns that follow D_k, less their mean over the other tasks, which does
@@ -44,26 +37,10 @@ std::vector<torch::Tensor> MeanCredits(const std::vector<AdaptationData>& data) 
   return credits;
 }
 
-// J_out of every task, [T].
-torch::Tensor OuterObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
-                             const OuterSurrogate& surrogate) {
-  switch (surrogate.kind) {
-    case OuterSurrogate::Kind::kClipped:
-      return ClippedObjective(log_probs, batch, surrogate.clip);
-    case OuterSurrogate::Kind::kLogLikelihood:
-      return SurrogateObjective(Surrogate::kLogLikelihood, log_probs, batch);
-    case OuterSurrogate::Kind::kDice:
-      return SurrogateObjective(Surrogate::kDice, log_probs, batch);
-    case OuterSurrogate::Kind::kLikelihoodRatio:
-      break;
-  }
-  return SurrogateObjective(Surrogate::kLikelihoodRatio, log_probs, batch);
-}
-
 }  // namespace
 
 MetaObjective::MetaObjective(const GradientAdaptation& adaptation,
-                             const MetaObjectiveOptions& options, std::vector<Shard> shards,
+                             const MetaObjectiveOptions& options, Shards shards,
                              std::vector<AdaptationData> data)
     : adaptation_(adaptation),
       shards_(std::move(shards)),
@@ -75,9 +52,9 @@ MetaObjective::MetaObjective(const GradientAdaptation& adaptation,
 }
 
 MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const Shard& shard,
-                                               const OuterSurrogate& surrogate,
+                                               const ObjectiveForm& form,
                                                Differentiate what) const {
-  const int64_t num_rows = shard.end - shard.begin, last = inner_steps();
+  const int64_t num_rows = shard.size(), last = inner_steps();
   const double tasks = static_cast<double>(num_tasks());
   InnerLoopOptions inner = adaptation_.options().inner_loop();
   if (what == Differentiate::kNothing) inner.order = GradientOrder::kFirst;
@@ -85,7 +62,8 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
   ShardTerms terms{.objective = torch::zeros({}, meta.options()),
                    .penalty = torch::zeros({}, meta.options()),
                    .kl = torch::zeros({}, meta.options()),
-                   .inner_kl = std::vector<double>(static_cast<size_t>(last))};
+                   .clipped = {},
+                   .inner_kl = std::vector<torch::Tensor>(static_cast<size_t>(last))};
   // a mean over tasks of the divergence, in the graph where someone differentiates it
   const auto mean_kl = [&](const ActionDistribution& distribution, const PolicyBatch& batch,
                            bool in_graph) {
@@ -97,17 +75,17 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
   InnerState state;
   for (int64_t k = 0;; ++k) {
     const size_t step = static_cast<size_t>(k);
-    const PolicyBatch& batch = data_[step].batches[static_cast<size_t>(shard.index)];
+    const PolicyBatch& batch = data_[step].batches[shard.index];
     const ActionDistribution distribution = adaptation_.policy().Forward(rows, batch.observations);
 
     // how far theta_k has moved from what sampled
     if (k < last) {
-      const bool penalised = !surrogate.kl_coefficients.empty();
+      const bool penalised = !form.kl_coefficients.empty();
       const torch::Tensor kl = mean_kl(distribution, batch, penalised);
-      terms.inner_kl[step] = kl.item<double>();
+      terms.inner_kl[step] = kl.detach();
       if (penalised) {
         terms.penalty =
-            terms.penalty + kl * (surrogate.kl_coefficients[step] / static_cast<double>(last));
+            terms.penalty + kl * (form.kl_coefficients[step] / static_cast<double>(last));
       }
     }
 
@@ -119,11 +97,13 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
     // the returns that count
     const torch::Tensor log_probs = distribution.LogProb(batch.actions);
     if (trial_ || k == last) {
-      terms.objective = terms.objective + OuterObjective(log_probs, batch, surrogate).sum() / tasks;
+      const torch::Tensor objective =
+          SurrogateObjective(form.surrogate, log_probs, batch, form.clip);
+      terms.objective = terms.objective + objective.sum() / tasks;
       const torch::NoGradGuard no_grad;
       const torch::Tensor ratio = (log_probs - batch.old_log_probs).exp();
-      const torch::Tensor clipped = ((ratio - 1).abs() > surrogate.clip).to(batch.weights.dtype());
-      terms.clip_fraction += (clipped * batch.weights).sum().item<double>() / tasks;
+      const torch::Tensor clipped = ((ratio - 1).abs() > form.clip).to(batch.weights.dtype());
+      terms.clipped.push_back((clipped * batch.weights).sum());
     }
     if (k == last) return terms;
 
@@ -140,45 +120,57 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
   }
 }
 
-void MetaObjective::AddTo(const ShardTerms& terms, OuterValues& values) {
-  values.objective += terms.objective.item<double>();
-  values.kl += terms.kl.item<double>();
-  values.clip_fraction += terms.clip_fraction;
-  values.inner_kl.resize(terms.inner_kl.size());
-  for (size_t k = 0; k < terms.inner_kl.size(); ++k) values.inner_kl[k] += terms.inner_kl[k];
+ObjectiveValues MetaObjective::Read(const std::vector<ShardTerms>& terms) const {
+  // one transfer for all numbers
+  std::vector<torch::Tensor> scalars;
+  for (const ShardTerms& shard : terms) {
+    scalars.push_back(shard.objective.detach());
+    scalars.push_back(shard.kl.detach());
+    scalars.insert(scalars.end(), shard.clipped.begin(), shard.clipped.end());
+    scalars.insert(scalars.end(), shard.inner_kl.begin(), shard.inner_kl.end());
+  }
+  const torch::Tensor numbers = torch::stack(scalars).to(torch::kCPU, torch::kFloat64).contiguous();
+  const double* next = numbers.const_data_ptr<double>();
+
+  const double tasks = static_cast<double>(num_tasks());
+  ObjectiveValues values{.inner_kl = std::vector<double>(static_cast<size_t>(inner_steps()))};
+  for (const ShardTerms& shard : terms) {
+    values.objective += *next++;
+    values.kl += *next++;
+    double clipped = 0;
+    for (size_t i = 0; i < shard.clipped.size(); ++i) clipped += *next++ / tasks;
+    values.clip_fraction += clipped;
+    for (double& kl : values.inner_kl) kl += *next++;
+  }
+  return values;
 }
 
-torch::Tensor MetaObjective::Gradient(const torch::Tensor& meta, const OuterSurrogate& surrogate,
-                                      OuterValues* values) const {
+torch::Tensor MetaObjective::Gradient(const torch::Tensor& meta, const ObjectiveForm& form,
+                                      ObjectiveValues* values) const {
   std::vector<ShardTerms> terms(shards_.size());
-  const torch::Tensor gradient = ComputeShardedGradient(
-      meta, shards_, adaptation_.pool(), [&](const torch::Tensor& leaf, const Shard& shard) {
-        ShardTerms& own = terms[static_cast<size_t>(shard.index)];
-        own = Terms(leaf, shard, surrogate, Differentiate::kObjective);
+  const torch::Tensor gradient =
+      shards_.Gradient(meta, [&](const torch::Tensor& leaf, const Shard& shard) {
+        ShardTerms& own = terms[shard.index];
+        own = Terms(leaf, shard, form, Differentiate::kObjective);
         const torch::Tensor objective = own.objective - own.penalty;
         own.objective = own.objective.detach();
         own.penalty = own.penalty.detach();
         return objective;
       });
-  if (values != nullptr) {
-    *values = {};
-    for (const ShardTerms& shard : terms) AddTo(shard, *values);
-  }
+  if (values != nullptr) *values = Read(terms);
   return adaptation_.Trained(gradient);
 }
 
-OuterValues MetaObjective::Values(const torch::Tensor& meta,
-                                  const OuterSurrogate& surrogate) const {
+ObjectiveValues MetaObjective::Values(const torch::Tensor& meta, const ObjectiveForm& form) const {
   std::vector<ShardTerms> terms(shards_.size());
-  adaptation_.pool().Run(static_cast<int>(shards_.size()), [&](int item, int) {
-    const size_t i = static_cast<size_t>(item);
+  shards_.ForEach([&](const Shard& shard) {
     const torch::AutoGradMode with_gradient(true);  // of the inner loop
-    terms[i] = Terms(meta.detach().clone().requires_grad_(true), shards_[i], surrogate,
-                     Differentiate::kNothing);
+    ShardTerms& own = terms[shard.index];
+    own = Terms(meta.detach().clone().requires_grad_(true), shard, form, Differentiate::kNothing);
+    own.objective = own.objective.detach();  // its graph is not needed any more
+    own.penalty = own.penalty.detach();
   });
-  OuterValues values;
-  for (const ShardTerms& shard : terms) AddTo(shard, values);
-  return values;
+  return Read(terms);
 }
 
 torch::Tensor MetaObjective::AdaptedBeyond(const torch::Tensor& meta) const {
@@ -187,31 +179,32 @@ torch::Tensor MetaObjective::AdaptedBeyond(const torch::Tensor& meta) const {
   return adapted.rows.flat;
 }
 
-MetaObjective::KlHessian MetaObjective::HessianOfKl(const torch::Tensor& meta) const {
-  KlHessian hessian;
-  hessian.objective_ = this;
-  hessian.leaves_.resize(shards_.size());
-  hessian.gradients_.resize(shards_.size());
-  adaptation_.pool().Run(static_cast<int>(shards_.size()), [&](int item, int) {
-    const size_t i = static_cast<size_t>(item);
+LinearMap MetaObjective::HessianOfKl(const torch::Tensor& meta) const {
+  // one leaf a shard, and the gradient there with its graph, which every product goes through
+  struct Graphs {
+    std::vector<torch::Tensor> leaves, gradients;
+  };
+  const auto graphs = std::make_shared<Graphs>();
+  graphs->leaves.resize(shards_.size());
+  graphs->gradients.resize(shards_.size());
+  shards_.ForEach([&](const Shard& shard) {
     const torch::AutoGradMode with_gradient(true);
-    hessian.leaves_[i] = meta.detach().clone().requires_grad_(true);
-    const torch::Tensor kl = Terms(hessian.leaves_[i], shards_[i], {}, Differentiate::kKl).kl;
-    hessian.gradients_[i] = torch::autograd::grad({kl}, {hessian.leaves_[i]}, {},
-                                                  /*retain_graph=*/true, /*create_graph=*/true)[0];
+    torch::Tensor& leaf = graphs->leaves[shard.index];
+    leaf = meta.detach().clone().requires_grad_(true);
+    const torch::Tensor kl = Terms(leaf, shard, {}, Differentiate::kKl).kl;
+    graphs->gradients[shard.index] =
+        torch::autograd::grad({kl}, {leaf}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
   });
-  return hessian;
-}
-
-torch::Tensor MetaObjective::KlHessian::operator()(const torch::Tensor& vector) const {
-  std::vector<torch::Tensor> products(leaves_.size());
-  objective_->adaptation_.pool().Run(static_cast<int>(leaves_.size()), [&](int item, int) {
-    const size_t i = static_cast<size_t>(item);
-    const torch::AutoGradMode with_gradient(true);
-    products[i] = torch::autograd::grad({(gradients_[i] * vector).sum()}, {leaves_[i]}, {},
-                                        /*retain_graph=*/true)[0];
-  });
-  return objective_->adaptation_.Trained(SumInOrder(products));
+  return [this, graphs](const torch::Tensor& vector) {
+    std::vector<torch::Tensor> products(shards_.size());
+    shards_.ForEach([&](const Shard& shard) {
+      const torch::AutoGradMode with_gradient(true);
+      products[shard.index] =
+          torch::autograd::grad({(graphs->gradients[shard.index] * vector).sum()},
+                                {graphs->leaves[shard.index]}, {}, /*retain_graph=*/true)[0];
+    });
+    return adaptation_.Trained(SumInOrder(products));
+  };
 }
 
 }  // namespace fewstep

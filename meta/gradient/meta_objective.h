@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/optimizers/objective.h"
 #include "meta/gradient/gradient_adaptation.h"
 
 namespace fewstep {
@@ -28,74 +29,46 @@ struct MetaObjectiveOptions : Options {
   void Visit(FieldVisitor& visitor) override;
 };
 
-// J_out, the objective of the outer loop on one batch; all have the same gradient where the data
-// were sampled, and differ away from it.
-struct OuterSurrogate {
-  enum class Kind { kLogLikelihood, kLikelihoodRatio, kDice, kClipped };
-  Kind kind = Kind::kLikelihoodRatio;
-  double clip = 0.3;                         // kClipped
-  std::vector<double> kl_coefficients = {};  // eta_k, one an inner step; empty for none
-};
-OuterSurrogate::Kind ParseOuterSurrogate(const std::string& name);
-
-// Means over tasks at one point.
-struct OuterValues {
-  double objective = 0;  // J without its KL terms
-  // KL(pi_old || pi) after adaptation, and the sum over all policies of the trial when its returns
-  // or exactly its exploration count: a trust region bounds whatever the objective was measured
-  // with. Published code with mean credit bounds the divergence after adaptation only.
-  double kl = 0;
-  double clip_fraction = 0;
-  std::vector<double> inner_kl;  // [K]
-};
-
 // Immutable. One caller at a time, as it computes on the pool.
-class MetaObjective {
+//
+// The divergence of its values is KL(pi_old || pi) after adaptation, and the sum over all policies
+// of the trial when its returns or exactly its exploration count: a trust region bounds whatever
+// the objective was measured with. Published code with mean credit bounds the divergence after
+// adaptation only.
+class MetaObjective final : public Objective {
  public:
   // `data` [K + 1] were sampled along the inner loop from one row of meta-parameters. Everything
   // passed by reference must outlive it.
   MetaObjective(const GradientAdaptation& adaptation, const MetaObjectiveOptions& options,
-                std::vector<Shard> shards, std::vector<AdaptationData> data);
+                Shards shards, std::vector<AdaptationData> data);
 
   const GradientAdaptation& adaptation() const { return adaptation_; }
-  int64_t num_tasks() const { return shards_.back().end; }
+  int64_t num_tasks() const { return shards_.num_tasks(); }
   int64_t inner_steps() const { return static_cast<int64_t>(data_.size()) - 1; }
 
-  // grad J at `meta` [1, M], and the values there when `values` is not null.
-  torch::Tensor Gradient(const torch::Tensor& meta, const OuterSurrogate& surrogate,
-                         OuterValues* values = nullptr) const;
-
-  OuterValues Values(const torch::Tensor& meta, const OuterSurrogate& surrogate) const;
+  torch::Tensor Gradient(const torch::Tensor& meta, const ObjectiveForm& form,
+                         ObjectiveValues* values = nullptr) const override;
+  ObjectiveValues Values(const torch::Tensor& meta, const ObjectiveForm& form) const override;
+  // The exact Hessian of the mean KL after adaptation. Where the data were sampled it is the Fisher
+  // matrix of the adapted policies seen through the inner loop.
+  LinearMap HessianOfKl(const torch::Tensor& meta) const override;
 
   // theta after one more inner step than the data were sampled with, [T, P]: U through D_K.
   torch::Tensor AdaptedBeyond(const torch::Tensor& meta) const;
 
-  // Products with the exact Hessian of the mean KL after adaptation, at `meta`. Where the data were
-  // sampled it is the Fisher matrix of the adapted policies seen through the inner loop.
-  class KlHessian {
-   public:
-    torch::Tensor operator()(const torch::Tensor& vector) const;  // [1, M] -> [1, M]
-
-   private:
-    friend class MetaObjective;
-    const MetaObjective* objective_ = nullptr;
-    std::vector<torch::Tensor> leaves_, gradients_;  // one a shard, with their graphs
-  };
-  KlHessian HessianOfKl(const torch::Tensor& meta) const;
-
  private:
   enum class Differentiate { kNothing, kObjective, kKl };
-  struct ShardTerms {  // the shard's part of means over all tasks
+  // A shard's part of means over all tasks. Tensors until they are read, all at once.
+  struct ShardTerms {
     torch::Tensor objective, penalty, kl;
-    double clip_fraction = 0;
-    std::vector<double> inner_kl;
+    std::vector<torch::Tensor> clipped, inner_kl;  // weights of clipped steps, one a counted batch
   };
-  ShardTerms Terms(const torch::Tensor& meta, const Shard& shard, const OuterSurrogate& surrogate,
+  ShardTerms Terms(const torch::Tensor& meta, const Shard& shard, const ObjectiveForm& form,
                    Differentiate what) const;
-  static void AddTo(const ShardTerms& terms, OuterValues& values);
+  ObjectiveValues Read(const std::vector<ShardTerms>& terms) const;
 
   const GradientAdaptation& adaptation_;
-  std::vector<Shard> shards_;
+  Shards shards_;
   std::vector<AdaptationData> data_;  // [K + 1]
   bool trial_;
   bool mean_credit_;

@@ -191,13 +191,15 @@ class TableWorld final : public World {
   void Begin(std::span<const double>) override {}
 
   void Reset(Rng& rng, double* observation) noexcept override {
-    state_ = Draw(rng, [&](int64_t state) { return mdp_->start(state); });
+    state_ = InvertCumulative(rng.Uniform(), mdp_->options().states,
+                              [&](int64_t state) { return mdp_->start(state); });
     Observe(observation);
   }
 
   WorldStep Step(const double* action, Rng& rng, double* observation, double*) noexcept override {
     const int64_t state = state_, choice = static_cast<int64_t>(*action);
-    state_ = Draw(rng, [&](int64_t next) { return mdp_->transition(state, choice, next); });
+    state_ = InvertCumulative(rng.Uniform(), mdp_->options().states,
+                              [&](int64_t next) { return mdp_->transition(state, choice, next); });
     Observe(observation);
     return {.reward = mdp_->reward(state, choice)};
   }
@@ -211,19 +213,6 @@ class TableWorld final : public World {
   }
 
  private:
-  // Inverse of the cumulative distribution. What rounding leaves over goes to the last state that
-  // can be reached.
-  int64_t Draw(Rng& rng, const auto& probability) const noexcept {
-    double remaining = rng.Uniform();
-    int64_t last = 0;
-    for (int64_t state = 0; state < mdp_->options().states; ++state) {
-      if (probability(state) <= 0) continue;
-      last = state;
-      if ((remaining -= probability(state)) < 0) break;
-    }
-    return last;
-  }
-
   void Observe(double* observation) const noexcept {
     std::fill_n(observation, mdp_->options().states, 0.0);
     observation[state_] = 1;

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "agents/policies/policy.h"
+#include "agents/surrogates.h"
 #include "core/config.h"
-#include "meta/gradient/surrogates.h"
 
 namespace fewstep {
 

@@ -38,7 +38,7 @@ using Collect = std::function<AdaptationData(const Parameters& rows, int64_t k)>
 // The meta-gradient as an iteration of training computes it, from data that `collect` supplies.
 std::vector<double> Estimate(const GradientAdaptation& adaptation, const Estimator& estimator,
                              const torch::Tensor& meta, int64_t num_tasks, const Collect& collect) {
-  const std::vector<Shard> shards = MakeShards(num_tasks, 1);
+  const Shards shards(num_tasks, 1, adaptation.pool());
   AdaptedRows adapted = adaptation.Start(meta, num_tasks, shards);
   std::vector<AdaptationData> data;
   for (int64_t k = 0;; ++k) {
@@ -129,7 +129,6 @@ MonteCarlo SampleEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
   const auto family = mdp.MakeFamily();
   const std::vector<Task> tasks(static_cast<size_t>(options.tasks), {family->spec().name, {}});
   const torch::Tensor meta = mdp.InitialParameters(*policy).flat.to(torch::kFloat32);
-  const std::vector<Shard> shards = MakeShards(options.tasks, 1);
 
   // each replica is an iteration of training with one thread
   std::vector<std::vector<double>> estimates(static_cast<size_t>(options.replicas));
@@ -143,7 +142,7 @@ MonteCarlo SampleEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
           const Rollouts rollouts = sampler.Collect(
               *policy, rows, tasks, {.episodes = static_cast<int>(options.episodes)},
               stream.Fork("rollouts", static_cast<uint64_t>(k)));
-          return adaptation.Prepare(rollouts, rows, shards);
+          return adaptation.Prepare(rollouts, rows, Shards(options.tasks, 1, alone));
         });
   });
 

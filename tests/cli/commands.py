@@ -8,7 +8,7 @@ import resource
 
 from fewstep import begin, fewstep, on_terminal, read, sets, train
 
-COMMANDS = ("train", "resume", "evaluate", "variance", "ruler", "rollout", "list", "describe",
+COMMANDS = ("train", "resume", "evaluate", "gradient-noise", "ruler", "rollout", "list", "describe",
             "doctor", "verify")
 
 

@@ -26,7 +26,7 @@ def check_evaluation():
         assert curve[fact] == stored[fact], fact
     assert near(returns(curve), returns(stored)), (returns(curve), returns(stored))
     fewstep("evaluate", "runs/earlier/checkpoints/checkpoint-000002.safetensors").exits(0)
-    fewstep("variance", "runs/earlier", "--rounds", "3", "--quiet").exits(0)
+    fewstep("gradient-noise", "runs/earlier", "--rounds", "3", "--quiet").exits(0)
 
 
 def check_resume():

@@ -265,7 +265,7 @@ def check_evaluate():
 def check_variance():
     # the three surrogates on the same episodes; the same figures at any number of threads
     run = "runs/small"
-    shown = fewstep("variance", run, "--rounds", "3", "--seed", "1", "--json").exits(0, "9/9").json()
+    shown = fewstep("gradient-noise", run, "--rounds", "3", "--seed", "1", "--json").exits(0, "9/9").json()
     rows = {row["inner_surrogate"]: row for row in shown["study"]}
     assert set(rows) == {"log_likelihood", "likelihood_ratio", "dice"} and shown["rounds"] == 3
     for row in rows.values():
@@ -278,16 +278,16 @@ def check_variance():
             assert abs(row["relative_deviation"] - row["deviation"] / row["signal"]) < 1e-9, row
         assert -1 <= row["mean_cosine"] <= 1
     assert rows["dice"]["mean_norm"] != rows["log_likelihood"]["mean_norm"]
-    again = fewstep("variance", run, "--rounds", "3", "--seed", "1", "--threads", "2", "--quiet",
+    again = fewstep("gradient-noise", run, "--rounds", "3", "--seed", "1", "--threads", "2", "--quiet",
                     "--surrogates", "dice", "--json").exits(0)
     assert again.json()["study"] == [rows["dice"]] and again.err == ""
-    text = fewstep("variance", run, "--rounds", "3", "--all").exits(0).out
+    text = fewstep("gradient-noise", run, "--rounds", "3", "--all").exits(0).out
     kept = glob.glob(f"{run}/checkpoints/*.safetensors")
     assert len(re.findall(r"^ +\d+ +dice ", text, re.M)) == len(kept) > 1, text
-    fewstep("variance", run, "--surrogates", "dise").exits(2, "dise")
-    fewstep("variance", run, "--rounds", "2").exits(2, "rounds")
+    fewstep("gradient-noise", run, "--surrogates", "dise").exits(2, "dise")
+    fewstep("gradient-noise", run, "--rounds", "2").exits(2, "rounds")
     train("--set", "agent.inner_steps=0", "--set", "run.name=flat").exits(0)
-    fewstep("variance", "runs/flat").exits(2, "no gradient through an inner loop")
+    fewstep("gradient-noise", "runs/flat").exits(2, "no gradient through an inner loop")
 
 
 def check_algorithms():

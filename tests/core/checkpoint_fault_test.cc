@@ -187,15 +187,20 @@ TEST_P(CheckpointFault, ShortWritesAreContinued) {
 }
 
 TEST_P(CheckpointFault, AWriteThatStoresAWrongBitIsNoticed) {
-  const FaultySave save(GetParam(), {.kind = Fault::Kind::kCorrupt, .at = 1});
-  EXPECT_EQ(save.result().calls, 1);
-  ASSERT_EQ(save.result().end, TracedResult::End::kError);
-  EXPECT_NE(save.result().message.find("cannot read back what was written"), std::string::npos);
-  EXPECT_FALSE(HasTemporary(save.directory()));
-  CheckpointStore store(save.directory(), kKeep);
-  EXPECT_EQ(store.LoadNewest().iteration, GetParam() - 1);
-  save.ExpectOldOnes(/*pruned=*/false);
-  save.ExpectNextSaveWorks();
+  // the header, then every tensor
+  int writes = 0;
+  for (;; ++writes) {
+    const FaultySave save(GetParam(), {.kind = Fault::Kind::kCorrupt, .at = writes + 1});
+    if (save.result().calls <= writes) break;
+    ASSERT_EQ(save.result().end, TracedResult::End::kError) << writes;
+    EXPECT_NE(save.result().message.find("cannot read back what was written"), std::string::npos);
+    EXPECT_FALSE(HasTemporary(save.directory()));
+    CheckpointStore store(save.directory(), kKeep);
+    EXPECT_EQ(store.LoadNewest().iteration, GetParam() - 1);
+    save.ExpectOldOnes(/*pruned=*/false);
+    save.ExpectNextSaveWorks();
+  }
+  EXPECT_GT(writes, 1);
 }
 
 // Loading under errors: a generation or Error, never a crash, never wrong content.

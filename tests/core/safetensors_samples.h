@@ -49,8 +49,9 @@ inline TensorFile RandomFile(uint64_t seed) {
       entry.shape.push_back(static_cast<int64_t>(rng.Below(5)));
       bytes *= static_cast<size_t>(entry.shape.back());
     }
-    entry.bytes.resize(bytes);
-    for (std::byte& byte : entry.bytes) byte = static_cast<std::byte>(rng.Below(256));
+    std::vector<std::byte> content(bytes);
+    for (std::byte& byte : content) byte = static_cast<std::byte>(rng.Below(256));
+    entry.bytes = std::move(content);
     file.AddEntry(entry);
   }
   for (uint64_t i = rng.Below(4); i > 0; --i) {

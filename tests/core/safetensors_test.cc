@@ -13,6 +13,7 @@
 
 #include "tests/core/allocation_watch.h"
 #include "tests/core/safetensors_samples.h"
+#include "tests/core/scratch_directory.h"
 
 namespace fewstep {
 namespace {
@@ -397,6 +398,31 @@ TEST(SafetensorsRule, DeclaredSizesAllocateNothing) {
     EXPECT_NE(Complaint(file), "");
     EXPECT_LT(watch.largest(), 4096u);
   }
+}
+
+TEST(TensorFile, WhatIsBorrowedIsWrittenFromWhereItIs) {
+  const auto content = std::make_shared<const std::vector<std::byte>>(1000, std::byte{7});
+  TensorFile file;
+  file.AddEntry({"borrowed", DType::kU8, {1000}, TensorBytes(*content, content)});
+  file.AddScalar<int64_t>("copied", 3);
+  EXPECT_EQ(file.At("borrowed").bytes.data(), content->data());
+  const TensorFile shared = file;
+  EXPECT_EQ(shared.At("borrowed").bytes.data(), content->data());
+
+  // in parts: the header, then the tensors where they lie
+  const SerializedParts serialized = SerializeInParts(file);
+  ASSERT_EQ(serialized.parts.size(), 3u);
+  EXPECT_EQ(serialized.parts[1].size(), 8u);
+  EXPECT_EQ(serialized.parts[2].data(), content->data());
+  std::string whole;
+  for (const auto part : serialized.parts) {
+    whole.append(reinterpret_cast<const char*>(part.data()), part.size());
+  }
+  EXPECT_EQ(whole, Serialize(file));
+  const ScratchDirectory scratch;
+  const std::string path = scratch.path() + "/file.safetensors";
+  SaveTensorFile(file, path);
+  EXPECT_TRUE(LoadTensorFile(path) == file);
 }
 
 }  // namespace

@@ -75,7 +75,9 @@ class Reference {
     }
     const PolicyBatch& batch = batches_.back();
     const torch::Tensor log_probs = Forward(rows, batch).LogProb(batch.actions);
-    return penalty - ClippedObjective(log_probs, batch, options_.outer.clip).mean().item<double>();
+    return penalty - SurrogateObjective(Surrogate::kClipped, log_probs, batch, options_.outer.clip)
+                         .mean()
+                         .item<double>();
   }
 
   torch::Tensor Gradient(const torch::Tensor& theta) const {

@@ -249,7 +249,7 @@ TEST_P(MetaAgentContract, AnIncompleteCheckpointIsRefused) {
         continue;
       }
       // one element more; integers in place of numbers of the same size
-      changed.bytes.resize(changed.bytes.size() + SizeOf(entry.dtype));
+      changed.bytes = std::vector<std::byte>(entry.bytes.size() + SizeOf(entry.dtype));
       changed.shape = {static_cast<int64_t>(changed.bytes.size() / SizeOf(entry.dtype))};
       reshaped.AddEntry(changed);
       changed = entry;

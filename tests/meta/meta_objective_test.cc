@@ -16,7 +16,7 @@ constexpr int64_t kTasks = 4, kEpisodes = 3, kHorizon = 5, kSize = 3;
 class Problem {
  public:
   explicit Problem(const std::string& settings, bool discrete = false)
-      : pool_(MakePool(2)), shards_(MakeShards(kTasks, 3)) {
+      : pool_(MakePool(2)), shards_(kTasks, 3, *pool_) {
     Config::ParseText("[agent]\nhidden = [4]\n" + settings, "test").Read("agent", options_);
     policy_ =
         MakeMlpPolicy(SpecOf(kSize, 2, discrete ? ActionKind::kDiscrete : ActionKind::kContinuous),
@@ -42,7 +42,7 @@ class Problem {
   const torch::Tensor& adapted() const { return adapted_; }
   const TrustRegionAgentOptions& options() const { return options_; }
   const std::vector<AdaptationData>& data() const { return data_; }
-  const std::vector<Shard>& shards() const { return shards_; }
+  const Shards& shards() const { return shards_; }
   const GradientAdaptation& adaptation() const { return *adaptation_; }
   // Away from where the data were sampled.
   torch::Tensor moved() const { return meta_ + Normals(meta_.sizes().vec(), 9) * 0.05; }
@@ -76,7 +76,7 @@ class Problem {
             .advantages.to(torch::kFloat64);
     r.mask = r.mask.to(torch::kFloat64);
     for (const Shard& shard : shards_) {
-      data.batches[static_cast<size_t>(shard.index)] =
+      data.batches[shard.index] =
           MakePolicyBatch(*policy_, rows.Rows(shard.begin, shard.end), r, advantages,
                           options_.adaptation.reduction(), shard.begin, shard.end);
     }
@@ -85,7 +85,7 @@ class Problem {
 
   TrustRegionAgentOptions options_;
   std::unique_ptr<WorkerPool> pool_;
-  std::vector<Shard> shards_;
+  Shards shards_;
   std::unique_ptr<MemorylessPolicy> policy_;
   std::unique_ptr<GradientAdaptation> adaptation_;
   torch::Tensor meta_, adapted_;
@@ -113,18 +113,18 @@ const char* const kSettings[] = {
 class MetaGradientOf : public testing::TestWithParam<const char*> {};
 
 TEST_P(MetaGradientOf, TheObjectiveIsThatOfFiniteDifferences) {
-  using Kind = OuterSurrogate::Kind;
+  using Kind = Surrogate;
   for (const bool discrete : {false, true}) {
     const Problem problem(GetParam(), discrete);
     const MetaObjective objective = problem.objective();
     for (const Kind kind :
          {Kind::kLogLikelihood, Kind::kLikelihoodRatio, Kind::kDice, Kind::kClipped}) {
-      OuterSurrogate surrogate{.kind = kind, .clip = 0.05};
+      ObjectiveForm surrogate{.surrogate = kind, .clip = 0.05};
       // not where ratios are 1 and the clipped objective has a corner
       const torch::Tensor point = problem.moved();
       const torch::Tensor numeric = problem.adaptation().Trained(NumericGradient(
           [&](const torch::Tensor& x) { return objective.Values(x, surrogate).objective; }, point));
-      OuterValues values;
+      ObjectiveValues values;
       const torch::Tensor gradient = objective.Gradient(point, surrogate, &values);
       EXPECT_LT(RelativeDistance(gradient, numeric), 2e-6) << static_cast<int>(kind);
       EXPECT_NEAR(values.objective, objective.Values(point, surrogate).objective, 1e-12);
@@ -137,12 +137,12 @@ TEST_P(MetaGradientOf, TheKlPenaltyIsSubtracted) {
   const size_t inner = static_cast<size_t>(problem.options().adaptation.inner_steps);
   if (inner == 0) return;
   const MetaObjective objective = problem.objective();
-  OuterSurrogate plain, penalised;
+  ObjectiveForm plain, penalised;
   for (size_t k = 0; k < inner; ++k) penalised.kl_coefficients.push_back(0.5 + double(k));
   const torch::Tensor point = problem.moved();
   const torch::Tensor numeric = problem.adaptation().Trained(NumericGradient(
       [&](const torch::Tensor& x) {
-        const OuterValues values = objective.Values(x, penalised);
+        const ObjectiveValues values = objective.Values(x, penalised);
         double sum = 0;
         for (size_t k = 0; k < inner; ++k) {
           sum += penalised.kl_coefficients[k] * values.inner_kl[k] / static_cast<double>(inner);
@@ -160,7 +160,7 @@ TEST_P(MetaGradientOf, ProductsWithTheHessianOfTheDivergenceAreExact) {
   const MetaObjective objective = problem.objective();
   // also where it is not the Fisher matrix
   for (const torch::Tensor& point : {problem.meta(), problem.moved()}) {
-    const MetaObjective::KlHessian hessian = objective.HessianOfKl(point);
+    const LinearMap hessian = objective.HessianOfKl(point);
     const torch::Tensor v = problem.adaptation().Trained(Normals(point.sizes().vec(), 41)).detach();
     const torch::Tensor w = problem.adaptation().Trained(Normals(point.sizes().vec(), 42)).detach();
     const auto kl = [&](double a, double b) {
@@ -181,7 +181,7 @@ INSTANTIATE_TEST_SUITE_P(Settings, MetaGradientOf, testing::ValuesIn(kSettings))
 
 TEST(MetaObjective, BeginsWhereTheDataWereSampled) {
   const Problem problem("inner_steps = 2\nouter_returns = \"trial\"\n");
-  const OuterValues values = problem.objective().Values(problem.meta(), {});
+  const ObjectiveValues values = problem.objective().Values(problem.meta(), {});
   EXPECT_NEAR(values.kl, 0, 1e-13);
   EXPECT_NEAR(values.inner_kl[0], 0, 1e-13);
   EXPECT_NEAR(values.inner_kl[1], 0, 1e-13);
@@ -194,7 +194,7 @@ torch::Tensor CreditedScore(const Problem& problem, const torch::Tensor& credit,
                                                               const torch::Tensor& mask)>& weigh) {
   torch::Tensor sum = torch::zeros_like(problem.meta());
   for (const Shard& shard : problem.shards()) {
-    const PolicyBatch& batch = problem.data()[0].batches[static_cast<size_t>(shard.index)];
+    const PolicyBatch& batch = problem.data()[0].batches[shard.index];
     for (int64_t t = shard.begin; t < shard.end; ++t) {
       const torch::Tensor score = AutogradGradient(
           [&](const torch::Tensor& theta) {
@@ -256,7 +256,7 @@ TEST(MetaObjective, RewardsAreStandardisedOverAllStepsOfAllTasks) {
   r.rewards[1][0][0] = 4, r.rewards[1][1][0] = 6, r.rewards[1][1][1] = 8;
   const Parameters row = policy->InitialParameters(Rng(1));
   const AdaptationData data =
-      adaptation.Prepare(r, row.WithFlat(row.flat.repeat({2, 1})), MakeShards(2, 1));
+      adaptation.Prepare(r, row.WithFlat(row.flat.repeat({2, 1})), Shards(2, 1, *pool));
   EXPECT_NEAR(data.standard_rewards[0].item<double>(), -2 / std::sqrt(34.0 / 6), 1e-7);
   EXPECT_NEAR(data.standard_rewards[1].item<double>(), 2 / std::sqrt(34.0 / 6), 1e-7);
 }
@@ -312,8 +312,8 @@ TEST_P(TrustRegionStep, ImprovesWithinTheBound) {
     Metrics metrics;
     const auto outer = MakeTrustRegion(options);
     const torch::Tensor improved = outer->Improve(problem.meta(), objective, metrics);
-    const OuterValues before = objective.Values(problem.meta(), outer->surrogate());
-    const OuterValues after = objective.Values(improved, outer->surrogate());
+    const ObjectiveValues before = objective.Values(problem.meta(), outer->form());
+    const ObjectiveValues after = objective.Values(improved, outer->form());
     EXPECT_LE(after.kl, max_kl);
     EXPECT_GT(after.objective, before.objective);
     EXPECT_NEAR(metrics.Get("outer_kl"), after.kl, 1e-12);

@@ -1,5 +1,5 @@
 // Surrogate objectives: their values, their gradients and what they make of masked steps.
-#include "meta/gradient/surrogates.h"
+#include "agents/surrogates.h"
 
 #include <cmath>
 
@@ -92,7 +92,9 @@ TEST(Surrogates, HaveTheSameGradientWhereTheySampled) {
       }
       const torch::Tensor clipped = AutogradGradient(
           [&](const torch::Tensor& flat) {
-            return ClippedObjective(problem.LogProbs(flat), problem.batch, 0.2).sum();
+            return SurrogateObjective(Surrogate::kClipped, problem.LogProbs(flat), problem.batch,
+                                      0.2)
+                .sum();
           },
           problem.rows.flat);
       EXPECT_LT(Distance(clipped, expected), 1e-13);
@@ -166,7 +168,7 @@ TEST(Surrogates, DoNotSeeMaskedSteps) {
       });
     }
     objectives.push_back([&](const torch::Tensor& log_probs) {
-      return ClippedObjective(log_probs, problem.batch, 0.2);
+      return SurrogateObjective(Surrogate::kClipped, log_probs, problem.batch, 0.2);
     });
     for (size_t i = 0; i < objectives.size(); ++i) {
       EXPECT_LT(Distance(objectives[i](poisoned), objectives[i](moved)), 1e-13)
@@ -200,7 +202,8 @@ TEST(ClippedObjective, StopsWhereMovingOnWouldPay) {
     const PolicyBatch batch = SingleSteps({c.advantage});
     const torch::Tensor log_probs =
         torch::full({1, 1}, std::log(c.ratio), torch::kFloat64).requires_grad_(true);
-    const torch::Tensor value = ClippedObjective(log_probs, batch, 0.2).sum();
+    const torch::Tensor value =
+        SurrogateObjective(Surrogate::kClipped, log_probs, batch, 0.2).sum();
     EXPECT_NEAR(value.item<double>(), c.value, 1e-12);
     // d value / d log ratio = slope * ratio
     EXPECT_NEAR(torch::autograd::grad({value}, {log_probs})[0].item<double>(), c.slope * c.ratio,

@@ -15,7 +15,7 @@ constexpr double kPays[kArms] = {0.2, 0.7, 0.45};
 
 class Bandit {
  public:
-  explicit Bandit(const std::string& settings) : pool_(MakePool(1)), shards_(MakeShards(1, 1)) {
+  explicit Bandit(const std::string& settings) : pool_(MakePool(1)), shards_(1, 1, *pool_) {
     Config::ParseText(fmt::format("[agent]\nhidden = []\nbias = false\nepisodes = 1\n"
                                   "inner_steps = {}\ninner_surrogate = \"log_likelihood\"\n"
                                   "baseline = \"constant\"\nbaseline_value = 0.4\n"
@@ -92,7 +92,7 @@ class Bandit {
 
   PpoAgentOptions options_;
   std::unique_ptr<WorkerPool> pool_;
-  std::vector<Shard> shards_;
+  Shards shards_;
   std::unique_ptr<MemorylessPolicy> policy_;
   std::unique_ptr<GradientAdaptation> adaptation_;
 };

@@ -42,13 +42,10 @@ class MdpWorld final : public World {
     const int chosen = static_cast<int>(*action);
     const double reward = mdp_.rewards[mdp_.Pair(state_, chosen)] + rng.Normal();
 
-    // the next state, by inverting the cumulative distribution
     const std::span<const double> next = mdp_.Next(state_, chosen);
-    double remaining = rng.Uniform();
-    state_ = 0;
-    while (state_ + 1 < kMdpStates && (remaining -= next[static_cast<size_t>(state_)]) >= 0) {
-      ++state_;
-    }
+    state_ = static_cast<int>(InvertCumulative(rng.Uniform(), kMdpStates, [&](int64_t state) {
+      return next[static_cast<size_t>(state)];
+    }));
     Observe(observation);
     return {.reward = reward};
   }

@@ -24,7 +24,7 @@ class Interpolation final : public OuterOptimizer {
  public:
   explicit Interpolation(const InterpolationOptions& options) : options_(options) {}
 
-  OuterSurrogate surrogate() const override { return {}; }
+  ObjectiveForm form() const override { return {}; }
 
   std::vector<std::string> columns() const override { return {"move_norm"}; }
 

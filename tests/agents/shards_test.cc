@@ -1,5 +1,5 @@
 // Gradients summed over shards: which tasks, and that threads do not show.
-#include "agents/sharded_gradient.h"
+#include "agents/shards.h"
 
 #include "tests/agents/learning_testing.h"
 
@@ -7,16 +7,17 @@ namespace fewstep {
 namespace {
 
 TEST(Shards, PartitionTheTasksEvenly) {
+  const auto pool = MakePool(1);
   for (int64_t tasks = 1; tasks <= 20; ++tasks) {
     for (int64_t wanted = 1; wanted <= 25; ++wanted) {
-      const std::vector<Shard> shards = MakeShards(tasks, wanted);
+      const Shards shards(tasks, wanted, *pool);
       ASSERT_EQ(static_cast<int64_t>(shards.size()), std::min(tasks, wanted));
       int64_t next = 0, smallest = tasks, largest = 0;
       for (size_t i = 0; i < shards.size(); ++i) {
-        ASSERT_EQ(shards[i].index, static_cast<int>(i));
+        ASSERT_EQ(shards[i].index, i);
         ASSERT_EQ(shards[i].begin, next);
         next = shards[i].end;
-        const int64_t size = shards[i].end - shards[i].begin;
+        const int64_t size = shards[i].size();
         ASSERT_LE(size, i == 0 ? size : largest);
         smallest = std::min(smallest, size);
         largest = std::max(largest, size);
@@ -36,12 +37,10 @@ struct Problem {
 
   torch::Tensor Compute(int64_t num_shards, int threads) const {
     const auto pool = MakePool(threads);
-    return ComputeShardedGradient(theta, MakeShards(24, num_shards), *pool,
-                                  [&](const torch::Tensor& leaf, const Shard& shard) {
-                                    const torch::Tensor own =
-                                        data.narrow(0, shard.begin, shard.end - shard.begin);
-                                    return (leaf * own).sum(1).tanh().sum();
-                                  });
+    return Shards(24, num_shards, *pool)
+        .Gradient(theta, [&](const torch::Tensor& leaf, const Shard& shard) {
+          return (leaf * data.narrow(0, shard.begin, shard.size())).sum(1).tanh().sum();
+        });
   }
 };
 

@@ -1,4 +1,4 @@
-#include "meta/gradient/surrogates.h"
+#include "agents/surrogates.h"
 
 namespace fewstep {
 namespace {
@@ -37,14 +37,28 @@ PolicyBatch MakePolicyBatch(const MemorylessPolicy& policy, const Parameters& pa
   return batch;
 }
 
-Surrogate ParseSurrogate(const std::string& name) {
+Surrogate ParseSurrogate(std::string_view name) {
   if (name == "likelihood_ratio") return Surrogate::kLikelihoodRatio;
   if (name == "dice") return Surrogate::kDice;
+  if (name == "clipped") return Surrogate::kClipped;
   return Surrogate::kLogLikelihood;
 }
 
+namespace {
+
+torch::Tensor ClippedObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
+                               double clip) {
+  const torch::Tensor ratio = LogRatio(log_probs, batch).exp();
+  const torch::Tensor objective =
+      torch::min(ratio * batch.advantages, ratio.clamp(1 - clip, 1 + clip) * batch.advantages);
+  return (batch.weights * objective).sum(1);
+}
+
+}  // namespace
+
 torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_probs,
-                                 const PolicyBatch& batch) {
+                                 const PolicyBatch& batch, double clip) {
+  if (surrogate == Surrogate::kClipped) return ClippedObjective(log_probs, batch, clip);
   const torch::Tensor weighted = batch.weights * batch.advantages;  // [T, B]
   switch (surrogate) {
     case Surrogate::kLogLikelihood:
@@ -52,6 +66,7 @@ torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_p
     case Surrogate::kLikelihoodRatio:
       return (LogRatio(log_probs, batch).exp() * weighted).sum(1);
     case Surrogate::kDice:
+    case Surrogate::kClipped:
       break;
   }
   // cumulative ratios within each episode, R_{-1} = 1
@@ -62,14 +77,6 @@ torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_p
       {torch::ones_like(cumulative.narrow(2, 0, 1)), cumulative.narrow(2, 0, batch.horizon - 1)},
       2);
   return ((cumulative - before).reshape_as(weighted) * weighted).sum(1);
-}
-
-torch::Tensor ClippedObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
-                               double clip) {
-  const torch::Tensor ratio = LogRatio(log_probs, batch).exp();
-  const torch::Tensor objective =
-      torch::min(ratio * batch.advantages, ratio.clamp(1 - clip, 1 + clip) * batch.advantages);
-  return (batch.weights * objective).sum(1);
 }
 
 torch::Tensor MeanKl(const ActionDistribution& distribution, const PolicyBatch& batch) {

@@ -24,7 +24,7 @@ struct GradientNoise {
   double agreement = 0;            // mean cosine between the estimates of two rounds
 };
 
-struct GradientStudyOptions {
+struct GradientNoiseOptions {
   std::vector<std::string> surrogates = {"log_likelihood", "likelihood_ratio", "dice"};
   int rounds = 10;  // at least 3
   int tasks = 0;    // of each round; 0: as in training
@@ -33,10 +33,10 @@ struct GradientStudyOptions {
 
 // One entry a surrogate, at the meta-parameters of `checkpoint`. Throws Error(kUsage) when the
 // run's agent has no meta-gradient. `progress` is called after every estimate.
-std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const Catalog& catalog,
-                                             const TensorFile& checkpoint,
-                                             const GradientStudyOptions& options,
-                                             const std::function<void()>& progress);
+std::vector<GradientNoise> MeasureGradientNoise(RunConfig& config, const Catalog& catalog,
+                                                const TensorFile& checkpoint,
+                                                const GradientNoiseOptions& options,
+                                                const std::function<void()>& progress);
 
 // What `estimates` [rounds, M] show.
 GradientNoise NoiseOf(const torch::Tensor& estimates);

@@ -1,5 +1,5 @@
 // The noise of meta-gradients, on estimates whose moments are known.
-#include "experiments/studies/gradient_study.h"
+#include "experiments/studies/gradient_noise.h"
 
 #include "tests/agents/learning_testing.h"
 

@@ -1,4 +1,4 @@
-#include "experiments/studies/gradient_study.h"
+#include "experiments/studies/gradient_noise.h"
 
 #include "core/error.h"
 #include "meta/gradient/gradient_agent.h"
@@ -28,23 +28,25 @@ GradientNoise NoiseOf(const torch::Tensor& estimates) {
   return noise;
 }
 
-std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const Catalog& catalog,
-                                             const TensorFile& checkpoint,
-                                             const GradientStudyOptions& options,
-                                             const std::function<void()>& progress) {
-  auto* agent_options = dynamic_cast<GradientAgentOptions*>(config.agent.get());
+std::vector<GradientNoise> MeasureGradientNoise(RunConfig& config, const Catalog& catalog,
+                                                const TensorFile& checkpoint,
+                                                const GradientNoiseOptions& options,
+                                                const std::function<void()>& progress) {
+  // a recipe of its own, to change the surrogate of
+  RunConfig own = ReadRunConfig(Config::ParseText(config.ToToml(), config.run_path()), catalog);
+  own.run.threads = config.run.threads;
+  auto* agent_options = dynamic_cast<GradientAgentOptions*>(own.agent.get());
   if (agent_options == nullptr || agent_options->adaptation.inner_steps == 0) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("{} has no gradient through an inner loop", config.agent_name),
                 {.file = config.run_path()});
   }
-  const std::string own = agent_options->adaptation.inner_surrogate;
   const Rng root(options.seed);
   std::vector<GradientNoise> study;
   for (const std::string& surrogate : options.surrogates) {
     agent_options->adaptation.inner_surrogate = surrogate;
-    Workbench bench(config, catalog);
-    LoadAgent(checkpoint, bench, config);
+    Workbench bench(own, catalog);
+    LoadAgent(checkpoint, bench, own);
     const auto& agent = dynamic_cast<const GradientAgent&>(*bench.agent);
     const int tasks = options.tasks > 0 ? options.tasks : agent.meta_batch_size();
 
@@ -56,14 +58,12 @@ std::vector<GradientNoise> StudyMetaGradient(RunConfig& config, const Catalog& c
       const MetaObjective objective =
           agent.Collect(bench.family->Sample(Split::kTrain, tasks, rng.Fork("tasks")),
                         bench.sampler, rng, unused);
-      estimates.push_back(
-          objective.Gradient(agent.meta(), agent.outer().surrogate()).to(torch::kCPU));
+      estimates.push_back(objective.Gradient(agent.meta(), agent.outer().form()).to(torch::kCPU));
       progress();
     }
     study.push_back(NoiseOf(torch::cat(estimates, 0)));
     study.back().surrogate = surrogate;
   }
-  agent_options->adaptation.inner_surrogate = own;
   return study;
 }
 

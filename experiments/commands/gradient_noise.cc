@@ -1,4 +1,6 @@
-// fewstep variance
+// fewstep gradient-noise
+#include "experiments/studies/gradient_noise.h"
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,12 +12,11 @@
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
 #include "experiments/running/progress.h"
-#include "experiments/studies/gradient_study.h"
 
 namespace fewstep {
 namespace {
 
-struct VarianceArguments {
+struct GradientNoiseArguments {
   std::string run, checkpoint;
   std::vector<std::string> surrogates;
   int rounds = 10, tasks = 0;
@@ -23,11 +24,11 @@ struct VarianceArguments {
   bool all = false;
 };
 
-int RunVariance(const VarianceArguments& arguments, const CommonOptions& common) {
+int RunGradientNoise(const GradientNoiseArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   RunConfig config = ReadRun(arguments.run, common.catalog);
   config.run.threads = arguments.threads;
-  GradientStudyOptions options{
+  GradientNoiseOptions options{
       .rounds = arguments.rounds,
       .tasks = arguments.tasks,
       .seed = arguments.seed >= 0 ? static_cast<uint64_t>(arguments.seed) : EvaluationSeed(config)};
@@ -62,8 +63,8 @@ int RunVariance(const VarianceArguments& arguments, const CommonOptions& common)
   for (const TensorFile& checkpoint : checkpoints) {
     const auto iteration = checkpoint.Scalar<int64_t>("run.iteration");
     const std::vector<GradientNoise> study =
-        StudyMetaGradient(config, common.catalog, checkpoint, options,
-                          [&] { progress.Update({.iteration = ++done}); });
+        MeasureGradientNoise(config, common.catalog, checkpoint, options,
+                             [&] { progress.Update({.iteration = ++done}); });
     for (const GradientNoise& noise : study) {
       table.AddRow({fmt::format("{}", iteration), noise.surrogate,
                     noise.signal ? fmt::format("{:.4g}", *noise.signal) : "no signal",
@@ -89,10 +90,11 @@ int RunVariance(const VarianceArguments& arguments, const CommonOptions& common)
 
 }  // namespace
 
-void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
-  auto arguments = std::make_shared<VarianceArguments>();
+void AddGradientNoiseCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto arguments = std::make_shared<GradientNoiseArguments>();
   CLI::App* command = app.add_subcommand(
-      "variance", "Measure how noisy the meta-gradient of a run is with each inner surrogate.");
+      "gradient-noise",
+      "Measure how noisy the meta-gradient of a run is with each inner surrogate.");
   command->footer(
       "Estimates the meta-gradient again and again on fresh tasks and episodes, at the parameters\n"
       "of a checkpoint, with the same episodes for every surrogate. Columns: the signal, the norm "
@@ -103,8 +105,8 @@ void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "(the square root of the summed variances); their ratio, the noise beside the signal; and\n"
       "the mean cosine between two estimates.\n\n"
       "Examples:\n"
-      "  fewstep variance runs/quickstart\n"
-      "  fewstep variance runs/quickstart --all --rounds 20 --json");
+      "  fewstep gradient-noise runs/quickstart\n"
+      "  fewstep gradient-noise runs/quickstart --all --rounds 20 --json");
   command->add_option("run", arguments->run, "Run directory")->required();
   auto* named =
       command->add_option("--checkpoint", arguments->checkpoint, "A checkpoint; default: newest");
@@ -124,7 +126,7 @@ void AddVarianceCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
   command->callback(
-      [arguments, &common, &exit_code] { exit_code = RunVariance(*arguments, common); });
+      [arguments, &common, &exit_code] { exit_code = RunGradientNoise(*arguments, common); });
 }
 
 }  // namespace fewstep

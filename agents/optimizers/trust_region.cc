@@ -1,7 +1,8 @@
+#include "agents/optimizers/trust_region.h"
+
 #include <cmath>
 
 #include "agents/optimizers/conjugate_gradient.h"
-#include "meta/gradient/outer_optimizer.h"
 
 namespace fewstep {
 
@@ -28,28 +29,28 @@ void TrustRegionOptions::Visit(FieldVisitor& v) {
 
 namespace {
 
-class TrustRegion final : public OuterOptimizer {
+class TrustRegion final : public PolicyOptimizer {
  public:
   explicit TrustRegion(const TrustRegionOptions& options) : options_(options) {}
 
-  OuterSurrogate surrogate() const override {
-    return {.kind = ParseOuterSurrogate(options_.outer_surrogate)};
+  ObjectiveForm form() const override {
+    return {.surrogate = ParseSurrogate(options_.outer_surrogate)};
   }
 
   std::vector<std::string> columns() const override {
     return {"gradient_norm", "outer_improvement", "outer_kl", "step_fraction"};
   }
 
-  torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
+  torch::Tensor Improve(const torch::Tensor& point, const Objective& objective,
                         Metrics& metrics) override {
-    OuterValues before;
-    const torch::Tensor gradient = objective.Gradient(meta, surrogate(), &before);
+    ObjectiveValues before;
+    const torch::Tensor gradient = objective.Gradient(point, form(), &before);
     RequireFiniteUpdate(gradient);
 
     // s ~ H^-1 g, and the length at which s' H s / 2 is the bound
     torch::Tensor step;
     {
-      const MetaObjective::KlHessian hessian = objective.HessianOfKl(meta);
+      const LinearMap hessian = objective.HessianOfKl(point);
       const auto damped = [&](const torch::Tensor& vector) {
         return hessian(vector) + vector * options_.cg_damping;
       };
@@ -62,16 +63,16 @@ class TrustRegion final : public OuterOptimizer {
     RequireFiniteUpdate(step);
 
     // the longest step that improves and stays within the bound; none: stay
-    torch::Tensor improved = meta;
-    OuterValues after = before;
+    torch::Tensor improved = point;
+    ObjectiveValues after = before;
     double fraction = 1;
     for (int64_t i = 0;; ++i, fraction *= options_.backtrack_factor) {
       if (i == options_.backtracks) {
         fraction = 0;
         break;
       }
-      const torch::Tensor candidate = meta + step * fraction;
-      const OuterValues values = objective.Values(candidate, surrogate());
+      const torch::Tensor candidate = point + step * fraction;
+      const ObjectiveValues values = objective.Values(candidate, form());
       if (!(values.kl <= options_.max_kl) || !(values.objective > before.objective)) continue;
       improved = candidate;
       after = values;
@@ -91,7 +92,7 @@ class TrustRegion final : public OuterOptimizer {
 
 }  // namespace
 
-std::unique_ptr<OuterOptimizer> MakeTrustRegion(const TrustRegionOptions& options) {
+std::unique_ptr<PolicyOptimizer> MakeTrustRegion(const TrustRegionOptions& options) {
   return std::make_unique<TrustRegion>(options);
 }
 

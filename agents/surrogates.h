@@ -7,7 +7,7 @@
 // "ProMP", section 4); DiCE (Foerster et al. 2018) yields the exact Hessian in expectation.
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include "agents/action_distribution.h"
 #include "agents/policies/policy.h"
@@ -41,8 +41,9 @@ PolicyBatch MakePolicyBatch(const MemorylessPolicy& policy, const Parameters& pa
                             Reduction reduction, int64_t begin, int64_t end,
                             torch::Device device = torch::kCPU);
 
-enum class Surrogate { kLogLikelihood, kLikelihoodRatio, kDice };
-Surrogate ParseSurrogate(const std::string& name);
+enum class Surrogate { kLogLikelihood, kLikelihoodRatio, kDice, kClipped };
+// "log_likelihood", "likelihood_ratio", "dice", "clipped".
+Surrogate ParseSurrogate(std::string_view name);
 
 // The objective of every task, [T], to be maximised; `log_probs` [T, B] of the batch's actions.
 //   log_likelihood    E[ sum log pi * A ]
@@ -50,12 +51,9 @@ Surrogate ParseSurrogate(const std::string& name);
 //   dice              E[ sum_t (R_t - R_{t-1}) A_t ],  R_t = prod_{s <= t} pi_s / pi_old_s, the
 //                     form of Farquhar et al. (2019) in which a baseline inside A stays unbiased
 //                     at every order; without one it equals E[ sum_t R_t r_t ] up to a constant
+//   clipped           PPO's (Schulman et al. 2017, eq. 7), ratios clipped to 1 -+ `clip`
 torch::Tensor SurrogateObjective(Surrogate surrogate, const torch::Tensor& log_probs,
-                                 const PolicyBatch& batch);
-
-// PPO's clipped objective of every task, [T] (Schulman et al. 2017, eq. 7).
-torch::Tensor ClippedObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,
-                               double clip);
+                                 const PolicyBatch& batch, double clip = 0.3);
 
 // KL(pi_old || pi) of every task, [T], averaged over its steps.
 torch::Tensor MeanKl(const ActionDistribution& distribution, const PolicyBatch& batch);

@@ -1,9 +1,7 @@
-#include <cmath>
+#include "agents/optimizers/ppo.h"
 
 #include "agents/optimizers/adam.h"
 #include "agents/tensor_store.h"
-#include "core/error.h"
-#include "meta/gradient/outer_optimizer.h"
 
 namespace fewstep {
 
@@ -30,25 +28,18 @@ void PpoOptions::Visit(FieldVisitor& v) {
           {.help = "Divergence aimed at by the adaptive penalty.", .unit = "nats", .min = 1e-12});
 }
 
-void RequireFiniteUpdate(const torch::Tensor& values) {
-  if (values.isfinite().all().item<bool>()) return;
-  throw Error(ErrorKind::kRuntime, "the meta-gradient is not finite",
-              {.remedy = "Lower agent.outer_learning_rate or agent.inner_learning_rate; the last "
-                         "checkpoint is intact"});
-}
-
 namespace {
 
-class Ppo final : public OuterOptimizer {
+class Ppo final : public PolicyOptimizer {
  public:
-  Ppo(const PpoOptions& options, const torch::Tensor& meta, int64_t inner_steps)
+  Ppo(const PpoOptions& options, const torch::Tensor& point, int64_t inner_policies)
       : options_(options),
-        adam_(meta, options.outer_learning_rate),
-        kl_coefficients_(static_cast<size_t>(inner_steps),
+        adam_(point, options.outer_learning_rate),
+        kl_coefficients_(static_cast<size_t>(inner_policies),
                          options.kl_penalty == "none" ? 0.0 : options.kl_coefficient) {}
 
-  OuterSurrogate surrogate() const override {
-    return {.kind = ParseOuterSurrogate(options_.outer_surrogate),
+  ObjectiveForm form() const override {
+    return {.surrogate = ParseSurrogate(options_.outer_surrogate),
             .clip = options_.clip,
             .kl_coefficients =
                 options_.kl_penalty == "none" ? std::vector<double>{} : kl_coefficients_};
@@ -64,12 +55,12 @@ class Ppo final : public OuterOptimizer {
     return columns;
   }
 
-  torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
+  torch::Tensor Improve(const torch::Tensor& point, const Objective& objective,
                         Metrics& metrics) override {
-    torch::Tensor improved = meta;
+    torch::Tensor improved = point;
     Adam adam = adam_;
     for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
-      const torch::Tensor gradient = objective.Gradient(improved, surrogate());
+      const torch::Tensor gradient = objective.Gradient(improved, form());
       improved = adam.Step(improved, -gradient);
       // the moment too: where a square overflows, Adam would stand still from now on
       RequireFiniteUpdate(improved);
@@ -79,7 +70,7 @@ class Ppo final : public OuterOptimizer {
     adam_ = adam;
 
     // where the last epoch has come to, which is what the adaptive penalty goes by
-    const OuterValues values = objective.Values(improved, surrogate());
+    const ObjectiveValues values = objective.Values(improved, form());
     metrics.Add("outer_objective", values.objective);
     metrics.Add("outer_kl", values.kl);
     metrics.Add("clip_fraction", values.clip_fraction);
@@ -94,18 +85,13 @@ class Ppo final : public OuterOptimizer {
   }
 
   void Save(TensorFile& file) const override {
-    StoreTensor(file, "adam.first", adam_.first());
-    StoreTensor(file, "adam.second", adam_.second());
-    StoreTensor(file, "adam.steps", torch::tensor({adam_.steps}, torch::kInt64));
+    adam_.Save(file, "adam");
     StoreTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
   }
 
   void Load(const TensorFile& file) override {
     // all of it is read before any of it is used
-    Adam adam = adam_;
-    adam.first() = LoadTensor(file, "adam.first", adam_.first());
-    adam.second() = LoadTensor(file, "adam.second", adam_.second());
-    adam.steps = LoadTensor(file, "adam.steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
+    const Adam adam = adam_.Loaded(file, "adam");
     const torch::Tensor coefficients =
         LoadTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
     adam_ = adam;
@@ -116,14 +102,14 @@ class Ppo final : public OuterOptimizer {
  private:
   PpoOptions options_;
   Adam adam_;
-  std::vector<double> kl_coefficients_;  // one an inner step
+  std::vector<double> kl_coefficients_;  // one an inner policy
 };
 
 }  // namespace
 
-std::unique_ptr<OuterOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& meta,
-                                        int64_t inner_steps) {
-  return std::make_unique<Ppo>(options, meta, inner_steps);
+std::unique_ptr<PolicyOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& point,
+                                         int64_t inner_policies) {
+  return std::make_unique<Ppo>(options, point, inner_policies);
 }
 
 }  // namespace fewstep

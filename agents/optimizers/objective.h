@@ -1,0 +1,43 @@
+// What the optimizers of this folder improve: a function of one row of parameters, on fixed data
+// that policies along the way to it have sampled.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agents/optimizers/conjugate_gradient.h"
+#include "agents/surrogates.h"
+
+namespace fewstep {
+
+// The form of the objective; all have the same gradient where the data were sampled, and differ
+// away from it.
+struct ObjectiveForm {
+  Surrogate surrogate = Surrogate::kLikelihoodRatio;
+  double clip = 0.3;  // kClipped
+  // Of the divergence of each policy that sampled on the way, one each; empty for no penalty.
+  std::vector<double> kl_coefficients = {};
+};
+
+// Means at one point.
+struct ObjectiveValues {
+  double objective = 0;  // without its penalty
+  double kl = 0;         // of what the objective is measured with, from where it was sampled
+  double clip_fraction = 0;
+  std::vector<double> inner_kl;  // of the policies on the way
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  // The gradient at `point` [1, M], and the values there when `values` is not null.
+  virtual torch::Tensor Gradient(const torch::Tensor& point, const ObjectiveForm& form,
+                                 ObjectiveValues* values = nullptr) const = 0;
+  virtual ObjectiveValues Values(const torch::Tensor& point, const ObjectiveForm& form) const = 0;
+  // Products [1, M] -> [1, M] with the Hessian of the divergence at `point`; at most as long as the
+  // objective lives.
+  virtual LinearMap HessianOfKl(const torch::Tensor& point) const = 0;
+};
+
+}  // namespace fewstep

@@ -1,0 +1,25 @@
+// Proximal policy optimisation.
+#pragma once
+
+#include "agents/optimizers/policy_optimizer.h"
+
+namespace fewstep {
+
+// Adam on PPO's clipped objective for some epochs (Schulman et al. 2017), with ProMP's penalty on
+// how far the sampling policies move (Rothfuss et al. 2019, eq. 14). One epoch of an objective that
+// is not clipped is the plain policy gradient.
+struct PpoOptions : Options {
+  double outer_learning_rate = 1e-3;
+  int64_t outer_epochs = 5;
+  std::string outer_surrogate = "clipped";
+  double clip = 0.3;
+  std::string kl_penalty = "none";
+  double kl_coefficient = 5e-4;
+  double kl_target = 0.01;
+  void Visit(FieldVisitor& visitor) override;
+};
+// For parameters like `point` [1, M] that `inner_policies` policies have sampled on the way.
+std::unique_ptr<PolicyOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& point,
+                                         int64_t inner_policies);
+
+}  // namespace fewstep
