@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import signal
+import time
 
 from fewstep import (agent_tensors, begin, checkpoints, damage, fewstep, lines, metrics, read, sets,
                      start, train, wait_for)
@@ -40,14 +41,18 @@ def check_signals(expected, rng):
 
 def check_kills(expected, rng):
     words = ["train", "small.toml", *LONG, *sets(run_name="killed")]
+    log = "runs/killed/metrics.jsonl"
     kills = 0
     for attempt in range(12):
+        # half of them while it starts, half of them a few iterations further on: a fast machine must not be
+        # through before the last kill
         process = start(*words)
-        try:
-            process.wait(rng.uniform(0.02, 0.45))
-        except Exception:
-            process.kill()
-            kills += process.wait() == -signal.SIGKILL
+        if attempt % 2:
+            goal = lines(log) + rng.randrange(1, 4)
+            wait_for(lambda: process.poll() is not None or lines(log) >= goal)
+        time.sleep(rng.uniform(0, 0.01 if attempt % 2 else 0.1))
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
         # a run that has its recipe can be resumed, and until then the same command starts it
         if os.path.exists("runs/killed/run.toml"):
             words = ["resume", "runs/killed"]
