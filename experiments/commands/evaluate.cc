@@ -92,7 +92,7 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "evaluate", "Let a trained agent adapt to held-out tasks; print and save its curve.");
   command->footer(
       "The curve is the mean return after 0, 1, 2, ... units of adaptation (gradient steps for\n"
-      "gradient-based agents), with 95 % bootstrap intervals over tasks and the number of "
+      "gradient-based agents), with 95 % intervals over tasks and the number of "
       "episodes\n"
       "used for adapting. The tasks are the same for every run with the same run.evaluation_seed.\n"
       "Saved in RUN/evaluations/ as JSON, Markdown and SVG, under a name that holds every option\n"
