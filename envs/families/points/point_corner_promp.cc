@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "envs/families/points/point_world.h"
 #include "envs/families/points/points.h"
 
 namespace fewstep {
@@ -14,10 +15,8 @@ double Distance(const double* a, const double* b) noexcept {
   return std::sqrt(dx * dx + dy * dy);
 }
 
-class PointCorner final : public World {
+class PointCorner final : public PointWorld {
  public:
-  void Begin(std::span<const double> task) override { std::copy_n(task.begin(), 2, goal_); }
-
   void Reset(Rng& rng, double* observation) noexcept override {
     for (double& coordinate : position_) coordinate = rng.Uniform(-0.2, 0.2);
     std::copy_n(position_, 2, observation);
@@ -38,17 +37,6 @@ class PointCorner final : public World {
     }
     return {.reward = before - after};
   }
-
-  void GetState(double* state) const noexcept override { std::copy_n(position_, 2, state); }
-
-  void SetState(const double* state, double* observation) noexcept override {
-    std::copy_n(state, 2, position_);
-    std::copy_n(state, 2, observation);
-  }
-
- private:
-  double goal_[2] = {};
-  double position_[2] = {};
 };
 
 }  // namespace

@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "envs/families/points/point_world.h"
 #include "envs/families/points/points.h"
 
 namespace fewstep {
 namespace {
 
-class PointNav final : public World {
+class PointNav final : public PointWorld {
  public:
-  void Begin(std::span<const double> task) override { std::copy_n(task.begin(), 2, goal_); }
-
   void Reset(Rng&, double* observation) noexcept override {
     std::fill_n(position_, 2, 0.0);
     std::copy_n(position_, 2, observation);
@@ -28,17 +27,6 @@ class PointNav final : public World {
     metrics[0] = std::sqrt(dx * dx + dy * dy);
     return {.reward = -metrics[0], .terminated = std::abs(dx) < 0.01 && std::abs(dy) < 0.01};
   }
-
-  void GetState(double* state) const noexcept override { std::copy_n(position_, 2, state); }
-
-  void SetState(const double* state, double* observation) noexcept override {
-    std::copy_n(state, 2, position_);
-    std::copy_n(state, 2, observation);
-  }
-
- private:
-  double goal_[2] = {};
-  double position_[2] = {};
 };
 
 }  // namespace
