@@ -9,10 +9,13 @@
 
 namespace fewstep {
 
+// What returns are compared with.
+enum class Baseline { kLinear, kConstant, kNone };
+
 struct AdvantageOptions : Options {
   double discount = 0.99;
   double gae_lambda = 1.0;
-  std::string baseline = "linear";
+  Baseline baseline = Baseline::kLinear;
   double baseline_ridge = 1e-5;
   double baseline_value = 0;
   bool normalize = true;

@@ -20,12 +20,8 @@ bool CudaAvailable() {
   return available;
 }
 
-torch::Device ParseDevice(const std::string& name) {
-  if (name == "cpu") return torch::kCPU;
-  if (name != "cuda") {
-    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not one of cpu, cuda", name),
-                {.key = "run.device"});
-  }
+torch::Device OpenDevice(DeviceKind kind) {
+  if (kind == DeviceKind::kCpu) return torch::kCPU;
   if (!CudaAvailable()) {
     throw Error(ErrorKind::kRuntime, "no usable GPU was found",
                 {.key = "run.device",

@@ -1,9 +1,8 @@
 // The device that learners compute on, and LibTorch's threads.
 #pragma once
 
-#include <string>
-
 #include "agents/torch.h"
+#include "core/config.h"
 
 namespace fewstep {
 
@@ -11,8 +10,12 @@ namespace fewstep {
 // program is linked with the processor half only.
 bool CudaAvailable();
 
-// "cpu" or "cuda". Throws Error(kRuntime) with a remedy when there is no usable GPU.
-torch::Device ParseDevice(const std::string& name);
+enum class DeviceKind { kCpu, kCuda };
+inline constexpr ChoiceName<DeviceKind> kDeviceNames[] = {{"cpu", DeviceKind::kCpu},
+                                                          {"cuda", DeviceKind::kCuda}};
+
+// Throws Error(kRuntime) with a remedy when there is no usable GPU.
+torch::Device OpenDevice(DeviceKind kind);
 
 // LibTorch on one thread: call it on every thread that computes. Parallelism is over shards, not
 // inside operators, whose OpenMP threads would fight the sampler's.

@@ -86,12 +86,6 @@ double RolloutBytes(const FamilySpec& spec, double episodes) {
          (spec.observation_size + spec.action_width() + kRewardAndMask);
 }
 
-SamplingPlan ParseSamplingPlan(const std::string& name) {
-  if (name == "episodes") return SamplingPlan::kEpisodes;
-  if (name == "lockstep") return SamplingPlan::kLockstep;
-  return SamplingPlan::kAuto;
-}
-
 Sampler::Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
                  torch::Device device)
     : family_(family), pool_(pool), plan_(plan), device_(device) {}

@@ -16,6 +16,7 @@
 
 #include "agents/policies/policy.h"
 #include "agents/trials.h"
+#include "core/config.h"
 #include "core/worker_pool.h"
 #include "envs/task_family.h"
 
@@ -44,7 +45,10 @@ struct Rollouts {
 double RolloutBytes(const FamilySpec& spec, double episodes);
 
 enum class SamplingPlan { kAuto, kEpisodes, kLockstep };
-SamplingPlan ParseSamplingPlan(const std::string& name);  // "auto", "episodes", "lockstep"
+inline constexpr ChoiceName<SamplingPlan> kSamplingPlanNames[] = {
+    {"auto", SamplingPlan::kAuto},
+    {"episodes", SamplingPlan::kEpisodes},
+    {"lockstep", SamplingPlan::kLockstep}};
 
 struct CollectOptions {
   int episodes = 1;            // a task

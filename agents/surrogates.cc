@@ -37,13 +37,6 @@ PolicyBatch MakePolicyBatch(const MemorylessPolicy& policy, const Parameters& pa
   return batch;
 }
 
-Surrogate ParseSurrogate(std::string_view name) {
-  if (name == "likelihood_ratio") return Surrogate::kLikelihoodRatio;
-  if (name == "dice") return Surrogate::kDice;
-  if (name == "clipped") return Surrogate::kClipped;
-  return Surrogate::kLogLikelihood;
-}
-
 namespace {
 
 torch::Tensor ClippedObjective(const torch::Tensor& log_probs, const PolicyBatch& batch,

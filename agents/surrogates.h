@@ -7,11 +7,10 @@
 // "ProMP", section 4); DiCE (Foerster et al. 2018) yields the exact Hessian in expectation.
 #pragma once
 
-#include <string_view>
-
 #include "agents/action_distribution.h"
 #include "agents/policies/policy.h"
 #include "agents/sampler.h"
+#include "core/config.h"
 
 namespace fewstep {
 
@@ -20,6 +19,8 @@ enum class Reduction {
   kSteps,     // mean over all steps of a task's episodes, as in the published codes
   kEpisodes,  // sum over the steps of an episode, mean over episodes: the expected return itself
 };
+inline constexpr ChoiceName<Reduction> kReductionNames[] = {{"steps", Reduction::kSteps},
+                                                            {"episodes", Reduction::kEpisodes}};
 
 // Steps of T tasks, B = E * H of them each, flattened episode by episode, with what was true when
 // they were sampled.
@@ -42,8 +43,11 @@ PolicyBatch MakePolicyBatch(const MemorylessPolicy& policy, const Parameters& pa
                             torch::Device device = torch::kCPU);
 
 enum class Surrogate { kLogLikelihood, kLikelihoodRatio, kDice, kClipped };
-// "log_likelihood", "likelihood_ratio", "dice", "clipped".
-Surrogate ParseSurrogate(std::string_view name);
+inline constexpr ChoiceName<Surrogate> kSurrogateNames[] = {
+    {"log_likelihood", Surrogate::kLogLikelihood},
+    {"likelihood_ratio", Surrogate::kLikelihoodRatio},
+    {"dice", Surrogate::kDice},
+    {"clipped", Surrogate::kClipped}};
 
 // The objective of every task, [T], to be maximised; `log_probs` [T, B] of the batch's actions.
 //   log_likelihood    E[ sum log pi * A ]

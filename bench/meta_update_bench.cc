@@ -10,8 +10,6 @@
 // processor counts seconds of all threads, which other programs disturb less than the time that
 // went by. peak_mib is the largest resident set, program, LibTorch and episodes included.
 #include <algorithm>
-#include <fstream>
-#include <malloc.h>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -24,6 +22,7 @@
 
 #include "agents/device.h"
 #include "agents/policies/mlp_policy.h"
+#include "bench/peak_memory.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
 #include "envs/family_catalog.h"
@@ -38,8 +37,8 @@ constexpr int kTasks = 40, kEpisodes = 20;
 // The recipe of ProMP and the episodes of one iteration, the same for every benchmark.
 struct Recipe {
   Recipe() {
-    options.outer.kl_penalty = "fixed";
-    options.adaptation.inner_surrogate = "likelihood_ratio";
+    options.outer.kl_penalty = KlPenalty::kFixed;
+    options.adaptation.inner_surrogate = Surrogate::kLikelihoodRatio;
     tasks = family->Sample(Split::kTrain, kTasks, Rng(1).Fork("tasks"));
     meta = policy->InitialParameters(Rng(1)).flat;
 
@@ -82,20 +81,6 @@ struct Learner {
   Shards shards;
   GradientAdaptation adaptation;
 };
-
-// Forgets the largest resident set so far.
-void ResetPeak() {
-  malloc_trim(0);
-  std::ofstream("/proc/self/clear_refs") << "5";
-}
-
-double PeakMib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
 
 // Runs `work` as often as asked for. Counts processor seconds of all threads a run.
 template <typename Work>

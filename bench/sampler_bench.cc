@@ -145,7 +145,7 @@ void Register(const std::string& family, const std::string& plan, int threads) {
   auto run = [=](benchmark::State& state) mutable {
     if (!workload) {
       UseOneTorchThread();
-      workload = std::make_shared<Workload>(family, ParseSamplingPlan(plan), threads);
+      workload = std::make_shared<Workload>(family, ValueOf(kSamplingPlanNames, plan), threads);
       if (family.starts_with("half-cheetah")) bare = std::make_shared<BareLoop>(*workload);
     }
     for (auto _ : state) {

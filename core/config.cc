@@ -167,6 +167,15 @@ class Reader final : public FieldVisitor {
     }
   }
 
+  void Table(std::string_view key, Options& options) override {
+    const toml::node* node = Find(key);
+    if (node != nullptr && !node->is_table()) WrongType(key, *node, "a table");
+    Reader part(node == nullptr ? nullptr : node->as_table(),
+                fmt::format("{}.{}", table_name_, key), source_);
+    options.Visit(part);
+    part.RejectUnknown({});
+  }
+
   void RejectUnknown(const std::vector<std::string>& ignored) const {
     if (table_ == nullptr) return;
     for (const auto& [key, node] : *table_) {
@@ -248,6 +257,15 @@ class Reader final : public FieldVisitor {
 
 class Writer final : public FieldVisitor {
  public:
+  explicit Writer(std::string table) : table_(std::move(table)) {}
+
+  // The table, then those of its parts: TOML has no way back from a table.
+  static std::string Write(std::string table, Options& options) {
+    Writer writer(std::move(table));
+    options.Visit(writer);
+    return fmt::format("[{}]\n{}{}", writer.table_, writer.text, writer.parts_);
+  }
+
   std::string text;
   void Field(std::string_view key, bool& value, const FieldInfo&) override {
     text += fmt::format("{} = {}\n", key, value);
@@ -267,6 +285,12 @@ class Writer final : public FieldVisitor {
   void Field(std::string_view key, NumberTable& value, const FieldInfo&) override {
     text += fmt::format("{} = {}\n", key, FormatTable(value));
   }
+  void Table(std::string_view key, Options& options) override {
+    parts_ += fmt::format("\n{}", Write(fmt::format("{}.{}", table_, key), options));
+  }
+
+ private:
+  std::string table_, parts_;
 };
 
 class Describer final : public FieldVisitor {
@@ -290,6 +314,14 @@ class Describer final : public FieldVisitor {
   void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override {
     Add(key, "numbers", FormatTable(value), info);
   }
+  void Table(std::string_view key, Options& options) override {
+    Describer part;
+    options.Visit(part);
+    for (FieldDescription& field : part.fields) {
+      field.key = fmt::format("{}.{}", key, field.key);
+      fields.push_back(std::move(field));
+    }
+  }
 
  private:
   void Add(std::string_view key, std::string type, std::string value, const FieldInfo& info) {
@@ -304,6 +336,18 @@ class Describer final : public FieldVisitor {
 struct Config::Document {
   std::string source;
   toml::table root;
+
+  // What stands at "table.key" or "table.part.key"; null where nothing does.
+  const toml::node* Find(std::string_view path) const {
+    const toml::node* node = &root;
+    while (node != nullptr && !path.empty()) {
+      const size_t dot = std::min(path.find('.'), path.size());
+      const toml::table* table = node->as_table();
+      node = table == nullptr ? nullptr : table->get(path.substr(0, dot));
+      path.remove_prefix(std::min(dot + 1, path.size()));
+    }
+    return node;
+  }
 };
 
 Config::Config() : document_(std::make_unique<Document>()) {}
@@ -351,15 +395,22 @@ void Config::Drop(std::string_view table, std::string_view key, int64_t value) {
 void Config::Set(std::string_view assignment) {
   const std::string source = fmt::format("--set {}", assignment);
   const size_t equals = assignment.find('=');
-  const std::string_view path = assignment.substr(0, equals);
-  const size_t dot = path.find('.');
-  if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 ||
-      dot + 1 == path.size() || path.find('.', dot + 1) != std::string_view::npos) {
+  std::vector<std::string> path(1);  // tables, then the key
+  for (const char c : assignment.substr(0, equals)) {
+    if (c == '.') {
+      path.emplace_back();
+    } else {
+      path.back() += c;
+    }
+  }
+  if (equals == std::string_view::npos || path.size() < 2 || path.size() > 3 ||
+      std::ranges::find(path, "") != path.end()) {
     throw Error(ErrorKind::kUsage, "not of the form table.key=value",
                 {.file = source, .remedy = "For example --set run.seed=2"});
   }
   const std::string_view value = assignment.substr(equals + 1);
-  const std::string table(path.substr(0, dot)), key(path.substr(dot + 1));
+  const std::string key = path.back();
+  path.pop_back();
 
   // a bare word that is not TOML is a string, so that shells need no nested quotes
   toml::table parsed;
@@ -374,15 +425,15 @@ void Config::Set(std::string_view assignment) {
   }
   if (parsed.size() != 1) throw Error(ErrorKind::kUsage, "more than one value", {.file = source});
 
-  toml::node* existing = document_->root.get(table);
-  if (existing == nullptr) {
-    document_->root.insert_or_assign(table, toml::table{});
-    existing = document_->root.get(table);
+  toml::table* table = &document_->root;
+  for (const std::string& name : path) {
+    if (table->get(name) == nullptr) table->insert_or_assign(name, toml::table{});
+    table = table->get(name)->as_table();
+    if (table == nullptr) {
+      throw Error(ErrorKind::kUsage, fmt::format("'{}' is not a table", name), {.file = source});
+    }
   }
-  if (!existing->is_table()) {
-    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not a table", table), {.file = source});
-  }
-  existing->as_table()->insert_or_assign(key, std::move(*parsed.get("value")));
+  table->insert_or_assign(key, std::move(*parsed.get("value")));
 }
 
 void Config::Read(std::string_view name, Options& options,
@@ -431,8 +482,8 @@ std::string Config::Choice(std::string_view table, std::string_view key,
 }
 
 ErrorContext Config::Where(std::string_view table, std::string_view key) const {
-  return ContextOf(document_->root[table][key].node(), document_->source,
-                   fmt::format("{}.{}", table, key));
+  const std::string path = fmt::format("{}.{}", table, key);
+  return ContextOf(document_->Find(path), document_->source, path);
 }
 
 void Config::CheckTables(const std::vector<std::string>& known) const {
@@ -449,9 +500,15 @@ void Config::CheckTables(const std::vector<std::string>& known) const {
   }
 }
 
+bool FieldFilter::Shown(std::string_view key) const {
+  return std::ranges::find(hidden_, key) == hidden_.end();
+}
 template <typename T>
 void FieldFilter::Pass(std::string_view key, T& value, const FieldInfo& info) {
-  if (std::ranges::find(hidden_, key) == hidden_.end()) visitor_.Field(key, value, info);
+  if (Shown(key)) visitor_.Field(key, value, info);
+}
+void FieldFilter::Table(std::string_view key, Options& options) {
+  if (Shown(key)) visitor_.Table(key, options);
 }
 void FieldFilter::Field(std::string_view key, bool& value, const FieldInfo& info) {
   Pass(key, value, info);
@@ -473,9 +530,7 @@ void FieldFilter::Field(std::string_view key, NumberTable& value, const FieldInf
 }
 
 std::string WriteToml(std::string_view table, Options& options) {
-  Writer writer;
-  options.Visit(writer);
-  return fmt::format("[{}]\n{}", table, writer.text);
+  return Writer::Write(std::string(table), options);
 }
 
 std::vector<FieldDescription> DescribeFields(Options& options) {

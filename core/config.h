@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "core/error.h"
@@ -36,6 +37,40 @@ struct NumberTable {
   bool operator==(const NumberTable&) const = default;
 };
 
+// What recipes call one value of an enum. An array of them names its values, each once.
+template <typename E>
+struct ChoiceName {
+  std::string_view name;
+  E value;
+};
+
+template <typename E, size_t n>
+std::vector<std::string> NamesOf(const ChoiceName<E> (&names)[n]) {
+  std::vector<std::string> all;
+  for (const ChoiceName<E>& choice : names) all.emplace_back(choice.name);
+  return all;
+}
+
+// `value` must be among them.
+template <typename E, size_t n>
+std::string NameOf(const ChoiceName<E> (&names)[n], E value) {
+  for (const ChoiceName<E>& choice : names) {
+    if (choice.value == value) return std::string(choice.name);
+  }
+  FEWSTEP_CHECK(false, "value {} of an enum has no name", static_cast<int>(value));
+}
+
+// `name` must be one of them.
+template <typename E, size_t n>
+E ValueOf(const ChoiceName<E> (&names)[n], std::string_view name) {
+  for (const ChoiceName<E>& choice : names) {
+    if (choice.name == name) return choice.value;
+  }
+  FEWSTEP_CHECK(false, "'{}' names no value of an enum", name);
+}
+
+class Options;
+
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
@@ -45,6 +80,18 @@ class FieldVisitor {
   virtual void Field(std::string_view key, std::string& value, const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, NumberTable& value, const FieldInfo& info) = 0;
+  // Options of a part, in a table of their own: [agent.encoder] for the key "encoder" of [agent].
+  virtual void Table(std::string_view key, Options& options) = 0;
+
+  // An enum, which a recipe writes as one of its names; info.choices may leave some of them out.
+  template <typename E, size_t n>
+  void Choice(std::string_view key, E& value, const ChoiceName<std::type_identity_t<E>> (&names)[n],
+              FieldInfo info) {
+    if (info.choices.empty()) info.choices = NamesOf(names);
+    std::string name = NameOf(names, value);
+    Field(key, name, info);
+    value = ValueOf(names, name);
+  }
 };
 
 // Shows a visitor all fields but some: those are not for recipes to set.
@@ -59,8 +106,10 @@ class FieldFilter final : public FieldVisitor {
   void Field(std::string_view key, std::string& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override;
   void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override;
+  void Table(std::string_view key, Options& options) override;
 
  private:
+  bool Shown(std::string_view key) const;
   template <typename T>
   void Pass(std::string_view key, T& value, const FieldInfo& info);
 
@@ -91,7 +140,8 @@ class Config {
   // Removes [table] key where it holds the integer `value`.
   void Drop(std::string_view table, std::string_view key, int64_t value);
 
-  // Applies one "table.key=value". The value is TOML; a bare word is taken as a string.
+  // Applies one "table.key=value", or "table.part.key=value" where a part has a table of its own.
+  // The value is TOML; a bare word is taken as a string.
   // Throws Error(kUsage) when it has no '=' or an empty key.
   void Set(std::string_view assignment);
 
@@ -106,7 +156,8 @@ class Config {
   std::string Choice(std::string_view table, std::string_view key,
                      const std::vector<std::string>& known) const;
 
-  // File, line and key of [table] key, for errors about its value; the line is 0 when it is absent.
+  // File, line and key of [table] key ("part.key" in the table of a part), for errors about its
+  // value; the line is 0 when it is absent.
   ErrorContext Where(std::string_view table, std::string_view key) const;
 
   // Throws Error(kUsage) when there is a table or a top-level key that is not in `known`.
@@ -117,11 +168,11 @@ class Config {
   std::unique_ptr<Document> document_;
 };
 
-// "[name]\nkey = value\n..." with every field; doubles round-trip.
+// "[name]\nkey = value\n..." with every field, the tables of parts behind it; doubles round-trip.
 std::string WriteToml(std::string_view table, Options& options);
 
-// One field as shown by `fewstep describe`.
-// A number without a unit has the unit "1".
+// One field as shown by `fewstep describe`; the key of a part's field is "part.key". A number
+// without a unit has the unit "1".
 struct FieldDescription {
   std::string key, type, value, unit, range, help;
 };

@@ -1,7 +1,6 @@
 #include "envs/family_catalog.h"
 
 #include "envs/families/families.h"
-#include "envs/task_observing_family.h"
 
 namespace fewstep {
 
@@ -16,7 +15,11 @@ std::unique_ptr<TaskFamily> FamilyCatalog::Make(std::string_view name,
     throw Error(ErrorKind::kPlugin,
                 fmt::format("the family '{}' calls itself '{}'", name, family->spec().name));
   }
-  return options.observe_task ? ObserveTask(std::move(family)) : std::move(family);
+  if (family->spec().task_observed != options.observe_task) {
+    throw Error(ErrorKind::kPlugin,
+                fmt::format("the family '{}' does not heed the option observe_task", name));
+  }
+  return family;
 }
 
 FamilyCatalog BuiltinFamilies() {

@@ -56,8 +56,8 @@ struct DrawingHints {
   std::vector<std::string> position, goal;
 };
 
-// The published definition of a family. Everything here but `summary` and `drawing` enters the
-// hash.
+// The published definition of a family. Everything here but `summary`, `drawing` and
+// `task_observed` enters the hash.
 struct FamilySpec {
   std::string name;                      // "half-cheetah-vel@promp": what, and whose definition
   std::string summary;                   // one sentence
@@ -81,7 +81,12 @@ struct FamilySpec {
   std::vector<std::string> metrics;  // names of the extra values of a step
   std::vector<std::string> state;    // names of the numbers of a settable state
   DrawingHints drawing;
+  bool task_observed = false;  // observations end with the task: envs/observed_task.h
 
+  // Numbers of the observation without the task.
+  int plain_observation_size() const {
+    return observation_size - (task_observed ? static_cast<int>(parameters.size()) : 0);
+  }
   // Numbers of an action: action_size, or one (the index of the choice) for discrete actions.
   int action_width() const { return action_kind == ActionKind::kDiscrete ? 1 : action_size; }
 };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "envs/observed_task.h"
 
 namespace fewstep {
 namespace {
@@ -110,7 +111,8 @@ void CheckTask(const FamilySpec& spec, const Task& task) {
   }
 }
 
-FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options) {
+std::string ApplyOptions(const FamilyOptions& options, std::string_view model_text,
+                         FamilySpec& spec) {
   if (options.horizon < 0 || options.horizon > kMaxHorizon) {
     throw Error(ErrorKind::kUsage, fmt::format("{} is not a horizon", options.horizon),
                 {.key = "horizon",
@@ -125,7 +127,11 @@ FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options) {
                                        kMaxTrialEpisodes, spec.trial_episodes)});
   }
   if (options.trial_episodes > 0) spec.trial_episodes = static_cast<int>(options.trial_episodes);
-  return spec;
+
+  std::string hash = DefinitionHash(spec, model_text);
+  if (!options.observe_task) return hash;
+  spec = WithTaskObserved(std::move(spec));
+  return DefinitionHash(spec, hash);
 }
 
 }  // namespace fewstep

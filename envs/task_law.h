@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "envs/task_family.h"
@@ -36,8 +38,9 @@ inline constexpr int64_t kMaxHorizon = 1'000'000;
 // The longest trial that a recipe may ask for.
 inline constexpr int64_t kMaxTrialEpisodes = 100'000;
 
-// `spec` with the options applied that every family has. Throws Error(kUsage) on a horizon or a
-// trial out of range.
-FamilySpec WithOptions(FamilySpec spec, const FamilyOptions& options);
+// Applies the options that every family has to `spec` and returns the definition's hash, over
+// `model_text` too. Throws Error(kUsage) on a horizon or a trial out of range.
+std::string ApplyOptions(const FamilyOptions& options, std::string_view model_text,
+                         FamilySpec& spec);
 
 }  // namespace fewstep

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agents/parameters.h"
+#include "core/config.h"
 
 namespace fewstep {
 
@@ -14,6 +15,8 @@ enum class GradientOrder {
   kFirst,   // theta' - theta is treated as a constant: d theta' / d theta = I
   kSecond,  // gradients flow through the inner gradient
 };
+inline constexpr ChoiceName<GradientOrder> kGradientOrderNames[] = {
+    {"first", GradientOrder::kFirst}, {"second", GradientOrder::kSecond}};
 
 // What a step does with the gradient g. Moments are functions of theta too and are differentiated.
 enum class InnerOptimizer {
@@ -22,6 +25,10 @@ enum class InnerOptimizer {
   kAdam,      // Kingma and Ba 2015, algorithm 1, with sqrt(v + epsilon^2) for sqrt(v) + epsilon,
               // whose derivative stays finite where a gradient is 0
 };
+inline constexpr ChoiceName<InnerOptimizer> kInnerOptimizerNames[] = {
+    {"gradient", InnerOptimizer::kGradient},
+    {"momentum", InnerOptimizer::kMomentum},
+    {"adam", InnerOptimizer::kAdam}};
 
 struct InnerLoopOptions {
   int64_t steps = 1;

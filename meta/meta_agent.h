@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "agents/checkpoint.h"
 #include "agents/policies/policy.h"
 #include "agents/sampler.h"
 #include "agents/trials.h"
 #include "core/config.h"
 #include "core/metrics.h"
 #include "core/registry.h"
-#include "core/safetensors.h"
 #include "core/worker_pool.h"
 
 namespace fewstep {
@@ -93,8 +93,8 @@ class MetaAgent {
 
   // Everything that the next iteration depends on. Load throws Error(kData) when a tensor is
   // missing or has another shape; the agent is then as before the call.
-  virtual void Save(TensorFile& file) const = 0;
-  virtual void Load(const TensorFile& file) = 0;
+  virtual void Save(CheckpointWriter checkpoint) const = 0;
+  virtual void Load(CheckpointReader checkpoint) = 0;
 };
 
 // Deploys an agent on `tasks`, which it hears of if it is an oracle.

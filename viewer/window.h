@@ -1,21 +1,21 @@
-// A window in which a playback is watched and steered, drawn by MuJoCo's renderer.
+// A window in which a playback is watched and steered.
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include <mujoco/mujoco.h>
-
 #include "core/clock.h"
-#include "envs/mujoco/mujoco_model.h"
 #include "viewer/image.h"
+#include "viewer/overlay.h"
 #include "viewer/playback.h"
 
 struct GLFWwindow;
 
 namespace fewstep {
+
+class SceneView;
 
 // At most one at a time, on the main thread: a rule of GLFW.
 class Window {
@@ -38,31 +38,16 @@ class Window {
   // What a key does: a character below 128 as typed, or one of GLFW's key codes from 256 on.
   void HandleKey(int key, Playback& playback);
 
-  bool paused() const { return paused_; }
-  double speed() const { return speed_; }  // simulated seconds a second of the clock
+  const PlayState& state() const { return state_; }
 
  private:
-  void Stage(Playback& playback);  // makes what drawing the present task needs
-  void Unstage();
-  void Draw(Playback& playback);
-  void UpdateScene(Playback& playback);
-  void DrawText(const Playback& playback, mjrRect viewport) const;
   void DragCamera(double x, double y);
 
   GLFWwindow* window_ = nullptr;
+  std::unique_ptr<SceneView> view_;
+  PlayState state_;
   std::vector<int> keys_;  // pressed and not handled yet
   double mouse_x_ = 0, mouse_y_ = 0;
-  bool paused_ = false, help_ = false;
-  double speed_ = 1;
-
-  std::optional<Task> staged_;  // the task that the members below serve
-  bool plane_ = false;          // without physics: a point in the plane is drawn
-  ModelPtr model_;
-  DataPtr data_;  // a copy of the state, which MuJoCo's renderer writes to
-  mjvScene scene_{};
-  mjvOption option_{};
-  mjvCamera camera_{};
-  mjrContext context_{};
 };
 
 }  // namespace fewstep

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "agents/tensor_store.h"
-
 namespace fewstep {
 
 torch::Tensor Adam::Step(const torch::Tensor& parameters, const torch::Tensor& gradient) {
@@ -17,17 +15,17 @@ torch::Tensor Adam::Step(const torch::Tensor& parameters, const torch::Tensor& g
          (first_ / correction1) / ((second_ / correction2).sqrt() + kEpsilon) * learning_rate_;
 }
 
-void Adam::Save(TensorFile& file, const std::string& scope) const {
-  StoreTensor(file, scope + ".first", first_);
-  StoreTensor(file, scope + ".second", second_);
-  StoreTensor(file, scope + ".steps", torch::tensor({steps}, torch::kInt64));
+void Adam::Save(CheckpointWriter checkpoint) const {
+  checkpoint.Store("first", first_);
+  checkpoint.Store("second", second_);
+  checkpoint.Store("steps", torch::tensor({steps}, torch::kInt64));
 }
 
-Adam Adam::Loaded(const TensorFile& file, const std::string& scope) const {
+Adam Adam::Loaded(CheckpointReader checkpoint) const {
   Adam adam = *this;
-  adam.first_ = LoadTensor(file, scope + ".first", first_);
-  adam.second_ = LoadTensor(file, scope + ".second", second_);
-  adam.steps = LoadTensor(file, scope + ".steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
+  adam.first_ = checkpoint.Load("first", first_);
+  adam.second_ = checkpoint.Load("second", second_);
+  adam.steps = checkpoint.Load("steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
   return adam;
 }
 

@@ -2,10 +2,7 @@
 // that a checkpoint stores, which is why LibTorch's is not used.
 #pragma once
 
-#include <string>
-
-#include "agents/torch.h"
-#include "core/safetensors.h"
+#include "agents/checkpoint.h"
 
 namespace fewstep {
 
@@ -20,10 +17,9 @@ class Adam {
   // The parameters after one step of descent.
   torch::Tensor Step(const torch::Tensor& parameters, const torch::Tensor& gradient);
 
-  // As SCOPE.first, SCOPE.second and SCOPE.steps: an agent may have several. Loaded throws
-  // Error(kData).
-  void Save(TensorFile& file, const std::string& scope) const;
-  Adam Loaded(const TensorFile& file, const std::string& scope) const;
+  // As "first", "second" and "steps". Loaded throws Error(kData).
+  void Save(CheckpointWriter checkpoint) const;
+  Adam Loaded(CheckpointReader checkpoint) const;
 
   int64_t steps = 0;
   torch::Tensor& first() { return first_; }

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "agents/checkpoint.h"
 #include "agents/optimizers/objective.h"
 #include "core/config.h"
 #include "core/metrics.h"
-#include "core/safetensors.h"
 
 namespace fewstep {
 
@@ -28,8 +28,8 @@ class PolicyOptimizer {
                                 Metrics& metrics) = 0;
 
   // Load throws Error(kData); the optimizer is then as before the call.
-  virtual void Save(TensorFile&) const {}
-  virtual void Load(const TensorFile&) {}
+  virtual void Save(CheckpointWriter) const {}
+  virtual void Load(CheckpointReader) {}
 };
 
 // Throws Error(kRuntime) unless every element is finite.

@@ -1,7 +1,6 @@
 #include "agents/optimizers/ppo.h"
 
 #include "agents/optimizers/adam.h"
-#include "agents/tensor_store.h"
 
 namespace fewstep {
 
@@ -13,15 +12,16 @@ void PpoOptions::Visit(FieldVisitor& v) {
            .unit = "steps",
            .min = 1,
            .max = 1000});
-  v.Field("outer_surrogate", outer_surrogate,
-          {.help = "Objective of the outer loop; all have the same gradient in the first epoch.",
-           .choices = {"clipped", "likelihood_ratio", "log_likelihood", "dice"}});
+  v.Choice("outer_surrogate", outer_surrogate, kSurrogateNames,
+           {.help = "Objective of the outer loop; all have the same gradient in the first epoch."});
   v.Field("clip", clip,
           {.help = "PPO's clipping range of the probability ratio.", .min = 0, .max = 1e6});
-  v.Field("kl_penalty", kl_penalty,
-          {.help = "Penalty on the divergence from the policies that sampled; adaptive halves or "
-                   "doubles its coefficient to keep the divergence near kl_target.",
-           .choices = {"none", "fixed", "adaptive"}});
+  v.Choice("kl_penalty", kl_penalty,
+           {{"none", KlPenalty::kNone},
+            {"fixed", KlPenalty::kFixed},
+            {"adaptive", KlPenalty::kAdaptive}},
+           {.help = "Penalty on the divergence from the policies that sampled; adaptive halves or "
+                    "doubles its coefficient to keep the divergence near kl_target."});
   v.Field("kl_coefficient", kl_coefficient,
           {.help = "Coefficient eta of the KL penalty (its first value when adaptive).", .min = 0});
   v.Field("kl_target", kl_target,
@@ -36,13 +36,13 @@ class Ppo final : public PolicyOptimizer {
       : options_(options),
         adam_(point, options.outer_learning_rate),
         kl_coefficients_(static_cast<size_t>(inner_policies),
-                         options.kl_penalty == "none" ? 0.0 : options.kl_coefficient) {}
+                         options.kl_penalty == KlPenalty::kNone ? 0.0 : options.kl_coefficient) {}
 
   ObjectiveForm form() const override {
-    return {.surrogate = ParseSurrogate(options_.outer_surrogate),
+    return {.surrogate = options_.outer_surrogate,
             .clip = options_.clip,
             .kl_coefficients =
-                options_.kl_penalty == "none" ? std::vector<double>{} : kl_coefficients_};
+                options_.kl_penalty == KlPenalty::kNone ? std::vector<double>{} : kl_coefficients_};
   }
 
   std::vector<std::string> columns() const override {
@@ -77,23 +77,23 @@ class Ppo final : public PolicyOptimizer {
     for (size_t k = 0; k < kl_coefficients_.size(); ++k) {
       metrics.Add(fmt::format("inner_kl_{}", k), values.inner_kl[k]);
       metrics.Add(fmt::format("kl_coefficient_{}", k), kl_coefficients_[k]);
-      if (options_.kl_penalty != "adaptive") continue;
+      if (options_.kl_penalty != KlPenalty::kAdaptive) continue;
       if (values.inner_kl[k] < options_.kl_target / 1.5) kl_coefficients_[k] /= 2;
       if (values.inner_kl[k] > options_.kl_target * 1.5) kl_coefficients_[k] *= 2;
     }
     return improved;
   }
 
-  void Save(TensorFile& file) const override {
-    adam_.Save(file, "adam");
-    StoreTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
+  void Save(CheckpointWriter checkpoint) const override {
+    adam_.Save(checkpoint.Scope("adam"));
+    checkpoint.Store("kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
   }
 
-  void Load(const TensorFile& file) override {
+  void Load(CheckpointReader checkpoint) override {
     // all of it is read before any of it is used
-    const Adam adam = adam_.Loaded(file, "adam");
+    const Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
     const torch::Tensor coefficients =
-        LoadTensor(file, "kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
+        checkpoint.Load("kl_coefficients", torch::tensor(kl_coefficients_, torch::kFloat64));
     adam_ = adam;
     std::copy_n(coefficients.const_data_ptr<double>(), kl_coefficients_.size(),
                 kl_coefficients_.begin());

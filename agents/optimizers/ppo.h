@@ -2,18 +2,21 @@
 #pragma once
 
 #include "agents/optimizers/policy_optimizer.h"
+#include "agents/surrogates.h"
 
 namespace fewstep {
 
 // Adam on PPO's clipped objective for some epochs (Schulman et al. 2017), with ProMP's penalty on
 // how far the sampling policies move (Rothfuss et al. 2019, eq. 14). One epoch of an objective that
 // is not clipped is the plain policy gradient.
+enum class KlPenalty { kNone, kFixed, kAdaptive };
+
 struct PpoOptions : Options {
   double outer_learning_rate = 1e-3;
   int64_t outer_epochs = 5;
-  std::string outer_surrogate = "clipped";
+  Surrogate outer_surrogate = Surrogate::kClipped;
   double clip = 0.3;
-  std::string kl_penalty = "none";
+  KlPenalty kl_penalty = KlPenalty::kNone;
   double kl_coefficient = 5e-4;
   double kl_target = 0.01;
   void Visit(FieldVisitor& visitor) override;

@@ -22,9 +22,9 @@ void TrustRegionOptions::Visit(FieldVisitor& v) {
           {.help = "Step lengths that the line search tries.", .min = 1, .max = 1000});
   v.Field("backtrack_factor", backtrack_factor,
           {.help = "Each of them as a part of the one before.", .min = 1e-3, .max = 0.999});
-  v.Field("outer_surrogate", outer_surrogate,
-          {.help = "Objective of the outer loop; log_likelihood is what some published codes use.",
-           .choices = {"likelihood_ratio", "log_likelihood"}});
+  v.Choice("outer_surrogate", outer_surrogate, kSurrogateNames,
+           {.help = "Objective of the outer loop; log_likelihood is what some published codes use.",
+            .choices = {"likelihood_ratio", "log_likelihood"}});
 }
 
 namespace {
@@ -33,9 +33,7 @@ class TrustRegion final : public PolicyOptimizer {
  public:
   explicit TrustRegion(const TrustRegionOptions& options) : options_(options) {}
 
-  ObjectiveForm form() const override {
-    return {.surrogate = ParseSurrogate(options_.outer_surrogate)};
-  }
+  ObjectiveForm form() const override { return {.surrogate = options_.outer_surrogate}; }
 
   std::vector<std::string> columns() const override {
     return {"gradient_norm", "outer_improvement", "outer_kl", "step_fraction"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agents/optimizers/policy_optimizer.h"
+#include "agents/surrogates.h"
 
 namespace fewstep {
 
@@ -14,7 +15,7 @@ struct TrustRegionOptions : Options {
   double cg_damping = 1e-5;
   int64_t backtracks = 15;
   double backtrack_factor = 0.8;
-  std::string outer_surrogate = "likelihood_ratio";
+  Surrogate outer_surrogate = Surrogate::kLikelihoodRatio;
   void Visit(FieldVisitor& visitor) override;
 };
 std::unique_ptr<PolicyOptimizer> MakeTrustRegion(const TrustRegionOptions& options);

@@ -110,7 +110,7 @@ class MlpPolicy final : public MemorylessPolicy {
     shape.widths.push_back(spec.observation_size + options.context_size);
     shape.widths.insert(shape.widths.end(), options.hidden.begin(), options.hidden.end());
     shape.widths.push_back(spec.action_size);
-    shape.activation = options.activation == "relu" ? Activation::kRelu : Activation::kTanh;
+    shape.activation = options.activation;
     shape.bias = options.bias;
     shape.head_scale = options.head_scale;
     return shape;
@@ -129,8 +129,8 @@ void MlpOptions::Visit(FieldVisitor& v) {
            .unit = "units",
            .min = 1,
            .max = 65536});
-  v.Field("activation", activation,
-          {.help = "Nonlinearity of the hidden layers.", .choices = {"tanh", "relu"}});
+  v.Choice("activation", activation, {{"tanh", Activation::kTanh}, {"relu", Activation::kRelu}},
+           {.help = "Nonlinearity of the hidden layers."});
   v.Field("bias", bias,
           {.help = "Whether layers add a bias; without one and without hidden layers "
                    "a one-hot observation gives a table."});

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/networks/mlp.h"
 #include "agents/policies/policy.h"
 #include "core/config.h"
 
@@ -12,7 +13,7 @@ namespace fewstep {
 
 struct MlpOptions : Options {
   std::vector<int64_t> hidden = {64, 64};
-  std::string activation = "tanh";
+  Activation activation = Activation::kTanh;
   bool bias = true;
   double initial_std = 1.0;
   double head_scale = 1.0;

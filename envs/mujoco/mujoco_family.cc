@@ -10,9 +10,8 @@ namespace {
 
 class MujocoFamily final : public TaskFamily {
  public:
-  explicit MujocoFamily(MujocoDefinition definition)
-      : core_(std::make_shared<const MujocoCore>(std::move(definition))),
-        hash_(DefinitionHash(spec(), core_->definition().mjcf)) {}
+  MujocoFamily(MujocoDefinition definition, std::string hash)
+      : core_(std::make_shared<const MujocoCore>(std::move(definition))), hash_(std::move(hash)) {}
 
   const FamilySpec& spec() const override { return core_->definition().spec; }
   const std::string& hash() const override { return hash_; }
@@ -38,8 +37,8 @@ class MujocoFamily final : public TaskFamily {
 
 std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
                                              const FamilyOptions& options) {
-  definition.spec = WithOptions(std::move(definition.spec), options);
-  return std::make_unique<MujocoFamily>(std::move(definition));
+  std::string hash = ApplyOptions(options, definition.mjcf, definition.spec);
+  return std::make_unique<MujocoFamily>(std::move(definition), std::move(hash));
 }
 
 }  // namespace fewstep

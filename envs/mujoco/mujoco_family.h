@@ -54,8 +54,9 @@ struct MujocoDefinition {
   double (*reward)(const Simulation&, double* metrics) noexcept = nullptr;
   // Optional: never terminal.
   bool (*terminated)(const Simulation&) noexcept = nullptr;
-  // Writes the observation [O]. Derived quantities are as mj_step left them, that is of the state
-  // before the last substep, unless refresh_after_step; after a reset they are current.
+  // Writes the observation, FamilySpec::plain_observation_size numbers. Derived quantities are as
+  // mj_step left them, that is of the state before the last substep, unless refresh_after_step;
+  // after a reset they are current.
   void (*observe)(const Simulation&, double* observation) noexcept = nullptr;
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "envs/definition_check.h"
+#include "envs/observed_task.h"
 
 namespace fewstep {
 namespace {
@@ -21,6 +22,13 @@ void EditModel(const mjModel*, mjData* data, int, void* argument) {
   const Edit& edit = *static_cast<const Edit*>(argument);
   edit.definition->apply_task(edit.model, edit.task, edit.definition->context.get());
   mj_setConst(edit.model, data);
+}
+
+// The whole observation [O].
+void Observe(const MujocoDefinition& definition, const Simulation& simulation,
+             double* observation) noexcept {
+  definition.observe(simulation, observation);
+  AppendTask(definition.spec, simulation.task, observation);
 }
 
 }  // namespace
@@ -82,7 +90,7 @@ void StartEpisode(const MujocoDefinition& definition, const Simulation& simulati
   mj_resetData(simulation.model, simulation.data);
   definition.reset(simulation, rng);
   mj_forward(simulation.model, simulation.data);
-  definition.observe(simulation, observation);
+  Observe(definition, simulation, observation);
 }
 
 void StartAt(const MujocoDefinition& definition, const Simulation& simulation, const double* state,
@@ -94,7 +102,7 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
   mju_copy(data->qvel, state + model->nq, static_cast<int>(model->nv));
   mju_copy(data->act, state + model->nq + model->nv, static_cast<int>(model->na));
   mj_forward(model, data);
-  definition.observe(simulation, observation);
+  Observe(definition, simulation, observation);
 }
 
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
@@ -120,7 +128,7 @@ StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simula
   StepOutcome outcome;
   outcome.reward = definition.reward(simulation, metrics);
   outcome.terminated = definition.terminated && definition.terminated(simulation);
-  definition.observe(simulation, observation.data());
+  Observe(definition, simulation, observation.data());
   outcome.diverged = !std::isfinite(outcome.reward) || !AllFinite(observation);
   return outcome;
 }

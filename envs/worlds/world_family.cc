@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "envs/definition_check.h"
 #include "envs/lockstep_env.h"
+#include "envs/observed_task.h"
 
 namespace fewstep {
 namespace {
@@ -39,6 +40,38 @@ StepOutcome StepWorld(const FamilySpec& spec, World& world, const double* action
   std::fill(metrics.begin(), metrics.end(), 0.0);
   return {.diverged = true};
 }
+
+// A world whose observations end with the task.
+class TaskObservedWorld final : public World {
+ public:
+  TaskObservedWorld(std::unique_ptr<World> world, const FamilySpec& spec)
+      : world_(std::move(world)), spec_(spec), task_(spec.parameters.size()) {}
+
+  void Begin(std::span<const double> task) override {
+    std::ranges::copy(task, task_.begin());
+    world_->Begin(task);
+  }
+  void Reset(Rng& rng, double* observation) noexcept override {
+    world_->Reset(rng, observation);
+    AppendTask(spec_, task_.data(), observation);
+  }
+  WorldStep Step(const double* action, Rng& rng, double* observation,
+                 double* metrics) noexcept override {
+    const WorldStep step = world_->Step(action, rng, observation, metrics);
+    AppendTask(spec_, task_.data(), observation);
+    return step;
+  }
+  void GetState(double* state) const noexcept override { world_->GetState(state); }
+  void SetState(const double* state, double* observation) noexcept override {
+    world_->SetState(state, observation);
+    AppendTask(spec_, task_.data(), observation);
+  }
+
+ private:
+  std::unique_ptr<World> world_;
+  FamilySpec spec_;
+  std::vector<double> task_;
+};
 
 class WorldRunner final : public EpisodeRunner {
  public:
@@ -155,9 +188,9 @@ class WorldVectorEnv final : public LockstepEnv {
 
 class WorldFamily final : public TaskFamily {
  public:
-  explicit WorldFamily(WorldDefinition definition)
+  WorldFamily(WorldDefinition definition, std::string hash)
       : definition_(std::make_shared<const WorldDefinition>(std::move(definition))),
-        hash_(DefinitionHash(definition_->spec, "")) {}
+        hash_(std::move(hash)) {}
 
   const FamilySpec& spec() const override { return definition_->spec; }
   const std::string& hash() const override { return hash_; }
@@ -185,8 +218,13 @@ std::unique_ptr<TaskFamily> MakeWorldFamily(WorldDefinition definition,
                                             const FamilyOptions& options) {
   CheckDefinition(definition.spec);
   if (!definition.make_world) RejectDefinition(definition.spec, "it has no make_world function");
-  definition.spec = WithOptions(std::move(definition.spec), options);
-  return std::make_unique<WorldFamily>(std::move(definition));
+  std::string hash = ApplyOptions(options, "", definition.spec);
+  if (definition.spec.task_observed) {
+    definition.make_world = [make = std::move(definition.make_world), spec = definition.spec] {
+      return std::make_unique<TaskObservedWorld>(make(), spec);
+    };
+  }
+  return std::make_unique<WorldFamily>(std::move(definition), std::move(hash));
 }
 
 }  // namespace fewstep

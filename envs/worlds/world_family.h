@@ -25,10 +25,10 @@ class World {
   virtual ~World() = default;
   // Takes the task's values, in the order of FamilySpec::parameters; checked before.
   virtual void Begin(std::span<const double> task) = 0;
-  // Draws an initial state and writes the observation [O].
+  // Draws an initial state and writes the observation, FamilySpec::plain_observation_size numbers.
   virtual void Reset(Rng& rng, double* observation) noexcept = 0;
   // One control step. `action` holds action_size finite numbers, or the index of the choice when
-  // discrete. Writes the observation [O] and the metrics [M].
+  // discrete. Writes the observation and the metrics [M].
   virtual WorldStep Step(const double* action, Rng& rng, double* observation,
                          double* metrics) noexcept = 0;
   // The numbers of FamilySpec::state. SetState writes the observation there.

@@ -13,11 +13,13 @@
 #include "agents/device.h"
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "experiments/build_info.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
 #include "experiments/running/run_config.h"
+#include "experiments/studies/device_check.h"
 
 namespace fewstep {
 namespace {
@@ -111,6 +113,45 @@ Check CheckMemory() {
           .remedy = enough ? "" : "use smaller batches: agent.meta_batch_size, agent.episodes"};
 }
 
+struct DoctorArguments {
+  std::string directory = "runs", device;
+  int updates = 10;
+  int64_t threads = 0;
+};
+
+// A device beside the processor; the exit code.
+int RunDeviceCheck(const DoctorArguments& arguments, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  const int threads = ResolveThreads(arguments.threads);
+  const torch::Device device = OpenDevice(ValueOf(kDeviceNames, arguments.device));
+  LogInfo(
+      fmt::format("The quickstart's learner on {} and on {} thread{} of the processor: {} "
+                  "updates each ...",
+                  device.str(), threads, threads == 1 ? "" : "s", arguments.updates + 1));
+  const DeviceCheck check = CheckDevice(
+      common.catalog, {.device = device, .updates = arguments.updates, .threads = threads});
+
+  Table table(
+      {{"quantity"}, {"distance", Align::kRight}, {"tolerance", Align::kRight}, {"result"}});
+  nlohmann::ordered_json json = {{"device", device.str()}, {"threads", threads}};
+  for (const DeviceQuantity& q : check.quantities) {
+    table.AddRow({q.name, fmt::format("{:.1e}", q.distance), fmt::format("{:g}", q.tolerance),
+                  q.agrees() ? "ok" : "FAILED"});
+    json["quantities"].push_back(
+        {{"name", q.name}, {"distance", q.distance}, {"tolerance", q.tolerance}});
+  }
+  json["agrees"] = check.agrees();
+  json["updates_per_second"] = {{"processor", check.processor_updates},
+                                {"device", check.device_updates}};
+  if (common.json) {
+    Print(ToText(json));
+  } else {
+    Print("{}\nMeta-updates a second: {:.2f} on the processor, {:.2f} on {}\n", FittedText(table),
+          check.processor_updates, check.device_updates, device.str());
+  }
+  return check.agrees() ? 0 : static_cast<int>(ErrorKind::kRuntime);
+}
+
 int RunDoctor(const std::string& directory, const CommonOptions& common) {
   const std::vector<Check> checks = {CheckMujoco(),  CheckLibTorch(), CheckGpu(),
                                      CheckThreads(), CheckMemory(),   CheckDisk(directory)};
@@ -141,15 +182,34 @@ int RunDoctor(const std::string& directory, const CommonOptions& common) {
 }  // namespace
 
 void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
-  auto directory = std::make_shared<std::string>("runs");
+  auto arguments = std::make_shared<DoctorArguments>();
   CLI::App* command = app.add_subcommand(
       "doctor", "Check what a run needs and print the remedy for what is wrong.");
-  command->footer("Exit code 0 when everything required is there, 1 otherwise.");
-  command->add_option("--directory", *directory, "Folder that will hold run folders")
+  command->footer(
+      "Exit code 0 when everything required is there, 1 otherwise.\n\n"
+      "With --device it checks that device's figures instead: the quickstart's learner computes "
+      "the\n"
+      "same update there and on the processor, from the same episodes. Distances are parts of the\n"
+      "length of the processor's result; tolerances allow for sums in another order. Exit code 1\n"
+      "when one is exceeded. scripts/gpu_check does it on another machine.\n\n"
+      "Examples:\n"
+      "  fewstep doctor\n"
+      "  fewstep doctor --device cuda --updates 50");
+  command->add_option("--directory", arguments->directory, "Folder that will hold run folders")
       ->capture_default_str();
+  command->add_option("--device", arguments->device, "cpu or cuda: compare it with the processor")
+      ->check(CLI::IsMember(NamesOf(kDeviceNames)));
+  command->add_option("--updates", arguments->updates, "Updates to take the time of (--device)")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--threads", arguments->threads, "0 for one a processor (--device)")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
-  command->callback(
-      [directory, &common, &exit_code] { exit_code = RunDoctor(*directory, common); });
+  command->callback([arguments, &common, &exit_code] {
+    exit_code = arguments->device.empty() ? RunDoctor(arguments->directory, common)
+                                          : RunDeviceCheck(*arguments, common);
+  });
 }
 
 }  // namespace fewstep

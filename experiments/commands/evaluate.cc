@@ -51,7 +51,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (arguments.tasks >= 0) config.run.evaluation_tasks = arguments.tasks;
   if (arguments.units >= 0) config.run.evaluation_units = arguments.units;
   if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
-  if (!arguments.device.empty()) config.run.device = arguments.device;
+  if (!arguments.device.empty()) config.run.device = ValueOf(kDeviceNames, arguments.device);
 
   Workbench bench(config, common.catalog);
   CheckFootprint(EvaluationFootprint(bench, EvaluationOf(config)));
@@ -64,7 +64,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   EvaluationOptions options = EvaluationOf(config);
   options.split = ParseSplit(arguments.split);
   options.deterministic = arguments.deterministic;
-  options.measure = ParseMeasure(arguments.measure);
+  options.measure = ValueOf(kMeasureNames, arguments.measure);
   LogInfo(fmt::format("Evaluating {} on {} {} tasks ...", checkpoint.path(), options.tasks,
                       ToString(options.split)));
   const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler, options);
@@ -123,11 +123,12 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->add_option("--measure", arguments->measure,
                    "episodes: the mean of the episodes; rllab: of those that end until as many "
                    "steps are complete, as MAML's figures were made")
-      ->check(CLI::IsMember({"episodes", "rllab"}))
+      ->check(CLI::IsMember(NamesOf(kMeasureNames)))
       ->capture_default_str();
   command->add_option("--threads", arguments->threads, "0 for one a processor")
       ->check(CLI::Range(0, 4096));
-  command->add_option("--device", arguments->device, "cpu or cuda");
+  command->add_option("--device", arguments->device, "cpu or cuda")
+      ->check(CLI::IsMember(NamesOf(kDeviceNames)));
   command->add_flag("--deterministic", arguments->deterministic,
                     "Judge acting with the mode of the policy instead of sampling");
   command->add_flag("--quiet", common.quiet, "No progress");

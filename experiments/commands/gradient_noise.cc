@@ -32,7 +32,10 @@ int RunGradientNoise(const GradientNoiseArguments& arguments, const CommonOption
       .rounds = arguments.rounds,
       .tasks = arguments.tasks,
       .seed = arguments.seed >= 0 ? static_cast<uint64_t>(arguments.seed) : EvaluationSeed(config)};
-  if (!arguments.surrogates.empty()) options.surrogates = arguments.surrogates;
+  if (!arguments.surrogates.empty()) options.surrogates.clear();
+  for (const std::string& name : arguments.surrogates) {
+    options.surrogates.push_back(ValueOf(kSurrogateNames, name));
+  }
 
   // the newest checkpoint, the one that was named, or all that the run kept, oldest first
   std::vector<TensorFile> checkpoints;
@@ -66,13 +69,13 @@ int RunGradientNoise(const GradientNoiseArguments& arguments, const CommonOption
         MeasureGradientNoise(config, common.catalog, checkpoint, options,
                              [&] { progress.Update({.iteration = ++done}); });
     for (const GradientNoise& noise : study) {
-      table.AddRow({fmt::format("{}", iteration), noise.surrogate,
+      table.AddRow({fmt::format("{}", iteration), NameOf(kSurrogateNames, noise.surrogate),
                     noise.signal ? fmt::format("{:.4g}", *noise.signal) : "no signal",
                     fmt::format("{:.4g}", noise.deviation),
                     noise.relative ? fmt::format("{:.2f}", *noise.relative) : "-",
                     fmt::format("{:.3f}", noise.agreement)});
       nlohmann::ordered_json row = {{"iteration", iteration},
-                                    {"inner_surrogate", noise.surrogate},
+                                    {"inner_surrogate", NameOf(kSurrogateNames, noise.surrogate)},
                                     {"mean_norm", noise.mean_norm},
                                     {"deviation", noise.deviation},
                                     {"signal", nullptr},

@@ -197,7 +197,8 @@ void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->allow_extra_args(false);
   command->add_option("--seeds", arguments->seeds,
                       "Train once for each seed, as 1..3 or 1,2,5, and report all together");
-  command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device");
+  command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device")
+      ->check(CLI::IsMember(NamesOf(kDeviceNames)));
   auto* resume = command->add_flag("--resume", arguments->resume, "Continue the run if it exists");
   command
       ->add_flag("--restart", arguments->restart,
@@ -223,7 +224,8 @@ void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
                    fmt::format("Override, stored in run.toml, of {}", kResumableKeys))
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device");
+  command->add_option("--device", arguments->device, "cpu or cuda, instead of run.device")
+      ->check(CLI::IsMember(NamesOf(kDeviceNames)));
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print the final evaluation as JSON");
   command->callback(

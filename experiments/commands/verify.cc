@@ -1,6 +1,5 @@
 // fewstep verify
 #include <algorithm>
-#include <cmath>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -13,29 +12,15 @@
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
 #include "experiments/running/run_config.h"
-#include "meta/verification/estimator_check.h"
+#include "meta/verification/verification.h"
 
 namespace fewstep {
 namespace {
 
-// Ways to draw the episodes of an adaptation that are enumerated at most.
-constexpr double kMaxWays = 2000;
-
 struct VerifyArguments {
   std::string file;
-  std::vector<double> offsets = {1, 5};
-  int64_t support = 1;  // episodes of a sampled adaptation
-  MonteCarloOptions sampling;
+  VerificationOptions options;
   int64_t seed = 1, threads = 0;
-};
-
-// What one estimator was found to be.
-struct Finding {
-  Estimator estimator;
-  std::vector<double> truth, expected;
-  std::vector<std::vector<double>> offset_truth, offset_expected;  // one a reward offset
-  MonteCarlo sampled;
-  bool exact = false;  // claimed to be
 };
 
 std::string Row(const std::vector<double>& values) {
@@ -48,36 +33,19 @@ std::string Row(const std::vector<double>& values) {
   return fmt::format("{}", fmt::join(numbers, ", "));
 }
 
-// What contradicts the claims; empty when there is nothing.
-std::vector<std::string> Contradictions(const std::vector<Finding>& findings) {
-  std::vector<std::string> found;
-  for (const Finding& f : findings) {
-    const double error = RelativeError(f.expected, f.truth);
-    if (f.exact && !(error < kExactTolerance)) {
-      found.push_back(fmt::format("{} is {:.2g} off the truth, more than {:g}", f.estimator.name,
-                                  error, kExactTolerance));
-    }
-    const double distance = DistanceInErrors(f.sampled, f.expected);
-    if (!(distance < kMaxErrors)) {
-      found.push_back(fmt::format("{} as sampled is {:.3g} standard errors off its expectation",
-                                  f.estimator.name, distance));
-    }
-  }
-  return found;
-}
-
 nlohmann::ordered_json ToJson(const Finding& f, const std::vector<double>& offsets) {
-  nlohmann::ordered_json json = {{"name", f.estimator.name},
-                                 {"inner_surrogate", f.estimator.inner_surrogate},
-                                 {"inner_order", f.estimator.inner_order},
-                                 {"expectation", f.expected},
-                                 {"relative_error", RelativeError(f.expected, f.truth)},
-                                 {"cosine", Cosine(f.expected, f.truth)},
-                                 {"reward_offsets", nlohmann::ordered_json::array()},
-                                 {"monte_carlo",
-                                  {{"mean", f.sampled.mean},
-                                   {"standard_error", f.sampled.standard_error},
-                                   {"distance", DistanceInErrors(f.sampled, f.expected)}}}};
+  nlohmann::ordered_json json = {
+      {"name", f.estimator.name},
+      {"inner_surrogate", NameOf(kSurrogateNames, f.estimator.inner_surrogate)},
+      {"inner_order", NameOf(kGradientOrderNames, f.estimator.inner_order)},
+      {"expectation", f.expected},
+      {"relative_error", RelativeError(f.expected, f.truth)},
+      {"cosine", Cosine(f.expected, f.truth)},
+      {"reward_offsets", nlohmann::ordered_json::array()},
+      {"monte_carlo",
+       {{"mean", f.sampled.mean},
+        {"standard_error", f.sampled.standard_error},
+        {"distance", DistanceInErrors(f.sampled, f.expected)}}}};
   for (size_t i = 0; i < f.offset_expected.size(); ++i) {
     json["reward_offsets"].push_back(
         {{"offset", offsets[i]},
@@ -122,58 +90,78 @@ void PrintTables(const std::vector<Finding>& findings, const std::vector<double>
   Print("{}\n", FittedText(sampled));
 }
 
-// The estimators of the limit of many episodes.
-std::vector<Finding> CheckLimit(const EnumerableMdp& mdp, const std::vector<double>& truth,
-                                const VerifyArguments& arguments, WorkerPool& pool,
-                                const Rng& rng) {
-  std::vector<EnumerableMdp> moved;
-  std::vector<std::vector<double>> moved_truth;
-  for (const double offset : arguments.offsets) {
-    moved.push_back(mdp.WithRewardOffset(offset));
-    moved_truth.push_back(TrueMetaGradient(moved.back()).values);
+// Everything, for machines. `contradictions` beside what they were found in.
+std::string JsonText(const VerifyArguments& arguments, const EnumerableMdp& mdp,
+                     const Verification& found, const std::vector<std::string>& contradictions) {
+  const MdpOptions& o = mdp.options();
+  nlohmann::ordered_json json = {
+      {"mdp", arguments.file.empty() ? "built in" : arguments.file},
+      {"states", o.states},
+      {"actions", o.actions},
+      {"horizon", o.horizon},
+      {"trajectories", mdp.trajectories().size()},
+      {"inner_learning_rate", o.inner_learning_rate},
+      {"inner_steps", o.inner_steps},
+      {"inner_optimizer", NameOf(kInnerOptimizerNames, o.inner_optimizer)},
+      {"replicas", arguments.options.sampling.replicas},
+      {"episodes", arguments.options.sampling.episodes},
+      {"seed", arguments.seed},
+      {"truth", {{"gradient", found.truth.values}, {"uncertainty", found.truth.uncertainty}}},
+      {"estimators", nlohmann::ordered_json::array()}};
+  for (const Finding& f : found.limit) {
+    json["estimators"].push_back(ToJson(f, arguments.options.offsets));
   }
-  std::vector<Finding> findings;
-  for (const Estimator& estimator : AllEstimators()) {
-    LogInfo(fmt::format("Sampling {}: {} replicas of {} batches of {} episodes ...", estimator.name,
-                        arguments.sampling.replicas, mdp.options().inner_steps + 1,
-                        arguments.sampling.episodes));
-    Finding finding{.estimator = estimator,
-                    .truth = truth,
-                    .expected = ExpectedEstimate(mdp, estimator),
-                    .offset_truth = moved_truth,
-                    .sampled = SampleEstimate(mdp, estimator, arguments.sampling, pool,
-                                              rng.Fork(estimator.name)),
-                    .exact = estimator.inner_surrogate == "dice"};
-    for (const EnumerableMdp& other : moved) {
-      finding.offset_expected.push_back(ExpectedEstimate(other, estimator));
+  if (!found.sampled_step.empty()) {
+    json["sampled_step"] = {{"episodes", arguments.options.support},
+                            {"truth",
+                             {{"gradient", found.sampled_truth.values},
+                              {"uncertainty", found.sampled_truth.uncertainty}}},
+                            {"estimators", nlohmann::ordered_json::array()}};
+    for (const Finding& f : found.sampled_step) {
+      json["sampled_step"]["estimators"].push_back(ToJson(f, {}));
     }
-    findings.push_back(std::move(finding));
   }
-  return findings;
+  json["contradictions"] = contradictions;
+  json["verified"] = contradictions.empty();
+  return ToText(json);
 }
 
-// The estimators of one step on few sampled episodes.
-std::vector<Finding> CheckSampledStep(const EnumerableMdp& mdp, const std::vector<double>& truth,
-                                      const VerifyArguments& arguments, WorkerPool& pool,
-                                      const Rng& rng) {
-  MonteCarloOptions sampling = arguments.sampling;
-  sampling.episodes = arguments.support;
-  sampling.tasks = std::max<int64_t>(1, arguments.sampling.episodes / arguments.support);
-  std::vector<Finding> findings;
-  for (const Estimator& estimator : SampledEstimators()) {
-    LogInfo(fmt::format("Sampling {}: {} replicas of {} tasks ...", estimator.name,
-                        sampling.replicas, sampling.tasks));
-    findings.push_back(
-        {.estimator = estimator,
-         .truth = truth,
-         .expected =
-             ExpectedSampledEstimate(mdp, estimator, static_cast<int>(arguments.support), pool),
-         .offset_truth = {},
-         .offset_expected = {},
-         .sampled = SampleEstimate(mdp, estimator, sampling, pool, rng.Fork(estimator.name)),
-         .exact = estimator.exploration_credit == "exact"});
+void PrintReport(const VerifyArguments& arguments, const EnumerableMdp& mdp,
+                 const Verification& found, const std::vector<std::string>& contradictions) {
+  const MdpOptions& o = mdp.options();
+  const int64_t support = arguments.options.support;
+  Print("{}: {} states, {} actions, horizon {}, {} trajectories; {} inner step{} of rate {}{}\n\n",
+        arguments.file.empty() ? "The built-in process" : arguments.file, o.states, o.actions,
+        o.horizon, mdp.trajectories().size(), o.inner_steps, o.inner_steps == 1 ? "" : "s",
+        o.inner_learning_rate,
+        o.inner_optimizer == InnerOptimizer::kGradient
+            ? ""
+            : fmt::format(" ({})", NameOf(kInnerOptimizerNames, o.inner_optimizer)));
+  Print(
+      "Adapting on many episodes. The true meta-gradient, by finite differences of the exact\n"
+      "objective (uncertain by {:.0e}):\n{}\n\n",
+      found.truth.uncertainty, Row(found.truth.values));
+  PrintTables(found.limit, arguments.options.offsets);
+  if (found.sampled_step.empty()) {
+    Print(
+        "A step on {} sampled episode{} is not checked: they can be drawn in {:.3g} ways, and at "
+        "most {} are enumerated.\n\n",
+        support, support == 1 ? "" : "s", found.ways, kMaxWays);
+  } else {
+    Print(
+        "Adapting once on {} sampled episode{}. The true meta-gradient, by finite differences of\n"
+        "the mean over all ways to draw them (uncertain by {:.0e}):\n{}\n\n",
+        support, support == 1 ? "" : "s", found.sampled_truth.uncertainty,
+        Row(found.sampled_truth.values));
+    PrintTables(found.sampled_step, {});
   }
-  return findings;
+  for (const std::string& contradiction : contradictions) Print("WRONG: {}\n", contradiction);
+  if (contradictions.empty()) {
+    Print(
+        "Verified: what is claimed to be exact ({}) is so to {:g}, and what training samples lies "
+        "within {:g}\nstandard errors of the exact expectations.\n",
+        found.sampled_step.empty() ? "dice" : "dice; exact credit", kExactTolerance, kMaxErrors);
+  }
 }
 
 int RunVerify(const VerifyArguments& arguments, const CommonOptions& common) {
@@ -183,84 +171,17 @@ int RunVerify(const VerifyArguments& arguments, const CommonOptions& common) {
   WorkerPool pool(ResolveThreads(arguments.threads), UseOneTorchThread);
   UseOneTorchThread();
 
-  // in the limit of many episodes
   const Rng rng = Rng(static_cast<uint64_t>(arguments.seed)).Fork("verify");
-  const FiniteDifferences truth = TrueMetaGradient(mdp);
-  const std::vector<Finding> limit = CheckLimit(mdp, truth.values, arguments, pool, rng);
-  std::vector<std::string> contradictions = Contradictions(limit);
-
-  // after one step on few, where all ways to draw them can be enumerated
-  const EnumerableMdp one_step = mdp.WithOneInnerStep();
-  const double ways = std::pow(static_cast<double>(mdp.trajectories().size()),
-                               static_cast<double>(arguments.support));
-  FiniteDifferences sampled_truth;
-  std::vector<Finding> sampled;
-  if (ways <= kMaxWays) {
-    sampled_truth = TrueSampledMetaGradient(mdp, static_cast<int>(arguments.support));
-    sampled = CheckSampledStep(one_step, sampled_truth.values, arguments, pool, rng);
-    for (std::string& found : Contradictions(sampled)) contradictions.push_back(std::move(found));
+  const Verification found =
+      Verify(mdp, arguments.options, pool, rng, [](const std::string& text) { LogInfo(text); });
+  std::vector<std::string> contradictions = Contradictions(found.limit);
+  for (std::string& more : Contradictions(found.sampled_step)) {
+    contradictions.push_back(std::move(more));
   }
-
-  const MdpOptions& o = mdp.options();
   if (common.json) {
-    nlohmann::ordered_json json = {
-        {"mdp", arguments.file.empty() ? "built in" : arguments.file},
-        {"states", o.states},
-        {"actions", o.actions},
-        {"horizon", o.horizon},
-        {"trajectories", mdp.trajectories().size()},
-        {"inner_learning_rate", o.inner_learning_rate},
-        {"inner_steps", o.inner_steps},
-        {"inner_optimizer", o.inner_optimizer},
-        {"replicas", arguments.sampling.replicas},
-        {"episodes", arguments.sampling.episodes},
-        {"seed", arguments.seed},
-        {"truth", {{"gradient", truth.values}, {"uncertainty", truth.uncertainty}}},
-        {"estimators", nlohmann::ordered_json::array()}};
-    for (const Finding& f : limit) json["estimators"].push_back(ToJson(f, arguments.offsets));
-    if (!sampled.empty()) {
-      json["sampled_step"] = {
-          {"episodes", arguments.support},
-          {"truth",
-           {{"gradient", sampled_truth.values}, {"uncertainty", sampled_truth.uncertainty}}},
-          {"estimators", nlohmann::ordered_json::array()}};
-      for (const Finding& f : sampled) json["sampled_step"]["estimators"].push_back(ToJson(f, {}));
-    }
-    json["contradictions"] = contradictions;
-    json["verified"] = contradictions.empty();
-    Print(ToText(json));
-    return contradictions.empty() ? 0 : 1;
-  }
-
-  Print("{}: {} states, {} actions, horizon {}, {} trajectories; {} inner step{} of rate {}{}\n\n",
-        arguments.file.empty() ? "The built-in process" : arguments.file, o.states, o.actions,
-        o.horizon, mdp.trajectories().size(), o.inner_steps, o.inner_steps == 1 ? "" : "s",
-        o.inner_learning_rate,
-        o.inner_optimizer == "gradient" ? "" : fmt::format(" ({})", o.inner_optimizer));
-  Print(
-      "Adapting on many episodes. The true meta-gradient, by finite differences of the exact\n"
-      "objective (uncertain by {:.0e}):\n{}\n\n",
-      truth.uncertainty, Row(truth.values));
-  PrintTables(limit, arguments.offsets);
-  if (sampled.empty()) {
-    Print(
-        "A step on {} sampled episode{} is not checked: they can be drawn in {:.3g} ways, and at "
-        "most {} are enumerated.\n\n",
-        arguments.support, arguments.support == 1 ? "" : "s", ways, kMaxWays);
+    Print(JsonText(arguments, mdp, found, contradictions));
   } else {
-    Print(
-        "Adapting once on {} sampled episode{}. The true meta-gradient, by finite differences of\n"
-        "the mean over all ways to draw them (uncertain by {:.0e}):\n{}\n\n",
-        arguments.support, arguments.support == 1 ? "" : "s", sampled_truth.uncertainty,
-        Row(sampled_truth.values));
-    PrintTables(sampled, {});
-  }
-  for (const std::string& contradiction : contradictions) Print("WRONG: {}\n", contradiction);
-  if (contradictions.empty()) {
-    Print(
-        "Verified: what is claimed to be exact ({}) is so to {:g}, and what training samples lies "
-        "within {:g}\nstandard errors of the exact expectations.\n",
-        sampled.empty() ? "dice" : "dice; exact credit", kExactTolerance, kMaxErrors);
+    PrintReport(arguments, mdp, found, contradictions);
   }
   return contradictions.empty() ? 0 : 1;
 }
@@ -299,21 +220,21 @@ Examples:
   fewstep verify my.toml --episodes 100000 --replicas 100 --seed 2 --json)");
   command->add_option("mdp", arguments->file, "File with a table [mdp]; see experiments/mdps");
   command
-      ->add_option("--reward-offset", arguments->offsets,
+      ->add_option("--reward-offset", arguments->options.offsets,
                    "Constant to add to every reward; may be repeated")
       ->check(CLI::Range(-1e6, 1e6))
       ->capture_default_str();
   command
-      ->add_option("--adaptation-episodes", arguments->support,
+      ->add_option("--adaptation-episodes", arguments->options.support,
                    "Episodes of the sampled step of the second part")
       ->check(CLI::Range(1, 5))
       ->capture_default_str();
   command
-      ->add_option("--episodes", arguments->sampling.episodes,
+      ->add_option("--episodes", arguments->options.sampling.episodes,
                    "Episodes of a replica, for each step")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  command->add_option("--replicas", arguments->sampling.replicas, "Independent estimates")
+  command->add_option("--replicas", arguments->options.sampling.replicas, "Independent estimates")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
   command->add_option("--seed", arguments->seed, "Of everything sampled")

@@ -128,7 +128,7 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["deterministic"] = curve.options.deterministic;
   json["adapted_on"] =
       curve.support == Support::kSampled ? "sampled episodes" : "the episodes judged";
-  json["measure"] = ToString(curve.options.measure);
+  json["measure"] = NameOf(kMeasureNames, curve.options.measure);
   for (const Fact& fact : curve.facts) json[fact.key] = fact.value;
   json["unit"] = curve.unit;
   json["interval"] = IntervalName(curve);

@@ -96,7 +96,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
                                      {"unit", first.unit},
                                      {"split", ToString(first.options.split)},
                                      {"deterministic", first.options.deterministic},
-                                     {"measure", ToString(first.options.measure)},
+                                     {"measure", NameOf(kMeasureNames, first.options.measure)},
                                      {"iteration", iteration},
                                      {"horizon", first.horizon},
                                      {"trial_episodes", first.trial_episodes},

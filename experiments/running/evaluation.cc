@@ -53,17 +53,6 @@ int EvaluationUnits(const EvaluationOptions& options, const FamilySpec& spec, in
   return std::max(0, (spec.trial_episodes + episodes - 1) / episodes - 1);
 }
 
-Measure ParseMeasure(std::string_view name) {
-  if (name == "episodes") return Measure::kEpisodes;
-  if (name == "rllab") return Measure::kCompleted;
-  throw Error(ErrorKind::kUsage, fmt::format("'{}' is no measuring rule", name),
-              {.key = "--measure", .remedy = "Known: episodes, rllab"});
-}
-
-std::string_view ToString(Measure measure) {
-  return measure == Measure::kCompleted ? "rllab" : "episodes";
-}
-
 std::string EvaluationColumn(std::string_view score, size_t unit) {
   return fmt::format("evaluation_{}_{}", score, unit);
 }

@@ -24,8 +24,8 @@ enum class Measure {
   kEpisodes,   // a number of episodes
   kCompleted,  // rllab's rule: experiments/running/completed_steps.h
 };
-Measure ParseMeasure(std::string_view name);  // "episodes", "rllab"
-std::string_view ToString(Measure measure);
+inline constexpr ChoiceName<Measure> kMeasureNames[] = {{"episodes", Measure::kEpisodes},
+                                                        {"rllab", Measure::kCompleted}};
 
 struct EvaluationOptions {
   Split split = Split::kTest;

@@ -26,11 +26,10 @@ void RunOptions::Visit(FieldVisitor& v) {
            .unit = "threads",
            .min = 0,
            .max = 4096});
-  v.Field("device", device, {.help = "Where the learner computes.", .choices = {"cpu", "cuda"}});
-  v.Field("sampling_plan", sampling_plan,
-          {.help = "How episodes are collected: whole episodes inside workers, or all simulations "
-                   "in lockstep with one batched policy evaluation.",
-           .choices = {"auto", "episodes", "lockstep"}});
+  v.Choice("device", device, kDeviceNames, {.help = "Where the learner computes."});
+  v.Choice("sampling_plan", sampling_plan, kSamplingPlanNames,
+           {.help = "How episodes are collected: whole episodes inside workers, or all simulations "
+                    "in lockstep with one batched policy evaluation."});
   v.Field(
       "checkpoint_interval", checkpoint_interval,
       {.help = "Iterations between checkpoints.", .unit = "iterations", .min = 1, .max = kMany});

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "agents/device.h"
+#include "agents/sampler.h"
 #include "core/config.h"
 #include "experiments/running/catalog.h"
 
@@ -18,8 +20,8 @@ struct RunOptions : Options {
   int64_t seed = 1;
   int64_t iterations = 100;
   int64_t threads = 0;
-  std::string device = "cpu";
-  std::string sampling_plan = "auto";
+  DeviceKind device = DeviceKind::kCpu;
+  SamplingPlan sampling_plan = SamplingPlan::kAuto;
   int64_t checkpoint_interval = 10;
   int64_t keep_checkpoints = 3;
   int64_t evaluation_interval = 0;

@@ -13,7 +13,7 @@ Workbench::Workbench(const RunConfig& config, const Catalog& catalog_of)
     : catalog(catalog_of),
       family(catalog.families.Make(config.family_name, *config.family)),
       pool(ResolveThreads(config.run.threads), UseOneTorchThread),
-      device(ParseDevice(config.run.device)),
+      device(OpenDevice(config.run.device)),
       agent((UseOneTorchThread(),
              catalog.agents.Get(config.agent_name)
                  .make(*config.agent,
@@ -21,7 +21,7 @@ Workbench::Workbench(const RunConfig& config, const Catalog& catalog_of)
                         .pool = pool,
                         .device = device,
                         .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")}))),
-      sampler(*family, pool, ParseSamplingPlan(config.run.sampling_plan), device) {}
+      sampler(*family, pool, config.run.sampling_plan, device) {}
 
 uint64_t EvaluationSeed(const RunConfig& config) {
   return Rng(static_cast<uint64_t>(config.run.seed))

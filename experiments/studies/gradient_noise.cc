@@ -43,7 +43,7 @@ std::vector<GradientNoise> MeasureGradientNoise(RunConfig& config, const Catalog
   }
   const Rng root(options.seed);
   std::vector<GradientNoise> study;
-  for (const std::string& surrogate : options.surrogates) {
+  for (const Surrogate surrogate : options.surrogates) {
     agent_options->adaptation.inner_surrogate = surrogate;
     Workbench bench(own, catalog);
     LoadAgent(checkpoint, bench, own);

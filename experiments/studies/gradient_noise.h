@@ -7,13 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "agents/surrogates.h"
 #include "experiments/running/run_config.h"
 #include "experiments/running/workbench.h"
 
 namespace fewstep {
 
 struct GradientNoise {
-  std::string surrogate;
+  Surrogate surrogate{};
   double mean_norm = 0;  // of the mean over rounds
   double deviation = 0;  // square root of the trace of the covariance of one estimate
   // The norm of the expected estimate. The squared norm of the mean over R rounds holds
@@ -25,7 +26,8 @@ struct GradientNoise {
 };
 
 struct GradientNoiseOptions {
-  std::vector<std::string> surrogates = {"log_likelihood", "likelihood_ratio", "dice"};
+  std::vector<Surrogate> surrogates = {Surrogate::kLogLikelihood, Surrogate::kLikelihoodRatio,
+                                       Surrogate::kDice};
   int rounds = 10;  // at least 3
   int tasks = 0;    // of each round; 0: as in training
   uint64_t seed = 0;

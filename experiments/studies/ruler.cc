@@ -15,7 +15,6 @@
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
 #include "experiments/running/run_config.h"
-#include "experiments/studies/ruler_rules.h"
 #include "meta/baselines/bayes_optimal.h"
 #include "meta/baselines/optimum.h"
 #include "meta/baselines/tabular_learner.h"

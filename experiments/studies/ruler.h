@@ -9,7 +9,7 @@
 #include "experiments/reports/table.h"
 #include "experiments/running/catalog.h"
 #include "experiments/running/evaluation.h"
-#include "experiments/studies/published_cells.h"
+#include "experiments/studies/ruler_rules.h"
 
 namespace fewstep {
 

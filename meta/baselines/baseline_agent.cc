@@ -25,8 +25,8 @@ class Baseline : public MetaAgent {
     FEWSTEP_CHECK(false, "a baseline is not trained");
     return {};
   }
-  void Save(TensorFile&) const override {}
-  void Load(const TensorFile&) override {}
+  void Save(CheckpointWriter) const override {}
+  void Load(CheckpointReader) override {}
 };
 
 // Learners at work on T tasks.

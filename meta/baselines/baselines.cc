@@ -14,13 +14,15 @@ struct NoOptions : Options {
   void Visit(FieldVisitor&) override {}
 };
 
-void VisitTies(FieldVisitor& v, std::string& ties) {
-  v.Field(
-      "ties", ties,
+void VisitTies(FieldVisitor& v, Ties& ties) {
+  v.Choice(
+      "ties", ties, {{"even", Ties::kEven}, {"lowest", Ties::kLowest}},
       {.help = "Which of several actions of equal value is taken: each as often, or the one with "
-               "the lowest index.",
-       .choices = {"even", "lowest"}});
+               "the lowest index."});
 }
+
+constexpr ChoiceName<MdpModel> kMdpModelNames[] = {
+    {"mean", MdpModel::kMean}, {"map", MdpModel::kMode}, {"frequencies", MdpModel::kFrequencies}};
 
 void VisitRewardPriorMean(FieldVisitor& v, double& mean) {
   v.Field("reward_prior_mean", mean,
@@ -30,15 +32,15 @@ void VisitRewardPriorMean(FieldVisitor& v, double& mean) {
 }
 
 struct GreedyOptions : Options {
-  std::string ties = "even", model = "mean";
+  Ties ties = Ties::kEven;
+  MdpModel model = MdpModel::kMean;
   double reward_prior_mean = kMdpRewardMean;
   void Visit(FieldVisitor& v) override {
     VisitTies(v, ties);
-    v.Field(
-        "model", model,
+    v.Choice(
+        "model", model, kMdpModelNames,
         {.help = "The decision process that is planned in: the posterior's mean; its mode, which "
-                 "has the frequencies seen for transitions; or these and the mean rewards seen.",
-         .choices = {"mean", "map", "frequencies"}});
+                 "has the frequencies seen for transitions; or these and the mean rewards seen."});
     VisitRewardPriorMean(v, reward_prior_mean);
   }
 };
@@ -53,7 +55,7 @@ struct EpsilonGreedyOptions : GreedyOptions {
 
 struct Ucb1Options : Options {
   double constant = 0.3;
-  std::string ties = "even";
+  Ties ties = Ties::kEven;
   void Visit(FieldVisitor& v) override {
     v.Field("constant", constant,
             {.help = "Factor c of the confidence bound; 1 is UCB1 as published.",
@@ -63,15 +65,19 @@ struct Ucb1Options : Options {
   }
 };
 
+enum class OptimisticSample { kBestOfSamples, kClipped, kLikeliest };
+
 struct OptimisticThompsonOptions : Options {
-  std::string variant = "best-of-samples";
+  OptimisticSample variant = OptimisticSample::kBestOfSamples;
   int64_t samples = 4;
   void Visit(FieldVisitor& v) override {
-    v.Field("variant", variant,
-            {.help = "best-of-samples: the largest of several samples of an arm; clipped: one "
-                     "sample, but at least the posterior mean (May et al.); likeliest: of several "
-                     "samples of all arms, the one with the highest density (Duan et al.).",
-             .choices = {"best-of-samples", "clipped", "likeliest"}});
+    v.Choice("variant", variant,
+             {{"best-of-samples", OptimisticSample::kBestOfSamples},
+              {"clipped", OptimisticSample::kClipped},
+              {"likeliest", OptimisticSample::kLikeliest}},
+             {.help = "best-of-samples: the largest of several samples of an arm; clipped: one "
+                      "sample, but at least the posterior mean (May et al.); likeliest: of several "
+                      "samples of all arms, the one with the highest density (Duan et al.)."});
     v.Field("samples", samples,
             {.help = "Samples of every arm (best-of-samples, likeliest).",
              .unit = "samples",
@@ -80,14 +86,17 @@ struct OptimisticThompsonOptions : Options {
   }
 };
 
+enum class GittinsHorizon { kFinite, kDiscounted };
+
 struct GittinsOptions : Options {
-  std::string index = "finite-horizon";
+  GittinsHorizon index = GittinsHorizon::kFinite;
   double discount = 0.99;
   void Visit(FieldVisitor& v) override {
-    v.Field("index", index,
-            {.help = "Index for the pulls that are left of the trial, or for pulling for ever at a "
-                     "discount.",
-             .choices = {"finite-horizon", "discounted"}});
+    v.Choice(
+        "index", index,
+        {{"finite-horizon", GittinsHorizon::kFinite}, {"discounted", GittinsHorizon::kDiscounted}},
+        {.help = "Index for the pulls that are left of the trial, or for pulling for ever at a "
+                 "discount."});
     v.Field("discount", discount,
             {.help = "Discount factor of a pull (discounted).", .min = 1e-6, .max = 0.9999});
   }
@@ -99,16 +108,18 @@ struct PsrlOptions : Options {
 };
 
 struct OptimisticPsrlOptions : Options {
-  std::string variant = "best-sample";
+  Optimism variant = Optimism::kBestSample;
   int64_t samples = 5;
   double reward_prior_mean = kMdpRewardMean;
   void Visit(FieldVisitor& v) override {
-    v.Field(
+    v.Choice(
         "variant", variant,
+        {{"best-sample", Optimism::kBestSample},
+         {"envelope", Optimism::kEnvelope},
+         {"largest", Optimism::kLargestValue}},
         {.help = "best-sample: acts best for the most promising process; envelope: the value of "
                  "every action at every step is the largest of all processes, and goes on with "
-                 "such values; largest: the largest of its values in each process alone.",
-         .choices = {"best-sample", "envelope", "largest"}});
+                 "such values; largest: the largest of its values in each process alone."});
     v.Field("samples", samples,
             {.help = "Processes drawn before every episode.",
              .unit = "samples",
@@ -120,219 +131,233 @@ struct OptimisticPsrlOptions : Options {
 
 struct Ucrl2Options : Options {
   double scale = 0.1;
-  std::string model = "mean";
+  MdpModel model = MdpModel::kMean;
   double reward_prior_mean = kMdpRewardMean;
   void Visit(FieldVisitor& v) override {
     v.Field("scale", scale,
             {.help = "Factor on the published confidence radii; 1 is UCRL2 as published.",
              .min = 0,
              .max = 1e6});
-    v.Field("model", model,
-            {.help = "What the radii are about: the posterior's mean, or as published the "
-                     "frequencies and the mean rewards seen.",
-             .choices = {"mean", "frequencies"}});
+    v.Choice("model", model, kMdpModelNames,
+             {.help = "What the radii are about: the posterior's mean, or as published the "
+                      "frequencies and the mean rewards seen.",
+              .choices = {"mean", "frequencies"}});
     VisitRewardPriorMean(v, reward_prior_mean);
   }
 };
 
-// The family, which must be of the kind that the agent plays.
-TabularFamily Playable(const AgentContext& context, std::string_view agent, bool bandit) {
-  TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
-  if (family.bandit == bandit) return family;
-  throw Error(ErrorKind::kUsage,
-              fmt::format("'{}' plays {}, not '{}'", agent,
-                          bandit ? "bandits" : "decision processes", context.family.spec().name),
-              {.key = "agent.name",
-               .remedy = bandit ? "psrl, optimistic-psrl and ucrl2 play it"
-                                : "thompson, ucb1 and gittins play it"});
+// What a baseline is made from, the family already found to be one that it plays.
+struct Making {
+  const AgentContext& context;
+  std::string_view agent;  // its name
+  TabularFamily family;    // unset for the random agent, which plays every family
+};
+
+std::unique_ptr<MetaAgent> MakeBandit(const Making& making, BanditRule rule,
+                                      const BanditChoice& choice = {}) {
+  return MakeTabularBaseline(making.context,
+                             [arms = making.family.actions, rule = std::move(rule), choice] {
+                               return MakeBanditLearner(arms, rule, choice);
+                             });
 }
 
-TabularFamily Bandit(const AgentContext& context, std::string_view agent) {
-  return Playable(context, agent, true);
-}
-TabularFamily Process(const AgentContext& context, std::string_view agent,
-                      double reward_prior_mean) {
-  TabularFamily family = Playable(context, agent, false);
-  family.prior.mean = reward_prior_mean;
+// The family with the belief that its mean rewards have this mean.
+TabularFamily WithPriorMean(const Making& making, double mean) {
+  TabularFamily family = making.family;
+  family.prior.mean = mean;
   return family;
 }
 
-MdpModel ModelOf(const std::string& name) {
-  return name == "frequencies" ? MdpModel::kFrequencies
-         : name == "map"       ? MdpModel::kMode
-                               : MdpModel::kMean;
+std::unique_ptr<MetaAgent> MakeRandom(const NoOptions&, const Making& making) {
+  return MakeRandomBaseline(making.context);
 }
 
-Ties TiesOf(const std::string& name) { return name == "lowest" ? Ties::kLowest : Ties::kEven; }
-
-std::unique_ptr<MetaAgent> MakeBandit(const AgentContext& context, const TabularFamily& family,
-                                      BanditRule rule, const BanditChoice& choice = {}) {
-  return MakeTabularBaseline(context, [arms = family.actions, rule = std::move(rule), choice] {
-    return MakeBanditLearner(arms, rule, choice);
-  });
-}
-
-std::unique_ptr<MetaAgent> MakeGreedy(std::string_view agent, double epsilon,
-                                      const GreedyOptions& options, const AgentContext& context) {
-  TabularFamily family = TabularFamilyOf(context.family.spec(), agent);
-  if (family.bandit) {
+std::unique_ptr<MetaAgent> MakeGreedyWith(double epsilon, const GreedyOptions& options,
+                                          const Making& making) {
+  if (making.family.bandit) {
     // a bandit's beliefs are those of its law
     const auto refuse = [&](const char* key) {
-      throw Error(ErrorKind::kUsage, fmt::format("'{}' takes no {} of a bandit", agent, key),
+      throw Error(ErrorKind::kUsage, fmt::format("'{}' takes no {} of a bandit", making.agent, key),
                   {.key = fmt::format("agent.{}", key),
                    .remedy = "Leave it out, or choose tabular-mdp@rl2"});
     };
     if (options.model != GreedyOptions().model) refuse("model");
     if (options.reward_prior_mean != kMdpRewardMean) refuse("reward_prior_mean");
-    return MakeBandit(context, family, ArmByArm(PosteriorMeanIndex(family.prior)),
-                      {.epsilon = epsilon, .ties = TiesOf(options.ties)});
+    return MakeBandit(making, ArmByArm(PosteriorMeanIndex(making.family.prior)),
+                      {.epsilon = epsilon, .ties = options.ties});
   }
-  family.prior.mean = options.reward_prior_mean;
-  const GreedyMdpChoice choice{
-      .model = ModelOf(options.model), .epsilon = epsilon, .ties = TiesOf(options.ties)};
-  return MakeTabularBaseline(context,
-                             [family, choice] { return MakeGreedyMdpLearner(family, choice); });
+  const GreedyMdpChoice choice{.model = options.model, .epsilon = epsilon, .ties = options.ties};
+  return MakeTabularBaseline(making.context,
+                             [family = WithPriorMean(making, options.reward_prior_mean), choice] {
+                               return MakeGreedyMdpLearner(family, choice);
+                             });
+}
+
+std::unique_ptr<MetaAgent> MakeGreedy(const GreedyOptions& options, const Making& making) {
+  return MakeGreedyWith(0, options, making);
+}
+
+std::unique_ptr<MetaAgent> MakeEpsilonGreedy(const EpsilonGreedyOptions& options,
+                                             const Making& making) {
+  return MakeGreedyWith(options.epsilon, options, making);
+}
+
+std::unique_ptr<MetaAgent> MakeUcb1(const Ucb1Options& options, const Making& making) {
+  return MakeBandit(making, ArmByArm(Ucb1Index(making.family.prior, options.constant)),
+                    {.ties = options.ties});
+}
+
+std::unique_ptr<MetaAgent> MakeThompson(const NoOptions&, const Making& making) {
+  return MakeBandit(making, ArmByArm(ThompsonIndex(making.family.prior)));
 }
 
 std::unique_ptr<MetaAgent> MakeOptimisticThompson(const OptimisticThompsonOptions& options,
-                                                  const AgentContext& context) {
-  const TabularFamily family = Bandit(context, "optimistic-thompson");
+                                                  const Making& making) {
+  const RewardPrior& prior = making.family.prior;
   const int samples = static_cast<int>(options.samples);
-  BanditRule rule = options.variant == "likeliest" ? LikeliestSampleRule(family.prior, samples)
-                    : options.variant == "clipped"
-                        ? ArmByArm(ClippedSampleIndex(family.prior))
-                        : ArmByArm(BestOfSamplesIndex(family.prior, samples));
-  return MakeBandit(context, family, std::move(rule));
-}
-
-std::unique_ptr<MetaAgent> MakeGittins(const GittinsOptions& options, const AgentContext& context) {
-  const TabularFamily family = Bandit(context, "gittins");
-  if (family.prior.kind != RewardPrior::Kind::kBernoulli) {
-    throw Error(ErrorKind::kUsage, "'gittins' needs arms that pay 0 or 1",
-                {.key = "agent.name", .remedy = "It plays bandit-bernoulli@rl2"});
+  switch (options.variant) {
+    case OptimisticSample::kBestOfSamples:
+      break;
+    case OptimisticSample::kClipped:
+      return MakeBandit(making, ArmByArm(ClippedSampleIndex(prior)));
+    case OptimisticSample::kLikeliest:
+      return MakeBandit(making, LikeliestSampleRule(prior, samples));
   }
-  const int pulls = family.trial_episodes;
-  auto table = std::make_shared<const GittinsTable>(
-      options.index == "discounted"
-          ? GittinsTable::Discounted(pulls, options.discount, context.pool)
-          : GittinsTable::FiniteHorizon(pulls, context.pool));
-  return MakeBandit(context, family, ArmByArm(GittinsIndex(family.prior, std::move(table), pulls)));
+  return MakeBandit(making, ArmByArm(BestOfSamplesIndex(prior, samples)));
 }
 
-// An entry from a function of (options, context).
-template <typename AgentOptions, typename Make>
-AgentEntry Entry(std::string summary, Make) {
-  return {
-      .summary = std::move(summary),
-      .make_options = []() -> std::unique_ptr<Options> { return std::make_unique<AgentOptions>(); },
-      .make =
-          [](const Options& options, const AgentContext& context) {
-            return Make{}(dynamic_cast<const AgentOptions&>(options), context);
-          },
-      .trained = false};
+std::unique_ptr<MetaAgent> MakeGittins(const GittinsOptions& options, const Making& making) {
+  const int pulls = making.family.trial_episodes;
+  WorkerPool& pool = making.context.pool;
+  auto table = std::make_shared<const GittinsTable>(
+      options.index == GittinsHorizon::kDiscounted
+          ? GittinsTable::Discounted(pulls, options.discount, pool)
+          : GittinsTable::FiniteHorizon(pulls, pool));
+  return MakeBandit(making, ArmByArm(GittinsIndex(making.family.prior, std::move(table), pulls)));
+}
+
+std::unique_ptr<MetaAgent> MakePsrl(const PsrlOptions& options, const Making& making) {
+  return MakeTabularBaseline(making.context,
+                             [family = WithPriorMean(making, options.reward_prior_mean)] {
+                               return MakePosteriorSampling(family, 1);
+                             });
+}
+
+std::unique_ptr<MetaAgent> MakeOptimisticPsrl(const OptimisticPsrlOptions& options,
+                                              const Making& making) {
+  return MakeTabularBaseline(
+      making.context, [family = WithPriorMean(making, options.reward_prior_mean),
+                       samples = static_cast<int>(options.samples), optimism = options.variant] {
+        return MakePosteriorSampling(family, samples, optimism);
+      });
+}
+
+std::unique_ptr<MetaAgent> MakeUcrl2Agent(const Ucrl2Options& options, const Making& making) {
+  return MakeTabularBaseline(
+      making.context,
+      [family = WithPriorMean(making, options.reward_prior_mean), scale = options.scale,
+       centre = options.model] { return MakeUcrl2(family, scale, centre); });
+}
+
+std::unique_ptr<MetaAgent> MakeValueIteration(const NoOptions&, const Making& making) {
+  return MakeTabularOracle(making.context, [family = making.family](const Task& task) {
+    return MakeOracle(family, task);
+  });
+}
+
+// The families that a baseline plays.
+enum class Plays { kAny, kTabular, kBandits, kBernoulliBandits, kProcesses };
+
+bool DoesPlay(Plays plays, const TabularFamily& family) {
+  switch (plays) {
+    case Plays::kAny:
+    case Plays::kTabular:
+      return true;
+    case Plays::kBandits:
+      return family.bandit;
+    case Plays::kBernoulliBandits:
+      return family.bandit && family.prior.kind == RewardPrior::Kind::kBernoulli;
+    case Plays::kProcesses:
+      return !family.bandit;
+  }
+  return false;
+}
+
+struct Baseline {
+  const char* name;
+  Plays plays;
+  const char* summary;
+  std::function<std::unique_ptr<Options>()> make_options;
+  std::function<std::unique_ptr<MetaAgent>(const Options&, const Making&)> make;
+};
+
+template <typename AgentOptions>
+Baseline Row(const char* name, Plays plays, const char* summary,
+             std::unique_ptr<MetaAgent> (*make)(const AgentOptions&, const Making&)) {
+  return {name, plays, summary, [] { return std::make_unique<AgentOptions>(); },
+          [make](const Options& options, const Making& making) {
+            return make(dynamic_cast<const AgentOptions&>(options), making);
+          }};
+}
+
+// All of them, from the simplest to the one that is told the task.
+const std::vector<Baseline>& Baselines() {
+  static const std::vector<Baseline> all = {
+      Row("random", Plays::kAny, "Acts at random and never learns.", MakeRandom),
+      Row("greedy", Plays::kTabular, "Acts best for the posterior mean.", MakeGreedy),
+      Row("epsilon-greedy", Plays::kTabular,
+          "Acts best for the posterior mean, sometimes at random.", MakeEpsilonGreedy),
+      Row("ucb1", Plays::kBandits, "Pulls the arm with the largest upper confidence bound.",
+          MakeUcb1),
+      Row("thompson", Plays::kBandits, "Pulls the arm that is best in a sample of the posterior.",
+          MakeThompson),
+      Row("optimistic-thompson", Plays::kBandits, "Thompson sampling from an optimistic posterior.",
+          MakeOptimisticThompson),
+      Row("gittins", Plays::kBernoulliBandits, "Pulls the arm with the largest Gittins index.",
+          MakeGittins),
+      Row("psrl", Plays::kProcesses, "Acts best for a decision process drawn from the posterior.",
+          MakePsrl),
+      Row("optimistic-psrl", Plays::kProcesses,
+          "Acts best for the most promising of several processes drawn from the posterior.",
+          MakeOptimisticPsrl),
+      Row("ucrl2", Plays::kProcesses, "Acts best for the best process that it does not exclude.",
+          MakeUcrl2Agent),
+      Row("value-iteration", Plays::kTabular,
+          "Is told the task and acts optimally: what nobody can exceed.", MakeValueIteration)};
+  return all;
+}
+
+Making MakingOf(const Baseline& baseline, const AgentContext& context) {
+  const FamilySpec& spec = context.family.spec();
+  if (baseline.plays == Plays::kAny) return {context, baseline.name, {}};
+  Making making{context, baseline.name, TabularFamilyOf(spec, baseline.name)};
+  if (DoesPlay(baseline.plays, making.family)) return making;
+  throw Error(ErrorKind::kUsage, fmt::format("'{}' does not play '{}'", baseline.name, spec.name),
+              {.key = "agent.name",
+               .remedy = fmt::format("{} play it", fmt::join(BaselinesOf(spec), ", "))});
 }
 
 }  // namespace
 
 void RegisterBaselines(AgentRegistry& registry) {
-  using Context = AgentContext;
-  registry.Add("random", Entry<NoOptions>("Acts at random and never learns.",
-                                          [](const NoOptions&, const Context& context) {
-                                            return MakeRandomBaseline(context);
-                                          }));
-  registry.Add("greedy",
-               Entry<GreedyOptions>("Acts best for the posterior mean.",
-                                    [](const GreedyOptions& options, const Context& context) {
-                                      return MakeGreedy("greedy", 0, options, context);
-                                    }));
-  registry.Add("epsilon-greedy",
-               Entry<EpsilonGreedyOptions>(
-                   "Acts best for the posterior mean, sometimes at random.",
-                   [](const EpsilonGreedyOptions& options, const Context& context) {
-                     return MakeGreedy("epsilon-greedy", options.epsilon, options, context);
-                   }));
-  registry.Add("ucb1", Entry<Ucb1Options>("Pulls the arm with the largest upper confidence bound.",
-                                          [](const Ucb1Options& options, const Context& context) {
-                                            const TabularFamily family = Bandit(context, "ucb1");
-                                            return MakeBandit(
-                                                context, family,
-                                                ArmByArm(Ucb1Index(family.prior, options.constant)),
-                                                {.ties = TiesOf(options.ties)});
-                                          }));
-  registry.Add("thompson",
-               Entry<NoOptions>("Pulls the arm that is best in a sample of the posterior.",
-                                [](const NoOptions&, const Context& context) {
-                                  const TabularFamily family = Bandit(context, "thompson");
-                                  return MakeBandit(context, family,
-                                                    ArmByArm(ThompsonIndex(family.prior)));
-                                }));
-  registry.Add("optimistic-thompson",
-               Entry<OptimisticThompsonOptions>(
-                   "Thompson sampling from an optimistic posterior.",
-                   [](const OptimisticThompsonOptions& options, const Context& context) {
-                     return MakeOptimisticThompson(options, context);
-                   }));
-  registry.Add("gittins",
-               Entry<GittinsOptions>("Pulls the arm with the largest Gittins index.",
-                                     [](const GittinsOptions& options, const Context& context) {
-                                       return MakeGittins(options, context);
-                                     }));
-  registry.Add("psrl",
-               Entry<PsrlOptions>("Acts best for a decision process drawn from the posterior.",
-                                  [](const PsrlOptions& options, const Context& context) {
-                                    const TabularFamily family =
-                                        Process(context, "psrl", options.reward_prior_mean);
-                                    return MakeTabularBaseline(context, [family] {
-                                      return MakePosteriorSampling(family, 1);
-                                    });
-                                  }));
-  registry.Add(
-      "optimistic-psrl",
-      Entry<OptimisticPsrlOptions>(
-          "Acts best for the most promising of several processes drawn from the posterior.",
-          [](const OptimisticPsrlOptions& options, const Context& context) {
-            const TabularFamily family =
-                Process(context, "optimistic-psrl", options.reward_prior_mean);
-            const int samples = static_cast<int>(options.samples);
-            const Optimism optimism = options.variant == "envelope"  ? Optimism::kEnvelope
-                                      : options.variant == "largest" ? Optimism::kLargestValue
-                                                                     : Optimism::kBestSample;
-            return MakeTabularBaseline(context, [family, samples, optimism] {
-              return MakePosteriorSampling(family, samples, optimism);
-            });
-          }));
-  registry.Add("ucrl2",
-               Entry<Ucrl2Options>("Acts best for the best process that it does not exclude.",
-                                   [](const Ucrl2Options& options, const Context& context) {
-                                     const TabularFamily family =
-                                         Process(context, "ucrl2", options.reward_prior_mean);
-                                     return MakeTabularBaseline(
-                                         context, [family, scale = options.scale,
-                                                   centre = ModelOf(options.model)] {
-                                           return MakeUcrl2(family, scale, centre);
-                                         });
-                                   }));
-  registry.Add("value-iteration",
-               Entry<NoOptions>("Is told the task and acts optimally: what nobody can exceed.",
-                                [](const NoOptions&, const Context& context) {
-                                  const TabularFamily family =
-                                      TabularFamilyOf(context.family.spec(), "value-iteration");
-                                  return MakeTabularOracle(context, [family](const Task& task) {
-                                    return MakeOracle(family, task);
-                                  });
-                                }));
+  for (const Baseline& baseline : Baselines()) {
+    registry.Add(baseline.name,
+                 {.summary = baseline.summary,
+                  .make_options = baseline.make_options,
+                  .make =
+                      [&baseline](const Options& options, const AgentContext& context) {
+                        return baseline.make(options, MakingOf(baseline, context));
+                      },
+                  .trained = false});
+  }
 }
 
 std::vector<std::string> BaselinesOf(const FamilySpec& spec) {
   const TabularFamily family = TabularFamilyOf(spec, "ruler");
-  std::vector<std::string> names = {"random", "greedy", "epsilon-greedy"};
-  if (family.bandit) {
-    for (const char* name : {"ucb1", "thompson", "optimistic-thompson"}) names.emplace_back(name);
-    if (family.prior.kind == RewardPrior::Kind::kBernoulli) names.emplace_back("gittins");
-  } else {
-    for (const char* name : {"psrl", "optimistic-psrl", "ucrl2"}) names.emplace_back(name);
+  std::vector<std::string> names;
+  for (const Baseline& baseline : Baselines()) {
+    if (DoesPlay(baseline.plays, family)) names.emplace_back(baseline.name);
   }
-  names.emplace_back("value-iteration");
   return names;
 }
 

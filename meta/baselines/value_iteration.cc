@@ -43,7 +43,7 @@ struct KnownValue {
   double discount;
   void Prepare(const std::vector<double>&) const {}
   double operator()(int s, int a, const std::vector<double>& next) const {
-    return mdp.rewards[mdp.Pair(s, a)] + discount * Expectation(mdp.Next(s, a), next);
+    return mdp.Reward(s, a) + discount * Expectation(mdp.Next(s, a), next);
   }
 };
 

@@ -21,30 +21,28 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
       "learn_inner_rates", learn_inner_rates,
       {.help = "Whether every parameter has an inner rate of its own that the outer loop trains "
                "(Meta-SGD); inner_learning_rate is where they start."});
-  v.Field("inner_optimizer", inner_optimizer,
-          {.help = "What an inner step does with the gradient; moments last from step to step and "
-                   "are differentiated.",
-           .choices = {"gradient", "momentum", "adam"}});
+  v.Choice("inner_optimizer", inner_optimizer, kInnerOptimizerNames,
+           {.help = "What an inner step does with the gradient; moments last from step to step and "
+                    "are differentiated."});
   v.Field("inner_momentum", inner_momentum,
           {.help = "Momentum of the inner optimiser, beta_1 of Adam.", .min = 0, .max = 0.9999});
   v.Field("inner_second_momentum", inner_second_momentum,
           {.help = "Decay of the squared gradients of the inner Adam, beta_2.",
            .min = 0,
            .max = 0.999999});
-  v.Field("inner_order", inner_order,
-          {.help = "Whether the meta-gradient flows through the inner gradient.",
-           .choices = {"first", "second"}});
-  v.Field("inner_surrogate", inner_surrogate,
-          {.help = "Objective whose gradient is the inner step; log_likelihood lacks a part of the "
-                   "Hessian, likelihood_ratio has it, dice is exact in expectation.",
-           .choices = {"log_likelihood", "likelihood_ratio", "dice"}});
-  v.Field("inner_reduction", inner_reduction,
-          {.help = "Inner objective: mean over steps, or the return of an episode.",
-           .choices = {"steps", "episodes"}});
-  v.Field("adapted", adapted,
-          {.help = "What the inner loop adapts: all parameters, the last layer (ANIL) or the "
-                   "context (CAVIA).",
-           .choices = {"all", "head", "context"}});
+  v.Choice("inner_order", inner_order, kGradientOrderNames,
+           {.help = "Whether the meta-gradient flows through the inner gradient."});
+  v.Choice(
+      "inner_surrogate", inner_surrogate, kSurrogateNames,
+      {.help = "Objective whose gradient is the inner step; log_likelihood lacks a part of the "
+               "Hessian, likelihood_ratio has it, dice is exact in expectation.",
+       .choices = {"log_likelihood", "likelihood_ratio", "dice"}});
+  v.Choice("inner_reduction", inner_reduction, kReductionNames,
+           {.help = "Inner objective: mean over steps, or the return of an episode."});
+  v.Choice("adapted", adapted,
+           {{"all", Adapted::kAll}, {"head", Adapted::kHead}, {"context", Adapted::kContext}},
+           {.help = "What the inner loop adapts: all parameters, the last layer (ANIL) or the "
+                    "context (CAVIA)."});
   v.Field("evaluation_rate_factor", evaluation_rate_factor,
           {.help = "Factor on the inner learning rate after the first step of an evaluation.",
            .min = 0,
@@ -55,16 +53,10 @@ void GradientAdaptationOptions::Visit(FieldVisitor& v) {
 InnerLoopOptions GradientAdaptationOptions::inner_loop() const {
   return {.steps = inner_steps,
           .learning_rate = learn_inner_rates ? 1.0 : inner_learning_rate,
-          .order = inner_order == "first" ? GradientOrder::kFirst : GradientOrder::kSecond,
-          .optimizer = inner_optimizer == "adam"       ? InnerOptimizer::kAdam
-                       : inner_optimizer == "momentum" ? InnerOptimizer::kMomentum
-                                                       : InnerOptimizer::kGradient,
+          .order = inner_order,
+          .optimizer = inner_optimizer,
           .momentum = inner_momentum,
           .second_momentum = inner_second_momentum};
-}
-
-Reduction GradientAdaptationOptions::reduction() const {
-  return inner_reduction == "episodes" ? Reduction::kEpisodes : Reduction::kSteps;
 }
 
 GradientAdaptation::GradientAdaptation(const MemorylessPolicy& policy,
@@ -74,13 +66,14 @@ GradientAdaptation::GradientAdaptation(const MemorylessPolicy& policy,
   // what adapts
   const ParameterLayout& layout = *policy.layout();
   const torch::Tensor context = layout.Mask(ParameterRole::kContext);
-  if (options.adapted == "head") mask_ = layout.Mask(ParameterRole::kHead).to(device);
-  if (options.adapted == "context") mask_ = context.to(device);
+  if (options.adapted == Adapted::kHead) mask_ = layout.Mask(ParameterRole::kHead).to(device);
+  if (options.adapted == Adapted::kContext) mask_ = context.to(device);
   if (mask_.defined() && mask_.sum().item<float>() == 0) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("the policy has no {} parameters to adapt", options.adapted),
-                {.key = "agent.adapted",
-                 .remedy = options.adapted == "context" ? "Set agent.context_size" : ""});
+    const bool wants_context = options.adapted == Adapted::kContext;
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("the policy has no {} parameters to adapt", wants_context ? "context" : "head"),
+        {.key = "agent.adapted", .remedy = wants_context ? "Set agent.context_size" : ""});
   }
 
   // what is trained: a context starts from 0 on every task
@@ -133,21 +126,21 @@ AdaptationData GradientAdaptation::Prepare(const Rollouts& rollouts, const Param
                       .returns = advantages.returns.mean(1) * advantages.scales,
                       .standard_rewards = StandardRewards(rollouts),
                       .explained_variance = advantages.explained_variance};
-  if (options_.reduction() == Reduction::kSteps) {
+  if (options_.inner_reduction == Reduction::kSteps) {
     const torch::Tensor steps = rollouts.mask.sum({1, 2}).to(torch::kFloat64).clamp_min(1);
     data.returns = data.returns * (static_cast<double>(rollouts.episodes()) / steps);
   }
   shards.ForEach([&](const Shard& shard) {
     data.batches[shard.index] =
         MakePolicyBatch(policy_, rows.Rows(shard.begin, shard.end), rollouts, advantages.advantages,
-                        options_.reduction(), shard.begin, shard.end, device_);
+                        options_.inner_reduction, shard.begin, shard.end, device_);
   });
   return data;
 }
 
 torch::Tensor GradientAdaptation::Loss(const torch::Tensor& log_probs,
                                        const PolicyBatch& batch) const {
-  return -SurrogateObjective(options_.surrogate(), log_probs, batch);
+  return -SurrogateObjective(options_.inner_surrogate, log_probs, batch);
 }
 
 AdaptedRows GradientAdaptation::Start(const torch::Tensor& meta, int64_t num_tasks,
@@ -177,6 +170,19 @@ void GradientAdaptation::Step(AdaptedRows& adapted, const AdaptationData& data,
         AdaptStep(leaf, Loss(log_probs, batch), inner, scale, adapted.states[i]).flat.detach();
   });
   adapted.rows.flat = torch::cat(rows, 0);
+}
+
+std::vector<AdaptationData> DataAlongInnerLoop(const GradientAdaptation& adaptation,
+                                               const torch::Tensor& meta, const Shards& shards,
+                                               const CollectData& collect) {
+  const int64_t inner_steps = adaptation.options().inner_steps;
+  std::vector<AdaptationData> data;
+  AdaptedRows adapted = adaptation.Start(meta, shards.num_tasks(), shards);
+  for (int64_t k = 0; k <= inner_steps; ++k) {
+    data.push_back(collect(adapted.rows, k));
+    if (k < inner_steps) adaptation.Step(adapted, data.back(), shards, meta);
+  }
+  return data;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 // adapts by gradients, in training and in deployment.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,26 +16,27 @@
 
 namespace fewstep {
 
+// What the inner loop adapts: all parameters, the last layer (ANIL) or the context (CAVIA).
+enum class Adapted { kAll, kHead, kContext };
+
 // Fields of [agent] that describe the inner loop.
 struct GradientAdaptationOptions : Options {
   int64_t episodes = 20;
   int64_t inner_steps = 1;
   double inner_learning_rate = 0.1;
   bool learn_inner_rates = false;
-  std::string inner_optimizer = "gradient";
+  InnerOptimizer inner_optimizer = InnerOptimizer::kGradient;
   double inner_momentum = 0.9;
   double inner_second_momentum = 0.999;
-  std::string inner_order = "second";
-  std::string inner_surrogate = "likelihood_ratio";
-  std::string inner_reduction = "steps";
-  std::string adapted = "all";
+  GradientOrder inner_order = GradientOrder::kSecond;
+  Surrogate inner_surrogate = Surrogate::kLikelihoodRatio;
+  Reduction inner_reduction = Reduction::kSteps;
+  Adapted adapted = Adapted::kAll;
   double evaluation_rate_factor = 1.0;
   AdvantageOptions advantage;
   void Visit(FieldVisitor& visitor) override;
 
   InnerLoopOptions inner_loop() const;
-  Surrogate surrogate() const { return ParseSurrogate(inner_surrogate); }
-  Reduction reduction() const;
 };
 
 // The episodes of one inner step, made ready for differentiation.
@@ -98,6 +100,13 @@ class GradientAdaptation {
   torch::Tensor mask_;     // [1, P] of what adapts; undefined for all
   torch::Tensor trained_;  // [1, M] of what the outer loop trains; undefined for all
 };
+
+// D_0 .. D_K: the data along the inner loop from `meta`, in which `collect` gives the episodes that
+// rows [T, P] of inner step k act, made ready.
+using CollectData = std::function<AdaptationData(const Parameters& rows, int64_t k)>;
+std::vector<AdaptationData> DataAlongInnerLoop(const GradientAdaptation& adaptation,
+                                               const torch::Tensor& meta, const Shards& shards,
+                                               const CollectData& collect);
 
 // Deploys `meta` [1, M] on T tasks: one gradient step a unit.
 std::unique_ptr<AdaptiveAgent> DeployGradientAdaptation(const GradientAdaptation& adaptation,

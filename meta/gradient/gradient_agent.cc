@@ -1,6 +1,5 @@
 #include "meta/gradient/gradient_agent.h"
 
-#include "agents/tensor_store.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -36,8 +35,8 @@ class Agent final : public GradientAgent {
         meta_(adaptation_.InitialMeta(context.init)),
         outer_(make_outer(meta_)) {
     options.adaptation.advantage.Check();
-    if (objective_.exploration_credit == "exact" &&
-        options.adaptation.surrogate() != Surrogate::kLogLikelihood) {
+    if (objective_.exploration_credit == ExplorationCredit::kExact &&
+        options.adaptation.inner_surrogate != Surrogate::kLogLikelihood) {
       throw Error(ErrorKind::kUsage, "the score of the episodes would be counted twice",
                   {.key = "agent.exploration_credit",
                    .remedy = "Set agent.inner_surrogate = \"log_likelihood\": exact credit holds "
@@ -71,7 +70,7 @@ class Agent final : public GradientAgent {
         columns.push_back(fmt::format("{}_{}", metric, k));
       }
     }
-    if (objective_.outer_returns == "trial") columns.emplace_back("trial_return");
+    if (objective_.outer_returns == OuterReturns::kTrial) columns.emplace_back("trial_return");
     columns.emplace_back("environment_steps");
     columns.emplace_back("diverged_episodes");
     for (const std::string& column : outer_->columns()) columns.push_back(column);
@@ -116,20 +115,18 @@ class Agent final : public GradientAgent {
     const int episodes = static_cast<int>(adaptation_.options().episodes);
 
     // sample with theta, adapt, sample with theta', ...
-    std::vector<AdaptationData> data;  // [K + 1]
-    AdaptedRows adapted = adaptation_.Start(meta_, num_tasks, shards);
     int64_t environment_steps = 0, diverged = 0;
-    for (int64_t k = 0; k <= inner_steps; ++k) {
-      const Rollouts rollouts =
-          sampler.Collect(*policy_, adapted.rows, tasks, {.episodes = episodes},
-                          rng.Fork("rollouts", static_cast<uint64_t>(k)));
-      data.push_back(adaptation_.Prepare(rollouts, adapted.rows, shards));
-      environment_steps += rollouts.steps;
-      diverged += rollouts.diverged;
-      Report(k, rollouts, data.back(), sampler.family().spec(), metrics);
-      if (k < inner_steps) adaptation_.Step(adapted, data.back(), shards, meta_);
-    }
-    if (objective_.outer_returns == "trial") {
+    std::vector<AdaptationData> data =
+        DataAlongInnerLoop(adaptation_, meta_, shards, [&](const Parameters& rows, int64_t k) {
+          const Rollouts rollouts = sampler.Collect(*policy_, rows, tasks, {.episodes = episodes},
+                                                    rng.Fork("rollouts", static_cast<uint64_t>(k)));
+          AdaptationData ready = adaptation_.Prepare(rollouts, rows, shards);
+          environment_steps += rollouts.steps;
+          diverged += rollouts.diverged;
+          Report(k, rollouts, ready, sampler.family().spec(), metrics);
+          return ready;
+        });
+    if (objective_.outer_returns == OuterReturns::kTrial) {
       double trial = 0;  // of all episodes of a task
       for (int64_t k = 0; k <= inner_steps; ++k) {
         trial += metrics.Get(fmt::format("return_{}", k)) * episodes;
@@ -151,20 +148,20 @@ class Agent final : public GradientAgent {
     return DeployGradientAdaptation(adaptation_, meta_, deployment.num_tasks, num_shards_);
   }
 
-  void Save(TensorFile& file) const override {
+  void Save(CheckpointWriter checkpoint) const override {
     const int64_t size = policy_->layout()->size();
-    StoreTensor(file, "theta", meta_.narrow(1, 0, size));
-    if (meta_.size(1) > size) StoreTensor(file, "inner_rates", meta_.narrow(1, size, size));
-    outer_->Save(file);
+    checkpoint.Store("theta", meta_.narrow(1, 0, size));
+    if (meta_.size(1) > size) checkpoint.Store("inner_rates", meta_.narrow(1, size, size));
+    outer_->Save(checkpoint);
   }
 
-  void Load(const TensorFile& file) override {
+  void Load(CheckpointReader checkpoint) override {
     const int64_t size = policy_->layout()->size();
-    torch::Tensor meta = LoadTensor(file, "theta", meta_.narrow(1, 0, size));
+    torch::Tensor meta = checkpoint.Load("theta", meta_.narrow(1, 0, size));
     if (meta_.size(1) > size) {
-      meta = torch::cat({meta, LoadTensor(file, "inner_rates", meta_.narrow(1, size, size))}, 1);
+      meta = torch::cat({meta, checkpoint.Load("inner_rates", meta_.narrow(1, size, size))}, 1);
     }
-    outer_->Load(file);  // throws before it changes anything
+    outer_->Load(checkpoint);  // throws before it changes anything
     meta_ = meta;
   }
 

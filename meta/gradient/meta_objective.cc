@@ -3,16 +3,19 @@
 namespace fewstep {
 
 void MetaObjectiveOptions::Visit(FieldVisitor& v) {
-  v.Field(
+  v.Choice(
       "outer_returns", outer_returns,
+      {{"last", OuterReturns::kLast}, {"trial", OuterReturns::kTrial}},
       {.help = "Episodes whose return the outer loop improves: those after the last inner step, "
-               "or all of the trial.",
-       .choices = {"last", "trial"}});
-  v.Field("exploration_credit", exploration_credit,
-          {.help = "Credit of the episodes adapted on for the returns that follow: none (MAML), "
-                   "exact (their score times what follows, E-MAML), or mean (mean log-probability "
-                   "of the first ones times the standardised mean reward, as in published code).",
-           .choices = {"none", "exact", "mean"}});
+               "or all of the trial."});
+  v.Choice(
+      "exploration_credit", exploration_credit,
+      {{"none", ExplorationCredit::kNone},
+       {"exact", ExplorationCredit::kExact},
+       {"mean", ExplorationCredit::kMean}},
+      {.help = "Credit of the episodes adapted on for the returns that follow: none (MAML), "
+               "exact (their score times what follows, E-MAML), or mean (mean log-probability "
+               "of the first ones times the standardised mean reward, as in published code)."});
 }
 
 namespace {
@@ -45,10 +48,10 @@ MetaObjective::MetaObjective(const GradientAdaptation& adaptation,
     : adaptation_(adaptation),
       shards_(std::move(shards)),
       data_(std::move(data)),
-      trial_(options.outer_returns == "trial"),
-      mean_credit_(options.exploration_credit == "mean") {
-  if (options.exploration_credit == "exact") credits_ = Credits(data_, trial_);
-  if (options.exploration_credit == "mean") credits_ = MeanCredits(data_);
+      trial_(options.outer_returns == OuterReturns::kTrial),
+      mean_credit_(options.exploration_credit == ExplorationCredit::kMean) {
+  if (options.exploration_credit == ExplorationCredit::kExact) credits_ = Credits(data_, trial_);
+  if (options.exploration_credit == ExplorationCredit::kMean) credits_ = MeanCredits(data_);
 }
 
 MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const Shard& shard,

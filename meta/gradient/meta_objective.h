@@ -22,10 +22,13 @@
 
 namespace fewstep {
 
+enum class OuterReturns { kLast, kTrial };              // S above
+enum class ExplorationCredit { kNone, kExact, kMean };  // c_k above
+
 // Fields of [agent].
 struct MetaObjectiveOptions : Options {
-  std::string outer_returns = "last";
-  std::string exploration_credit = "none";
+  OuterReturns outer_returns = OuterReturns::kLast;
+  ExplorationCredit exploration_credit = ExplorationCredit::kNone;
   void Visit(FieldVisitor& visitor) override;
 };
 

@@ -15,8 +15,8 @@ class Outer final : public OuterOptimizer {
                         Metrics& metrics) override {
     return optimizer_->Improve(meta, objective, metrics);
   }
-  void Save(TensorFile& file) const override { optimizer_->Save(file); }
-  void Load(const TensorFile& file) override { optimizer_->Load(file); }
+  void Save(CheckpointWriter checkpoint) const override { optimizer_->Save(checkpoint); }
+  void Load(CheckpointReader checkpoint) override { optimizer_->Load(checkpoint); }
 
  private:
   std::unique_ptr<PolicyOptimizer> optimizer_;

@@ -19,8 +19,8 @@ class OuterOptimizer {
   virtual std::vector<std::string> columns() const = 0;
   virtual torch::Tensor Improve(const torch::Tensor& meta, const MetaObjective& objective,
                                 Metrics& metrics) = 0;
-  virtual void Save(TensorFile&) const {}
-  virtual void Load(const TensorFile&) {}
+  virtual void Save(CheckpointWriter) const {}
+  virtual void Load(CheckpointReader) {}
 };
 
 std::unique_ptr<OuterOptimizer> AsOuter(std::unique_ptr<PolicyOptimizer> optimizer);

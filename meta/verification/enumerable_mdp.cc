@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "agents/policies/mlp_policy.h"
-#include "envs/worlds/world_family.h"
 
 namespace fewstep {
 
@@ -24,9 +23,8 @@ void MdpOptions::Visit(FieldVisitor& v) {
           {.help = "Step size alpha of the inner loop.", .min = 0, .max = 1e6});
   v.Field("inner_steps", inner_steps,
           {.help = "Gradient steps of the inner loop.", .unit = "steps", .min = 0, .max = 10});
-  v.Field("inner_optimizer", inner_optimizer,
-          {.help = "What an inner step does with the gradient.",
-           .choices = {"gradient", "momentum", "adam"}});
+  v.Choice("inner_optimizer", inner_optimizer, kInnerOptimizerNames,
+           {.help = "What an inner step does with the gradient."});
 }
 
 MdpOptions TwoStateMdp() {
@@ -104,25 +102,23 @@ class Checker {
 
 // Trajectories of positive probability, counted from the end; in floating point, as they may be
 // more than an integer holds.
-double CountTrajectories(const EnumerableMdp& mdp) {
-  const MdpOptions& o = mdp.options();
-  std::vector<double> count(static_cast<size_t>(o.states), static_cast<double>(o.actions));
-  for (int64_t step = 1; step < o.horizon; ++step) {
+double CountTrajectories(const TabularMdp& tables, int64_t horizon) {
+  std::vector<double> count(tables.start.size(), tables.actions);
+  for (int64_t step = 1; step < horizon; ++step) {
     std::vector<double> longer(count.size());
-    for (int64_t s = 0; s < o.states; ++s) {
-      for (int64_t a = 0; a < o.actions; ++a) {
-        for (int64_t next = 0; next < o.states; ++next) {
-          if (mdp.transition(s, a, next) > 0) {
-            longer[static_cast<size_t>(s)] += count[static_cast<size_t>(next)];
-          }
+    for (int s = 0; s < tables.states; ++s) {
+      for (int a = 0; a < tables.actions; ++a) {
+        const std::span<const double> next = tables.Next(s, a);
+        for (size_t to = 0; to < next.size(); ++to) {
+          if (next[to] > 0) longer[static_cast<size_t>(s)] += count[to];
         }
       }
     }
     count = std::move(longer);
   }
   double total = 0;
-  for (int64_t s = 0; s < o.states; ++s) {
-    if (mdp.start(s) > 0) total += count[static_cast<size_t>(s)];
+  for (size_t s = 0; s < count.size(); ++s) {
+    if (tables.start[s] > 0) total += count[s];
   }
   return total;
 }
@@ -149,18 +145,18 @@ void Append(const EnumerableMdp& mdp, const Path& path, Trajectories& out) {
 }
 
 // All continuations of `path` from `state`, where it has arrived.
-void Extend(const EnumerableMdp& mdp, Path& path, int64_t state, Trajectories& out) {
-  const MdpOptions& o = mdp.options();
+void Extend(const EnumerableMdp& mdp, Path& path, int state, Trajectories& out) {
+  const TabularMdp& tables = mdp.tables();
   path.states.push_back(state);
-  for (int64_t a = 0; a < o.actions; ++a) {
+  for (int a = 0; a < tables.actions; ++a) {
     path.actions.push_back(a);
-    path.rewards.push_back(mdp.reward(state, a));
-    if (static_cast<int64_t>(path.states.size()) == o.horizon) {
+    path.rewards.push_back(tables.Reward(state, a));
+    if (static_cast<int64_t>(path.states.size()) == mdp.options().horizon) {
       Append(mdp, path, out);
     } else {
-      for (int64_t next = 0; next < o.states; ++next) {
+      for (int next = 0; next < tables.states; ++next) {
         const double before = path.probability;
-        path.probability *= mdp.transition(state, a, next);
+        path.probability *= tables.Next(state, a)[static_cast<size_t>(next)];
         if (path.probability > 0) Extend(mdp, path, next, out);
         path.probability = before;
       }
@@ -184,44 +180,6 @@ FamilySpec SpecOf(const MdpOptions& options) {
   return spec;
 }
 
-class TableWorld final : public World {
- public:
-  explicit TableWorld(std::shared_ptr<const EnumerableMdp> mdp) : mdp_(std::move(mdp)) {}
-
-  void Begin(std::span<const double>) override {}
-
-  void Reset(Rng& rng, double* observation) noexcept override {
-    state_ = InvertCumulative(rng.Uniform(), mdp_->options().states,
-                              [&](int64_t state) { return mdp_->start(state); });
-    Observe(observation);
-  }
-
-  WorldStep Step(const double* action, Rng& rng, double* observation, double*) noexcept override {
-    const int64_t state = state_, choice = static_cast<int64_t>(*action);
-    state_ = InvertCumulative(rng.Uniform(), mdp_->options().states,
-                              [&](int64_t next) { return mdp_->transition(state, choice, next); });
-    Observe(observation);
-    return {.reward = mdp_->reward(state, choice)};
-  }
-
-  void GetState(double* state) const noexcept override { *state = static_cast<double>(state_); }
-
-  void SetState(const double* state, double* observation) noexcept override {
-    const auto last = static_cast<double>(mdp_->options().states - 1);
-    state_ = static_cast<int64_t>(std::clamp(std::round(*state), 0.0, last));
-    Observe(observation);
-  }
-
- private:
-  void Observe(double* observation) const noexcept {
-    std::fill_n(observation, mdp_->options().states, 0.0);
-    observation[state_] = 1;
-  }
-
-  std::shared_ptr<const EnumerableMdp> mdp_;
-  int64_t state_ = 0;
-};
-
 }  // namespace
 
 EnumerableMdp::EnumerableMdp(MdpOptions options, const Where& where)
@@ -240,14 +198,24 @@ EnumerableMdp::EnumerableMdp(MdpOptions options, const Where& where)
     check.Distributions("start", o.start);
   }
 
-  const double count = CountTrajectories(*this);
+  tables_ = {.states = static_cast<int>(o.states),
+             .actions = static_cast<int>(o.actions),
+             .rewards = o.reward.values,
+             .transitions = o.transition.values,
+             .start = o.start.values};
+  if (tables_.start.empty()) {
+    tables_.start.resize(static_cast<size_t>(o.states));
+    tables_.start.front() = 1;
+  }
+
+  const double count = CountTrajectories(tables_, o.horizon);
   if (count > kMaxTrajectories) {
     check.Fail("horizon",
                fmt::format("there are {:.3g} trajectories, and at most {} are enumerated", count,
                            kMaxTrajectories));
   }
-  for (int64_t state = 0; state < o.states; ++state) {
-    Path path{.probability = start(state)};
+  for (int state = 0; state < tables_.states; ++state) {
+    Path path{.probability = tables_.start[static_cast<size_t>(state)]};
     if (path.probability > 0) Extend(*this, path, state, trajectories_);
   }
 }
@@ -261,20 +229,6 @@ EnumerableMdp EnumerableMdp::Read(const std::string& path) {
                        [&](std::string_view key) { return config.Where("mdp", key); });
 }
 
-double EnumerableMdp::start(int64_t state) const {
-  if (options_.start.shape.empty()) return state == 0 ? 1 : 0;
-  return options_.start.values[static_cast<size_t>(state)];
-}
-
-double EnumerableMdp::transition(int64_t state, int64_t action, int64_t next) const {
-  const int64_t row = state * options_.actions + action;
-  return options_.transition.values[static_cast<size_t>(row * options_.states + next)];
-}
-
-double EnumerableMdp::reward(int64_t state, int64_t action) const {
-  return options_.reward.values[static_cast<size_t>(state * options_.actions + action)];
-}
-
 EnumerableMdp EnumerableMdp::WithRewardOffset(double constant) const {
   MdpOptions moved = options_;
   for (double& reward : moved.reward.values) reward += constant;
@@ -284,7 +238,7 @@ EnumerableMdp EnumerableMdp::WithRewardOffset(double constant) const {
 EnumerableMdp EnumerableMdp::WithOneInnerStep() const {
   MdpOptions plain = options_;
   plain.inner_steps = 1;
-  plain.inner_optimizer = "gradient";
+  plain.inner_optimizer = InnerOptimizer::kGradient;
   return EnumerableMdp(std::move(plain));
 }
 
@@ -338,8 +292,8 @@ PolicyBatch EnumerableMdp::Enumerate(const MemorylessPolicy& policy, const Param
 std::unique_ptr<TaskFamily> EnumerableMdp::MakeFamily() const {
   WorldDefinition definition;
   definition.spec = SpecOf(options_);
-  definition.make_world = [mdp = std::make_shared<const EnumerableMdp>(*this)] {
-    return std::make_unique<TableWorld>(mdp);
+  definition.make_world = [tables = tables_] {
+    return std::make_unique<TabularWorld>(tables, /*reward_noise=*/0);
   };
   return MakeWorldFamily(std::move(definition), {});
 }

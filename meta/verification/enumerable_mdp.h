@@ -12,6 +12,8 @@
 #include "agents/policies/policy.h"
 #include "agents/surrogates.h"
 #include "core/config.h"
+#include "envs/families/mdps/tabular_mdp.h"
+#include "meta/inner_loop.h"
 
 namespace fewstep {
 
@@ -24,7 +26,7 @@ struct MdpOptions : Options {
   NumberTable policy;      // [S, A] logits: pi(a | s) is their softmax over a
   double inner_learning_rate = 0.1;
   int64_t inner_steps = 1;
-  std::string inner_optimizer = "gradient";
+  InnerOptimizer inner_optimizer = InnerOptimizer::kGradient;
   void Visit(FieldVisitor& visitor) override;
 };
 
@@ -56,9 +58,7 @@ class EnumerableMdp {
 
   const MdpOptions& options() const { return options_; }
   const Trajectories& trajectories() const { return trajectories_; }
-  double start(int64_t state) const;
-  double transition(int64_t state, int64_t action, int64_t next) const;
-  double reward(int64_t state, int64_t action) const;
+  const TabularMdp& tables() const { return tables_; }  // with its start
 
   // The same process with `constant` added to every reward.
   EnumerableMdp WithRewardOffset(double constant) const;
@@ -84,6 +84,7 @@ class EnumerableMdp {
 
  private:
   MdpOptions options_;
+  TabularMdp tables_;
   Trajectories trajectories_;
 };
 

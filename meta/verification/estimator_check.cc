@@ -4,8 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "meta/gradient/meta_objective.h"
-
 namespace fewstep {
 namespace {
 
@@ -18,10 +16,10 @@ GradientAdaptationOptions InnerLoopOf(const EnumerableMdp& mdp, const Estimator&
   options.inner_optimizer = mdp.options().inner_optimizer;
   options.inner_order = estimator.inner_order;
   options.inner_surrogate = estimator.inner_surrogate;
-  options.inner_reduction = "episodes";
+  options.inner_reduction = Reduction::kEpisodes;
   options.advantage.discount = 1;
   options.advantage.gae_lambda = 1;
-  options.advantage.baseline = "none";
+  options.advantage.baseline = Baseline::kNone;
   options.advantage.normalize = false;
   return options;
 }
@@ -32,23 +30,15 @@ AdaptationData DataOf(PolicyBatch batch) {
   return {.batches = {std::move(batch)}, .returns = weighted.select(2, 0).sum(1)};
 }
 
-// Episodes acted by `rows` [T, P], for inner step k, or for after the last.
-using Collect = std::function<AdaptationData(const Parameters& rows, int64_t k)>;
-
 // The meta-gradient as an iteration of training computes it, from data that `collect` supplies.
 std::vector<double> Estimate(const GradientAdaptation& adaptation, const Estimator& estimator,
-                             const torch::Tensor& meta, int64_t num_tasks, const Collect& collect) {
+                             const torch::Tensor& meta, int64_t num_tasks,
+                             const CollectData& collect) {
   const Shards shards(num_tasks, 1, adaptation.pool());
-  AdaptedRows adapted = adaptation.Start(meta, num_tasks, shards);
-  std::vector<AdaptationData> data;
-  for (int64_t k = 0;; ++k) {
-    data.push_back(collect(adapted.rows, k));
-    if (k == adaptation.options().inner_steps) break;
-    adaptation.Step(adapted, data.back(), shards, meta);
-  }
   MetaObjectiveOptions options;
   options.exploration_credit = estimator.exploration_credit;
-  const MetaObjective objective(adaptation, options, shards, std::move(data));
+  const MetaObjective objective(adaptation, options, shards,
+                                DataAlongInnerLoop(adaptation, meta, shards, collect));
   const torch::Tensor gradient = objective.Gradient(meta, {}).to(torch::kFloat64).contiguous();
   return {gradient.const_data_ptr<double>(), gradient.const_data_ptr<double>() + gradient.numel()};
 }
@@ -62,18 +52,22 @@ double Norm(const std::vector<double>& values) {
 }  // namespace
 
 std::vector<Estimator> AllEstimators() {
-  return {{"dice", "dice", "second"},
-          {"likelihood_ratio", "likelihood_ratio", "second"},
-          {"log_likelihood", "log_likelihood", "second"},
-          {"first order", "log_likelihood", "first"}};
+  using enum Surrogate;
+  using enum GradientOrder;
+  return {{"dice", kDice, kSecond},
+          {"likelihood_ratio", kLikelihoodRatio, kSecond},
+          {"log_likelihood", kLogLikelihood, kSecond},
+          {"first order", kLogLikelihood, kFirst}};
 }
 
 std::vector<Estimator> SampledEstimators() {
-  return {{"exact credit (E-MAML)", "log_likelihood", "second", "exact"},
-          {"no credit, log_likelihood", "log_likelihood", "second"},
-          {"no credit, likelihood_ratio", "likelihood_ratio", "second"},
-          {"no credit, dice", "dice", "second"},
-          {"no credit, first order", "log_likelihood", "first"}};
+  using enum Surrogate;
+  using enum GradientOrder;
+  return {{"exact credit (E-MAML)", kLogLikelihood, kSecond, ExplorationCredit::kExact},
+          {"no credit, log_likelihood", kLogLikelihood, kSecond},
+          {"no credit, likelihood_ratio", kLikelihoodRatio, kSecond},
+          {"no credit, dice", kDice, kSecond},
+          {"no credit, first order", kLogLikelihood, kFirst}};
 }
 
 std::vector<double> ExpectedEstimate(const EnumerableMdp& mdp, const Estimator& estimator) {
@@ -181,6 +175,7 @@ double DistanceInErrors(const MonteCarlo& sampled, const std::vector<double>& ex
     const double rounding = 1e-5 * Norm(expected);
     const double error = std::max(sampled.standard_error[i], rounding);
     const double distance = std::abs(sampled.mean[i] - expected[i]);
+    if (std::isnan(distance)) return distance;  // no maximum would show it
     if (distance > rounding) farthest = std::max(farthest, distance / error);
   }
   return farthest;

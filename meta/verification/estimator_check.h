@@ -10,6 +10,7 @@
 #include "core/rng.h"
 #include "core/worker_pool.h"
 #include "meta/gradient/gradient_adaptation.h"
+#include "meta/gradient/meta_objective.h"
 #include "meta/verification/enumerable_mdp.h"
 #include "meta/verification/exact_gradient.h"
 
@@ -18,9 +19,9 @@ namespace fewstep {
 // One way to estimate the meta-gradient, by the keys of [agent] that choose it.
 struct Estimator {
   std::string name;
-  std::string inner_surrogate;
-  std::string inner_order;
-  std::string exploration_credit = "none";
+  Surrogate inner_surrogate;
+  GradientOrder inner_order;
+  ExplorationCredit exploration_credit = ExplorationCredit::kNone;
 };
 
 // dice, likelihood_ratio and log_likelihood in second order, and first order, in which the

@@ -29,18 +29,19 @@ struct Values {
 };
 
 Values Evaluate(const EnumerableMdp& mdp, const std::vector<double>& policy) {
-  const MdpOptions& o = mdp.options();
-  const auto horizon = static_cast<size_t>(o.horizon), states = static_cast<size_t>(o.states);
+  const TabularMdp& tables = mdp.tables();
+  const auto horizon = static_cast<size_t>(mdp.options().horizon);
+  const size_t states = tables.start.size();
   Values values{.q = std::vector(horizon, std::vector<double>(policy.size())),
                 .v = std::vector(horizon, std::vector<double>(states))};
   for (size_t t = horizon; t-- > 0;) {
-    for (int64_t s = 0; s < o.states; ++s) {
-      for (int64_t a = 0; a < o.actions; ++a) {
-        double q = mdp.reward(s, a);
-        for (int64_t next = 0; t + 1 < horizon && next < o.states; ++next) {
-          q += mdp.transition(s, a, next) * values.v[t + 1][static_cast<size_t>(next)];
+    for (int s = 0; s < tables.states; ++s) {
+      for (int a = 0; a < tables.actions; ++a) {
+        double q = tables.Reward(s, a);
+        for (size_t next = 0; t + 1 < horizon && next < states; ++next) {
+          q += tables.Next(s, a)[next] * values.v[t + 1][next];
         }
-        const auto cell = static_cast<size_t>(s * o.actions + a);
+        const size_t cell = tables.Pair(s, a);
         values.q[t][cell] = q;
         values.v[t][static_cast<size_t>(s)] += policy[cell] * q;
       }
@@ -78,29 +79,27 @@ FiniteDifferences Differentiate(const std::function<double(std::span<const doubl
 double ExpectedReturn(const EnumerableMdp& mdp, std::span<const double> logits) {
   const Values values = Evaluate(mdp, Softmax(mdp, logits));
   double expected = 0;
-  for (int64_t s = 0; s < mdp.options().states; ++s) {
-    expected += mdp.start(s) * values.v[0][static_cast<size_t>(s)];
+  for (size_t s = 0; s < values.v[0].size(); ++s) {
+    expected += mdp.tables().start[s] * values.v[0][s];
   }
   return expected;
 }
 
 std::vector<double> PolicyGradient(const EnumerableMdp& mdp, std::span<const double> logits) {
-  const MdpOptions& o = mdp.options();
+  const TabularMdp& tables = mdp.tables();
   const std::vector<double> policy = Softmax(mdp, logits);
   const Values values = Evaluate(mdp, policy);
-  std::vector<double> gradient(policy.size()), occupancy, next(static_cast<size_t>(o.states));
-  for (int64_t s = 0; s < o.states; ++s) occupancy.push_back(mdp.start(s));
+  std::vector<double> gradient(policy.size()), occupancy = tables.start;
+  std::vector<double> next(occupancy.size());
 
   for (size_t t = 0; t < values.q.size(); ++t) {
     std::ranges::fill(next, 0.0);
-    for (int64_t s = 0; s < o.states; ++s) {
-      for (int64_t a = 0; a < o.actions; ++a) {
-        const auto cell = static_cast<size_t>(s * o.actions + a), state = static_cast<size_t>(s);
+    for (int s = 0; s < tables.states; ++s) {
+      for (int a = 0; a < tables.actions; ++a) {
+        const size_t cell = tables.Pair(s, a), state = static_cast<size_t>(s);
         const double visits = occupancy[state] * policy[cell];
         gradient[cell] += visits * (values.q[t][cell] - values.v[t][state]);
-        for (int64_t to = 0; to < o.states; ++to) {
-          next[static_cast<size_t>(to)] += visits * mdp.transition(s, a, to);
-        }
+        for (size_t to = 0; to < next.size(); ++to) next[to] += visits * tables.Next(s, a)[to];
       }
     }
     std::swap(occupancy, next);
@@ -122,8 +121,9 @@ FiniteDifferences TrueMetaGradient(const EnumerableMdp& mdp) {
             const double g = gradient[i], beta1 = moments.momentum;
             const double beta2 = moments.second_momentum, epsilon = moments.epsilon;
             double direction = g;
-            if (o.inner_optimizer == "momentum") direction = first[i] = beta1 * first[i] + g;
-            if (o.inner_optimizer == "adam") {
+            if (o.inner_optimizer == InnerOptimizer::kMomentum)
+              direction = first[i] = beta1 * first[i] + g;
+            if (o.inner_optimizer == InnerOptimizer::kAdam) {
               first[i] = beta1 * first[i] + (1 - beta1) * g;
               second[i] = beta2 * second[i] + (1 - beta2) * g * g;
               const double variance = second[i] / (1 - std::pow(beta2, steps));

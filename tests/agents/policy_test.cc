@@ -41,14 +41,14 @@ std::vector<double> Reference(const ParameterLayout& layout, const double* row,
         y[j] += x[i] * row[static_cast<size_t>(weight->offset) + i * y.size() + j];
       }
       if (layer + 1 == num_layers) continue;
-      y[j] = options.activation == "tanh" ? std::tanh(y[j]) : std::max(0.0, y[j]);
+      y[j] = options.activation == Activation::kTanh ? std::tanh(y[j]) : std::max(0.0, y[j]);
     }
     x = y;
   }
   return x;
 }
 
-using Case = std::tuple<ActionKind, std::string, bool, std::vector<int64_t>, int64_t>;  // context
+using Case = std::tuple<ActionKind, Activation, bool, std::vector<int64_t>, int64_t>;  // context
 
 class MlpTest : public testing::TestWithParam<Case> {
  protected:
@@ -187,7 +187,7 @@ TEST_P(MlpTest, WeightsStartWithinXaviersLimits) {
 std::string NameOf(const testing::TestParamInfo<Case>& test) {
   const auto& [kind, activation, bias, hidden, context] = test.param;
   std::string name = kind == ActionKind::kContinuous ? "Gaussian_" : "Categorical_";
-  name += activation;
+  name += activation == Activation::kTanh ? "tanh" : "relu";
   if (!bias) name += "_unbiased";
   for (const int64_t width : hidden) name += fmt::format("_{}", width);
   if (context > 0) name += "_context";
@@ -197,7 +197,7 @@ std::string NameOf(const testing::TestParamInfo<Case>& test) {
 INSTANTIATE_TEST_SUITE_P(
     Shapes, MlpTest,
     testing::Combine(testing::Values(ActionKind::kContinuous, ActionKind::kDiscrete),
-                     testing::Values("tanh", "relu"), testing::Bool(),
+                     testing::Values(Activation::kTanh, Activation::kRelu), testing::Bool(),
                      testing::Values(std::vector<int64_t>{}, std::vector<int64_t>{7},
                                      std::vector<int64_t>{64, 64}),
                      testing::Values(0, 3)),

@@ -166,7 +166,7 @@ def check_machine(report):
         for words in (["--device", "cuda"], sets(run_device="cuda")):
             train(*words, *sets(run_name="gpu")).exits(1, "no usable GPU", "run.device", "cpu")
         assert not os.path.exists("runs/gpu")
-    train("--device", "tpu", *sets(run_name="gpu")).exits(2, "'tpu' is not one of cpu, cuda")
+    train("--device", "tpu", *sets(run_name="gpu")).exits(2, "tpu not in {cpu,cuda}")
 
     # a limit of memory that the estimate cannot see in advance
     def limit():

@@ -120,7 +120,8 @@ TEST(Config, SetOverridesAndReportsItself) {
   EXPECT_THAT(MessageOf("", {"sample.count=99"}),
               AllOf(HasSubstr("--set sample.count=99: 'sample.count'"), HasSubstr("out of range")));
   EXPECT_THAT(MessageOf("", {"sample.cuont=1"}), HasSubstr("did you mean 'count'?"));
-  for (const char* bad : {"count=1", "sample.count", ".count=1", "sample.=1", "a.b.c=1", ""}) {
+  for (const char* bad :
+       {"count=1", "sample.count", ".count=1", "sample.=1", "a.b.c.d=1", "a..c=1", ""}) {
     EXPECT_THAT(MessageOf("", {bad}), HasSubstr("table.key=value")) << bad;
   }
   EXPECT_THAT(MessageOf("", {"sample.count=1\nflag = true"}), HasSubstr("more than one value"));
@@ -144,6 +145,99 @@ TEST(Config, ChoiceNamesWhatIsNear) {
   EXPECT_THAT(message("[family]\nname = 3"), HasSubstr("r.toml:2: 'family.name': expected a str"));
   EXPECT_THAT(message("[family]\n"), HasSubstr("r.toml: 'family.name': a recipe needs this key"));
   EXPECT_THAT(message("family = 2"), HasSubstr("a recipe needs this key"));
+}
+
+// A part with a table of its own.
+struct Whole : Options {
+  int64_t steps = 1;
+  Sample part;
+  bool last = false;
+  void Visit(FieldVisitor& v) override {
+    v.Field("steps", steps, {.help = "Steps."});
+    v.Table("part", part);
+    v.Field("last", last, {.help = "Behind the part."});
+  }
+};
+
+TEST(Config, APartHasATableOfItsOwn) {
+  const auto read = [](std::string_view text, std::initializer_list<const char*> sets = {}) {
+    Config config = Config::ParseText(text, "r.toml");
+    for (const char* set : sets) config.Set(set);
+    Whole whole;
+    config.Read("whole", whole);
+    return whole;
+  };
+  const Whole whole = read("[whole]\nlast = true\n[whole.part]\ncount = 5\n",
+                           {"whole.part.mode=second", "whole.steps=4"});
+  EXPECT_EQ(whole.steps, 4);
+  EXPECT_EQ(whole.part.count, 5);
+  EXPECT_EQ(whole.part.mode, "second");
+  EXPECT_TRUE(whole.last);
+  EXPECT_EQ(read("", {"whole.part.count=7"}).part.count, 7);
+
+  // written and read again, it is the same
+  Whole written = whole;
+  const std::string text = WriteToml("whole", written);
+  EXPECT_THAT(text, HasSubstr("steps = 4\nlast = true\n\n[whole.part]\n"));
+  Whole again = read(text);
+  EXPECT_EQ(WriteToml("whole", again), text);
+  const auto fields = DescribeFields(again);
+  EXPECT_EQ(fields.size(), 8u);
+  EXPECT_EQ(fields[2].key, "part.count");
+
+  const auto message = [&](std::string_view bad,
+                           std::initializer_list<const char*> sets = {}) -> std::string {
+    try {
+      read(bad, sets);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message("[whole.part]\n\ncuont = 5\n"),
+              AllOf(HasSubstr("r.toml:3: 'whole.part.cuont'"), HasSubstr("mean 'count'?")));
+  EXPECT_THAT(message("[whole.part]\ncount = 50\n"), HasSubstr("r.toml:2: 'whole.part.count'"));
+  EXPECT_THAT(message("[whole.prat]\n"), HasSubstr("did you mean 'part'?"));
+  EXPECT_THAT(message("[whole]\npart = 3\n"), HasSubstr("expected a table, found an integer"));
+  EXPECT_THAT(message("[whole]\nsteps = 3\n", {"whole.steps.x=1"}),
+              HasSubstr("'steps' is not a table"));
+  EXPECT_EQ(
+      Config::ParseText("[whole.part]\ncount = 1", "r.toml").Where("whole", "part.count").line, 2);
+}
+
+// An enum with names.
+enum class Size { kSmall, kLarge, kHuge };
+constexpr ChoiceName<Size> kSizeNames[] = {
+    {"small", Size::kSmall}, {"large", Size::kLarge}, {"huge", Size::kHuge}};
+struct Sized : Options {
+  Size size = Size::kLarge, small = Size::kSmall;
+  void Visit(FieldVisitor& v) override {
+    v.Choice("size", size, kSizeNames, {.help = "A size."});
+    v.Choice("small", small, kSizeNames,
+             {.help = "Not every size.", .choices = {"small", "large"}});
+  }
+};
+
+TEST(Config, AnEnumIsReadByTheNamesOfItsValues) {
+  Sized sized;
+  EXPECT_EQ(WriteToml("sized", sized), "[sized]\nsize = \"large\"\nsmall = \"small\"\n");
+  Config::ParseText("[sized]\nsize = 'huge'", "r.toml").Read("sized", sized);
+  EXPECT_EQ(sized.size, Size::kHuge);
+  EXPECT_EQ(sized.small, Size::kSmall);
+  EXPECT_EQ(DescribeFields(sized)[0].range, "small | large | huge");
+  EXPECT_EQ(DescribeFields(sized)[1].range, "small | large");
+  const auto message = [&](std::string_view text) -> std::string {
+    try {
+      Config::ParseText(text, "r.toml").Read("sized", sized);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message("[sized]\nsize = 'hueg'"),
+              AllOf(HasSubstr("r.toml:2: 'sized.size'"), HasSubstr("did you mean 'huge'?")));
+  EXPECT_THAT(message("[sized]\nsmall = 'huge'"), HasSubstr("'huge' is not one of small, large"));
+  EXPECT_EQ(sized.size, Size::kHuge);  // as it was
 }
 
 TEST(Config, WrittenTomlReadsBackTheSame) {

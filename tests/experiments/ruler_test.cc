@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "envs/families/bandits/bandits.h"
 #include "experiments/studies/ruler_rules.h"
+#include "meta/baselines/baselines.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -93,6 +94,21 @@ TEST(RulerRules, OnlyAsPublishedWhereSomethingIsPublished) {
   EXPECT_EQ(labels(process, "epsilon-greedy"),
             (Labels{"", "model=frequencies, reward_prior_mean=0*"}));
   EXPECT_EQ(labels(process, "greedy"), Labels{""});
+}
+
+TEST(RulerRules, WhoIsOnRecordIsAnAgent) {
+  const auto plays = [](const FamilySpec& spec, std::string_view agent) {
+    const std::vector<std::string> names = BaselinesOf(spec);
+    return std::ranges::find(names, agent) != names.end();
+  };
+  const FamilySpec bandit = Spec("bandit-bernoulli@rl2", 5, 10);
+  const FamilySpec process = Spec("tabular-mdp@rl2", 0, 10);
+  for (const std::string_view agent : AgentsOnRecord()) {
+    EXPECT_TRUE(plays(bandit, agent) || plays(process, agent)) << agent;
+    // no figure of what it does not play
+    EXPECT_TRUE(plays(bandit, agent) || !PublishedCellOf(bandit, agent)) << agent;
+    EXPECT_TRUE(plays(process, agent) || !PublishedCellOf(process, agent)) << agent;
+  }
 }
 
 TEST(RulerRules, GridsStartWithTheSmallestValue) {

@@ -223,20 +223,23 @@ INSTANTIATE_TEST_SUITE_P(Baselines, BaselineContract, testing::ValuesIn(Forms())
                          });
 
 TEST(Baselines, AreRefusedWhereTheyDoNotPlay) {
-  const auto expect_refused = [](const std::string& family_name, const std::string& agent,
-                                 const std::string& settings = "",
-                                 const std::string& key = "agent.name") {
-    const auto family = MakeFamily(family_name);
+  const auto expect_no_agent = [](const TaskFamily& family, const std::string& agent,
+                                  const std::string& settings, const std::string& key) {
     const auto pool = MakePool(1);
     try {
       BuiltinAgents().Get(agent).make(*AgentOptions(agent, settings),
-                                      {.family = *family, .pool = *pool});
-      ADD_FAILURE() << agent << " plays " << family_name;
+                                      {.family = family, .pool = *pool});
+      ADD_FAILURE() << agent << " plays " << family.spec().name;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kUsage);
       EXPECT_EQ(error.context().key, key) << error.what();
       EXPECT_FALSE(error.context().remedy.empty()) << error.what();
     }
+  };
+  const auto expect_refused = [&](const std::string& family_name, const std::string& agent,
+                                  const std::string& settings = "",
+                                  const std::string& key = "agent.name") {
+    expect_no_agent(*MakeFamily(family_name), agent, settings, key);
   };
   // what only decision processes have
   for (const char* agent : {"greedy", "epsilon-greedy"}) {
@@ -252,6 +255,11 @@ TEST(Baselines, AreRefusedWhereTheyDoNotPlay) {
     if (agents.Get(agent).trained || agent == "random") continue;
     expect_refused("point-nav@maml", agent);
   }
+  // states that are followed by the task
+  FamilyOptions told;
+  told.observe_task = true;
+  expect_no_agent(*BuiltinFamilies().Make("tabular-mdp@rl2", told), "psrl", "",
+                  "family.observe_task");
 }
 
 TEST(Baselines, RandomActsAnywhere) {

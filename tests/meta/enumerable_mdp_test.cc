@@ -143,15 +143,16 @@ TEST(EnumerableMdp, TheSimulationFollowsTheTables) {
     EXPECT_NEAR(hits / of, probability,
                 5 * std::sqrt(probability * (1 - probability) / of) + 1e-12);
   };
-  for (int64_t s = 0; s < 3; ++s) {
-    expect_share((states.select(1, 0) == s).sum().item<double>(), kEpisodes, mdp.start(s));
-    for (int64_t a = 0; a < 2; ++a) {
+  for (int s = 0; s < 3; ++s) {
+    expect_share((states.select(1, 0) == s).sum().item<double>(), kEpisodes,
+                 mdp.tables().start[static_cast<size_t>(s)]);
+    for (int a = 0; a < 2; ++a) {
       const torch::Tensor here =
           ((states == s) & (actions == a)).narrow(1, 0, mdp.options().horizon - 1);
       const torch::Tensor next = states.narrow(1, 1, mdp.options().horizon - 1);
-      for (int64_t to = 0; to < 3; ++to) {
+      for (int to = 0; to < 3; ++to) {
         expect_share((here & (next == to)).sum().item<double>(), here.sum().item<double>(),
-                     mdp.transition(s, a, to));
+                     mdp.tables().Next(s, a)[static_cast<size_t>(to)]);
       }
     }
   }

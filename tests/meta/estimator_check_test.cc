@@ -1,13 +1,18 @@
 // The verification itself: that what is sampled agrees with what is enumerated, and that a wrong
 // estimator would be seen.
-#include "meta/verification/estimator_check.h"
+#include <cmath>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "meta/verification/verification.h"
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 EnumerableMdp ThreeState() {
   return EnumerableMdp::Read(FEWSTEP_SOURCE_DIR "/experiments/mdps/three-state.toml");
@@ -24,7 +29,7 @@ TEST(EstimatorCheck, DiceIsExactOnThreeStatesThroughTwoSteps) {
   const std::vector<double> truth = TrueMetaGradient(mdp).values;
   for (const Estimator& estimator : AllEstimators()) {
     const double error = RelativeError(ExpectedEstimate(mdp, estimator), truth);
-    if (estimator.inner_surrogate == "dice") {
+    if (estimator.inner_surrogate == Surrogate::kDice) {
       EXPECT_LT(error, 1e-9);
     } else {
       EXPECT_GT(error, 1e-3) << estimator.name;
@@ -33,21 +38,21 @@ TEST(EstimatorCheck, DiceIsExactOnThreeStatesThroughTwoSteps) {
 }
 
 TEST(EstimatorCheck, DiceIsExactThroughEveryInnerOptimizer) {
-  for (const char* optimizer : {"momentum", "adam"}) {
+  for (const InnerOptimizer optimizer : {InnerOptimizer::kMomentum, InnerOptimizer::kAdam}) {
     MdpOptions options = TwoStateMdp();
     options.inner_optimizer = optimizer;
     options.inner_steps = 3;
     options.inner_learning_rate = 0.2;
     const EnumerableMdp mdp{options};
     const std::vector<double> truth = TrueMetaGradient(mdp).values;
-    options.inner_optimizer = "gradient";
+    options.inner_optimizer = InnerOptimizer::kGradient;
     EXPECT_GT(RelativeError(TrueMetaGradient(EnumerableMdp(options)).values, truth), 0.05);
     for (const Estimator& estimator : AllEstimators()) {
       const double error = RelativeError(ExpectedEstimate(mdp, estimator), truth);
-      if (estimator.inner_surrogate == "dice") {
-        EXPECT_LT(error, kExactTolerance) << optimizer;
+      if (estimator.inner_surrogate == Surrogate::kDice) {
+        EXPECT_LT(error, kExactTolerance) << NameOf(kInnerOptimizerNames, optimizer);
       } else {
-        EXPECT_GT(error, 1e-3) << optimizer << " " << estimator.name;
+        EXPECT_GT(error, 1e-3) << NameOf(kInnerOptimizerNames, optimizer) << " " << estimator.name;
       }
     }
   }
@@ -60,10 +65,10 @@ TEST(EstimatorCheck, OnSampledEpisodesTheCreditOfSamplingIsWhatMakesItExact) {
     const std::vector<double> truth = TrueSampledMetaGradient(mdp, episodes).values;
     for (const Estimator& estimator : SampledEstimators()) {
       // two episodes can be drawn in a thousand ways: what no credit does is seen with one
-      if (episodes == 2 && estimator.exploration_credit == "none") continue;
+      if (episodes == 2 && estimator.exploration_credit == ExplorationCredit::kNone) continue;
       const auto estimate = ExpectedSampledEstimate(mdp, estimator, episodes, *pool);
       const double error = RelativeError(estimate, truth);
-      if (estimator.exploration_credit == "exact") {
+      if (estimator.exploration_credit == ExplorationCredit::kExact) {
         EXPECT_LT(error, kExactTolerance) << estimator.name << ", " << episodes << " episodes";
       } else {
         EXPECT_GT(error, 0.01) << estimator.name << ", " << episodes << " episodes";
@@ -81,7 +86,7 @@ TEST(EstimatorCheck, OnSampledEpisodesTrainingHasTheExpectationThatWasEnumerated
         mdp, estimator, {.replicas = 32, .tasks = 5000, .episodes = 1}, *pool, Rng(2));
     EXPECT_LT(DistanceInErrors(sampled, expected), kMaxErrors) << estimator.name;
     // without the credit it would be elsewhere
-    if (estimator.exploration_credit != "exact") continue;
+    if (estimator.exploration_credit != ExplorationCredit::kExact) continue;
     const Estimator without = {"", estimator.inner_surrogate, estimator.inner_order};
     EXPECT_GT(DistanceInErrors(sampled, ExpectedSampledEstimate(mdp, without, 1, *pool)),
               kMaxErrors);
@@ -131,6 +136,25 @@ TEST(EstimatorCheck, ErrorsAndAngles) {
   // without spread
   EXPECT_EQ(DistanceInErrors({.mean = {1 + 1e-7, 0}, .standard_error = {0, 0}}, {1, 0}), 0);
   EXPECT_GT(DistanceInErrors({.mean = {1.01, 0}, .standard_error = {0, 0}}, {1, 0}), 4);
+}
+
+TEST(Verification, AContradictionIsNamed) {
+  // one component, estimated as 1 +- 0.1 by sampling
+  const auto finding = [](double truth, double expected, bool exact) {
+    return Finding{.estimator = {"it", Surrogate::kDice, GradientOrder::kSecond},
+                   .truth = {truth},
+                   .expected = {expected},
+                   .offset_truth = {},
+                   .offset_expected = {},
+                   .sampled = {.mean = {1}, .standard_error = {0.1}},
+                   .exact = exact};
+  };
+  EXPECT_TRUE(Contradictions({finding(1, 1, true), finding(2, 1, false)}).empty());
+  EXPECT_THAT(Contradictions({finding(1, 1, true), finding(1.01, 1, true)}),
+              ElementsAre(HasSubstr("off the truth")));
+  EXPECT_THAT(Contradictions({finding(1, 1.39, false), finding(1, 1.41, false)}),
+              ElementsAre(HasSubstr("4.1 standard errors")));
+  EXPECT_EQ(Contradictions({finding(NAN, NAN, true)}).size(), 2);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class Reference {
       }
       batches_.push_back(MakePolicyBatch(*policy_, rows.WithFlat(rows.flat.to(torch::kFloat64)),
                                          exact, advantages.to(torch::kFloat64),
-                                         options_.adaptation.reduction(), 0, num_tasks_));
+                                         options_.adaptation.inner_reduction, 0, num_tasks_));
       deployed->Adapt(rollouts);
     }
   }
@@ -60,13 +60,13 @@ class Reference {
     const int64_t inner_steps = options_.adaptation.inner_steps;
     for (int64_t k = 0; k < inner_steps; ++k) {
       const PolicyBatch& batch = batches_[static_cast<size_t>(k)];
-      if (options_.outer.kl_penalty != "none") {
+      if (options_.outer.kl_penalty != KlPenalty::kNone) {
         penalty += options_.outer.kl_coefficient / static_cast<double>(inner_steps) *
                    MeanKl(Forward(rows, batch), batch).mean().item<double>();
       }
       const torch::Tensor ascent = AutogradGradient(
           [&](const torch::Tensor& x) {
-            return SurrogateObjective(options_.adaptation.surrogate(),
+            return SurrogateObjective(options_.adaptation.inner_surrogate,
                                       Forward(x, batch).LogProb(batch.actions), batch)
                 .sum();
           },

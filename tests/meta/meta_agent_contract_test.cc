@@ -21,6 +21,14 @@ class FieldList final : public FieldVisitor {
     std::string bad_type, other_value;  // TOML
   };
 
+  void Table(std::string_view key, Options& options) override {
+    FieldList part;
+    options.Visit(part);
+    for (Entry& entry : part.entries) {
+      entry.key = fmt::format("{}.{}", key, entry.key);
+      entries.push_back(std::move(entry));
+    }
+  }
   void Field(std::string_view key, bool& value, const FieldInfo& info) override {
     Add(key, info, 'b', "3", value ? "false" : "true");
   }

@@ -78,7 +78,7 @@ class Problem {
     for (const Shard& shard : shards_) {
       data.batches[shard.index] =
           MakePolicyBatch(*policy_, rows.Rows(shard.begin, shard.end), r, advantages,
-                          options_.adaptation.reduction(), shard.begin, shard.end);
+                          options_.adaptation.inner_reduction, shard.begin, shard.end);
     }
     return data;
   }

@@ -23,8 +23,8 @@ class RememberingAgent final : public MetaAgent {
   int last_reported_unit() const override { return 0; }
   double deployment_bytes(int) const override { return 0; }
   Metrics TrainIteration(std::span<const Task>, Sampler&, const Rng&) override { return {}; }
-  void Save(TensorFile&) const override {}
-  void Load(const TensorFile&) override {}
+  void Save(CheckpointWriter) const override {}
+  void Load(CheckpointReader) override {}
 
   std::unique_ptr<AdaptiveAgent> Deploy(const Deployment& deployment) const override {
     EXPECT_TRUE(deployment.told.empty());  // it is no oracle

@@ -239,11 +239,5 @@ TEST(MeanKl, IsTheWeightedMeanOfTheClosedForm) {
   }
 }
 
-TEST(Surrogates, TheirNamesAreThoseOfTheOptions) {
-  EXPECT_EQ(ParseSurrogate("log_likelihood"), Surrogate::kLogLikelihood);
-  EXPECT_EQ(ParseSurrogate("likelihood_ratio"), Surrogate::kLikelihoodRatio);
-  EXPECT_EQ(ParseSurrogate("dice"), Surrogate::kDice);
-}
-
 }  // namespace
 }  // namespace fewstep

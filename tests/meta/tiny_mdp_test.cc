@@ -23,9 +23,11 @@ EnumerableMdp Mdp(int steps = 1, double rate = 0.5) {
   return EnumerableMdp(options);
 }
 
-const Estimator kDice = {"dice", "dice", "second"};
-const Estimator kLikelihoodRatio = {"likelihood_ratio", "likelihood_ratio", "second"};
-const Estimator kLogLikelihood = {"log_likelihood", "log_likelihood", "second"};
+const Estimator kDice = {"dice", Surrogate::kDice, GradientOrder::kSecond};
+const Estimator kLikelihoodRatio = {"likelihood_ratio", Surrogate::kLikelihoodRatio,
+                                    GradientOrder::kSecond};
+const Estimator kLogLikelihood = {"log_likelihood", Surrogate::kLogLikelihood,
+                                  GradientOrder::kSecond};
 
 TEST(TinyMdp, TheTruthIsThePublishedOne) {
   const std::vector<double> truth = TrueMetaGradient(Mdp()).values;
@@ -65,7 +67,7 @@ TEST(TinyMdp, TheTableOfEstimators) {
   const Row rows[] = {
       {kLikelihoodRatio, .113, .9997},
       {kLogLikelihood, .433, .968},
-      {{"first order", "likelihood_ratio", "first"}, .156, 1.0000},
+      {{"first order", Surrogate::kLikelihoodRatio, GradientOrder::kFirst}, .156, 1.0000},
   };
   for (const Row& row : rows) {
     const auto estimate = ExpectedEstimate(Mdp(), row.estimator);
@@ -89,7 +91,8 @@ TEST(TinyMdp, AConstantAddedToTheRewardMovesTheLogLikelihoodFormOnly) {
     const std::vector<double> moved = TrueMetaGradient(mdp).values;
     for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(moved[i], truth[i], 1e-7);
     for (const Estimator& estimator :
-         {kLikelihoodRatio, kDice, Estimator{"first order", "log_likelihood", "first"}}) {
+         {kLikelihoodRatio, kDice,
+          Estimator{"first order", Surrogate::kLogLikelihood, GradientOrder::kFirst}}) {
       const auto before = ExpectedEstimate(Mdp(), estimator);
       const auto after = ExpectedEstimate(mdp, estimator);
       for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(after[i], before[i], 1e-10);

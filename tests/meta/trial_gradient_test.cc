@@ -37,7 +37,7 @@ class Bandit {
   double Value(const torch::Tensor& meta) const {
     double value = 0;
     ForEachSequence(meta, [&](double probability, const std::vector<AdaptationData>& data) {
-      const bool trial = options_.objective.outer_returns == "trial";
+      const bool trial = options_.objective.outer_returns == OuterReturns::kTrial;
       for (size_t k = trial ? 0 : data.size() - 1; k < data.size(); ++k) {
         value += probability * data[k].returns.item<double>();
       }

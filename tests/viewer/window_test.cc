@@ -107,14 +107,14 @@ TEST_F(WindowTest, ObeysTheKeys) {
   window_.HandleKey('n', *playback_);
   EXPECT_EQ(script_.tasks().size(), 2u);
   window_.HandleKey('+', *playback_);
-  EXPECT_EQ(window_.speed(), 2);
+  EXPECT_EQ(window_.state().speed, 2);
   window_.HandleKey('-', *playback_);
   window_.HandleKey('-', *playback_);
-  EXPECT_EQ(window_.speed(), 0.5);
+  EXPECT_EQ(window_.state().speed, 0.5);
 
   // a single step also pauses, and time stands still until Space
   window_.HandleKey(GLFW_KEY_RIGHT, *playback_);
-  EXPECT_TRUE(window_.paused());
+  EXPECT_TRUE(window_.state().paused);
   window_.Play(*playback_, 0.2, FrameClock());
   EXPECT_EQ(playback_->steps(), 1);
   window_.HandleKey(' ', *playback_);

@@ -29,46 +29,15 @@ void Draw(Rng& rng, std::span<double> values) {
   }
 }
 
-class MdpWorld final : public World {
+class MdpWorld final : public TabularWorld {
  public:
+  MdpWorld()
+      : TabularWorld({.states = kMdpStates,
+                      .actions = kMdpActions,
+                      .rewards = std::vector<double>(kPairs),
+                      .transitions = std::vector<double>(kWeights)},
+                     /*reward_noise=*/1) {}
   void Begin(std::span<const double> task) override { ReadTask(task, mdp_); }
-
-  void Reset(Rng&, double* observation) noexcept override {
-    state_ = 0;
-    Observe(observation);
-  }
-
-  WorldStep Step(const double* action, Rng& rng, double* observation, double*) noexcept override {
-    const int chosen = static_cast<int>(*action);
-    const double reward = mdp_.rewards[mdp_.Pair(state_, chosen)] + rng.Normal();
-
-    const std::span<const double> next = mdp_.Next(state_, chosen);
-    state_ = static_cast<int>(InvertCumulative(rng.Uniform(), kMdpStates, [&](int64_t state) {
-      return next[static_cast<size_t>(state)];
-    }));
-    Observe(observation);
-    return {.reward = reward};
-  }
-
-  void GetState(double* state) const noexcept override { *state = state_; }
-
-  // A number that is no state is taken as the nearest one.
-  void SetState(const double* state, double* observation) noexcept override {
-    state_ = static_cast<int>(std::clamp(std::round(*state), 0.0, kMdpStates - 1.0));
-    Observe(observation);
-  }
-
- private:
-  void Observe(double* observation) const noexcept {
-    std::fill_n(observation, kMdpStates, 0.0);
-    observation[state_] = 1;
-  }
-
-  TabularMdp mdp_{.states = kMdpStates,
-                  .actions = kMdpActions,
-                  .rewards = std::vector<double>(kPairs),
-                  .transitions = std::vector<double>(kWeights)};
-  int state_ = 0;
 };
 
 }  // namespace

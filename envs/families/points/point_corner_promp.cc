@@ -54,9 +54,8 @@ WorldDefinition PointCornerPromp() {
   spec.model = "position' = position + step";
   spec.reset = "position = U(-0.2, 0.2)^2";
   spec.reward =
-      "0 where |position'|_1 < 0.5 or another corner is nearer than the goal; else |position - "
-      "goal| "
-      "- |position' - goal|";
+      "0 where |position'|_1 < 0.5 or another corner is nearer than the goal; "
+      "else |position - goal| - |position' - goal|";
   spec.termination = "never";
   spec.action = "step = clip(a / 10 * 0.2, -0.2, 0.2)";
   spec.observation = {"position (2)"};

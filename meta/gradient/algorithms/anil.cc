@@ -8,7 +8,7 @@ namespace fewstep {
 AgentEntry Anil() {
   return PpoAgent("MAML-PPO whose inner loop adapts the last layer only.",
                   [](PpoAgentOptions& options) {
-                    options.adaptation.adapted = "head";
+                    options.adaptation.adapted = Adapted::kHead;
                     options.fixed = {"adapted"};
                   });
 }

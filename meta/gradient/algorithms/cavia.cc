@@ -11,7 +11,7 @@ namespace fewstep {
 AgentEntry Cavia() {
   return TrustRegionAgent("Adapts context parameters, inputs of a network that all tasks share.",
                           [](TrustRegionAgentOptions& options) {
-                            options.adaptation.adapted = "context";
+                            options.adaptation.adapted = Adapted::kContext;
                             options.adaptation.inner_learning_rate = 1.0;
                             options.policy.context_size = 5;
                             options.fixed = {"adapted"};

@@ -13,8 +13,8 @@ namespace fewstep {
 AgentEntry DiceMaml() {
   return PpoAgent("MAML with DiCE surrogates in both loops: unbiased, with high variance.",
                   [](PpoAgentOptions& options) {
-                    options.adaptation.inner_surrogate = "dice";
-                    options.outer.outer_surrogate = "dice";
+                    options.adaptation.inner_surrogate = Surrogate::kDice;
+                    options.outer.outer_surrogate = Surrogate::kDice;
                     options.outer.outer_epochs = 1;
                     options.fixed = {"inner_surrogate", "outer_surrogate", "outer_epochs", "clip",
                                      "kl_penalty",      "kl_coefficient",  "kl_target"};

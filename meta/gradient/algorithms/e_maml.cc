@@ -22,8 +22,8 @@ AgentEntry EMaml() {
   return TrustRegionAgent(
       "MAML-TRPO that credits exploration with the return after adaptation; for few episodes.",
       [](TrustRegionAgentOptions& options) {
-        options.adaptation.inner_surrogate = "log_likelihood";
-        options.objective.exploration_credit = "exact";
+        options.adaptation.inner_surrogate = Surrogate::kLogLikelihood;
+        options.objective.exploration_credit = ExplorationCredit::kExact;
         options.fixed = {"inner_surrogate", "exploration_credit"};
       });
 }
@@ -32,8 +32,8 @@ AgentEntry EMamlMean() {
   return TrustRegionAgent(
       "E-MAML as in published code: mean log-probability times standardised mean reward.",
       [](TrustRegionAgentOptions& options) {
-        options.adaptation.inner_surrogate = "log_likelihood";
-        options.objective.exploration_credit = "mean";
+        options.adaptation.inner_surrogate = Surrogate::kLogLikelihood;
+        options.objective.exploration_credit = ExplorationCredit::kMean;
         options.fixed = {"inner_surrogate", "exploration_credit"};
       });
 }

@@ -8,7 +8,7 @@ namespace fewstep {
 AgentEntry Fomaml() {
   return TrustRegionAgent("First-order MAML with a trust-region step in the outer loop.",
                           [](TrustRegionAgentOptions& options) {
-                            options.adaptation.inner_order = "first";
+                            options.adaptation.inner_order = GradientOrder::kFirst;
                             options.fixed = {"inner_order"};
                           });
 }

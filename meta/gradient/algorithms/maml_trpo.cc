@@ -21,7 +21,7 @@ AgentEntry MamlTrpoH2() {
   return TrustRegionAgent(
       "MAML-TRPO as published: the inner Hessian lacks the term with the product of gradients.",
       [](TrustRegionAgentOptions& options) {
-        options.adaptation.inner_surrogate = "log_likelihood";
+        options.adaptation.inner_surrogate = Surrogate::kLogLikelihood;
         options.fixed = {"inner_surrogate", "exploration_credit"};
       });
 }

@@ -8,7 +8,7 @@ namespace fewstep {
 AgentEntry MamlVpg() {
   return PpoAgent("MAML with one plain policy-gradient step of Adam in the outer loop.",
                   [](PpoAgentOptions& options) {
-                    options.outer.outer_surrogate = "log_likelihood";
+                    options.outer.outer_surrogate = Surrogate::kLogLikelihood;
                     options.outer.outer_epochs = 1;
                     options.fixed = {"outer_surrogate", "outer_epochs",   "clip",
                                      "kl_penalty",      "kl_coefficient", "kl_target"};

@@ -14,8 +14,8 @@ AgentEntry Promp() {
       "Proximal meta-policy search: MAML-PPO with the likelihood-ratio surrogate and a "
       "KL penalty.",
       [](PpoAgentOptions& options) {
-        options.adaptation.inner_surrogate = "likelihood_ratio";
-        options.outer.kl_penalty = "fixed";
+        options.adaptation.inner_surrogate = Surrogate::kLikelihoodRatio;
+        options.outer.kl_penalty = KlPenalty::kFixed;
         options.fixed = {"inner_surrogate", "outer_surrogate", "exploration_credit"};
       });
 }

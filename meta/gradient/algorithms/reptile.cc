@@ -1,8 +1,8 @@
 // Reptile: Nichol et al. 2018, "On First-Order Meta-Learning Algorithms", algorithm 2, with policy
 // gradients in the inner loop.
 //
-//   phi_i = U^{K+1}(theta; D_0 .. D_K) for every task i,     theta <- theta + epsilon mean(phi_i -
-//   theta)
+//   phi_i = U^{K+1}(theta; D_0 .. D_K) for every task i
+//   theta <- theta + epsilon mean_i(phi_i - theta)
 //
 // Every batch of episodes is adapted on, the last one too: there is no other use for it.
 #include "meta/gradient/algorithms/algorithms.h"
@@ -49,7 +49,7 @@ AgentEntry Reptile() {
   return GradientAgentEntry<ReptileOptions>(
       "Moves towards the mean of the adapted parameters; no meta-gradient.",
       [](ReptileOptions& options) {
-        options.adaptation.inner_order = "first";
+        options.adaptation.inner_order = GradientOrder::kFirst;
         options.fixed = {"inner_order", "learn_inner_rates", "outer_returns", "exploration_credit"};
       },
       [](const ReptileOptions& options, const torch::Tensor&) -> std::unique_ptr<OuterOptimizer> {

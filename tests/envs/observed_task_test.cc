@@ -1,5 +1,5 @@
 // A family that is told the task: the same numbers, and the task behind each observation.
-#include "envs/task_observing_family.h"
+#include "envs/observed_task.h"
 
 #include <cmath>
 
