@@ -22,7 +22,8 @@ struct AdvantageOptions : Options {
   bool bootstrap_at_horizon = false;
   void Visit(FieldVisitor& visitor) override;
 
-  // Throws Error(kUsage) on a bootstrap without a value to follow, or with one that has no bound.
+  // Throws Error(kUsage) when bootstrap_at_horizon is set without a baseline, or with the linear
+  // one and a discount of 1.
   void Check() const;
 };
 
@@ -37,10 +38,11 @@ struct Advantages {
 // task's own episodes, normalised to mean 0 and standard deviation 1 over each task's steps. A time
 // limit is not a terminal state: with bootstrap_at_horizon the baseline's value of the final
 // observation follows the last reward of a truncated episode; without, nothing does, as in the
-// published codes. The linear baseline is then one of the returns that would follow without the
-// limit: without features of time, fitted to targets that hold its own value beyond the horizon,
-// and kept within the sums of rewards that the least and the largest one allow. Tasks are
-// independent of one another and are spread over `pool`.
+// published codes. With the bootstrap the linear baseline estimates the return without a time
+// limit: it has no features of time, the targets of a truncated episode contain its own value at
+// the last observation, and its values are clamped to
+// [min(0, least reward), max(0, largest reward)] / (1 - discount). Tasks are independent of one
+// another and are spread over `pool`.
 Advantages ComputeAdvantages(const Rollouts& rollouts, const AdvantageOptions& options,
                              WorkerPool& pool);
 
@@ -57,10 +59,11 @@ class LinearBaseline {
   LinearBaseline& operator=(const LinearBaseline&) = delete;
 
   void Append(std::span<const float> observation, int step, double target);
-  // The target appended last is to hold `weight` times the baseline's own value of `next`, too.
+  // Adds weight * V(next) to the target of the last Append, V being the baseline that is fitted.
   void AddValue(std::span<const float> next, int step, double weight);
-  // Least squares on what was appended; the ridge is multiplied by ten until the solution is
-  // finite. With values in the targets the solution is the one that reproduces itself.
+  // Least squares on what was appended. Where the solution is not finite the ridge is multiplied by
+  // ten, at most four times; after that the coefficients are 0. With AddValue the solution w
+  // satisfies (gram + ridge) w = moments + values w.
   void Fit(double ridge);
   double Predict(std::span<const float> observation, int step) const;
 

@@ -207,7 +207,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
                             .metric_sums = metric_sums.data() + item * num_metrics});
       results[static_cast<size_t>(item)] = result;
 
-      // what the next episode's first percept tells of
+      // the last action and reward, for the first percept of the trial's next episode
       if (result.diverged) ended[trial] = 1;
       if (result.length == 0) continue;
       const int64_t last = item * horizon + result.length - 1;
@@ -261,7 +261,7 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
   std::vector<int> ids(static_cast<size_t>(num_envs));
   std::iota(ids.begin(), ids.end(), 0);
   for (int64_t episode = 0; episode < episodes; ++episode) {
-    // every simulation starts an episode, that of a trial that has ended for nothing
+    // start every simulation; where the trial has ended its episode is not recorded
     std::vector<Rng> env_streams, act_streams;
     for (int64_t trial = 0; trial < trials; ++trial) {
       const auto stream = static_cast<uint64_t>(trial * episodes + episode);

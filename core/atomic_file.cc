@@ -85,7 +85,7 @@ int CompareContent(int fd, Parts parts) {
       at += count;
     }
   }
-  // and nothing behind it
+  // the file must end here
   const ssize_t count = read_at_most(1);
   return count < 0 ? errno : count == 0 ? 0 : EIO;
 }

@@ -87,7 +87,7 @@ std::string TypeName(const toml::node& node) {
   }
 }
 
-// Where a key stands. A value given by --set knows its own source, which is one line.
+// File and line of a key. A value given by --set has the option as its file, and no line.
 ErrorContext ContextOf(const toml::node* node, const std::string& document, std::string key) {
   ErrorContext context{.file = document, .key = std::move(key)};
   if (node == nullptr) return context;
@@ -325,9 +325,8 @@ class Describer final : public FieldVisitor {
 
  private:
   void Add(std::string_view key, std::string type, std::string value, const FieldInfo& info) {
-    const bool number = type != "boolean" && type != "string";
-    fields.push_back({std::string(key), std::move(type), std::move(value),
-                      info.unit.empty() && number ? "1" : info.unit, RangeText(info), info.help});
+    fields.push_back({std::string(key), std::move(type), std::move(value), info.unit,
+                      RangeText(info), info.help});
   }
 };
 
@@ -454,7 +453,7 @@ std::string Config::Choice(std::string_view table, std::string_view key,
                            const std::vector<std::string>& known) const {
   const toml::node* node = document_->root[table][key].node();
   if (node == nullptr) {
-    // misspelt?
+    // perhaps a key that is there is this one misspelt
     std::vector<std::string> present;
     if (const toml::table* keys = document_->root[table].as_table()) {
       for (const auto& [other, value] : *keys) present.emplace_back(other.str());

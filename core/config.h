@@ -1,11 +1,10 @@
 // Configuration. An options struct lists its fields once, in Visit(); reading from TOML, writing,
 // describing and the errors all come from that list:
 //
-//   struct InnerOptions {
+//   struct InnerOptions : Options {
 //     int64_t steps = 1;
-//     void Visit(FieldVisitor& v) {
-//       v.Field("steps", steps, {.help = "Gradient steps.", .unit = "steps", .min = 0, .max =
-//       100});
+//     void Visit(FieldVisitor& v) override {
+//       v.Field("steps", steps, {.help = "Gradient steps.", .min = 0, .max = 100});
 //     }
 //   };
 #pragma once
@@ -13,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -60,13 +60,20 @@ std::string NameOf(const ChoiceName<E> (&names)[n], E value) {
   FEWSTEP_CHECK(false, "value {} of an enum has no name", static_cast<int>(value));
 }
 
-// `name` must be one of them.
 template <typename E, size_t n>
-E ValueOf(const ChoiceName<E> (&names)[n], std::string_view name) {
+std::optional<E> FindValue(const ChoiceName<E> (&names)[n], std::string_view name) {
   for (const ChoiceName<E>& choice : names) {
     if (choice.name == name) return choice.value;
   }
-  FEWSTEP_CHECK(false, "'{}' names no value of an enum", name);
+  return std::nullopt;
+}
+
+// `name` must be one of them.
+template <typename E, size_t n>
+E ValueOf(const ChoiceName<E> (&names)[n], std::string_view name) {
+  const std::optional<E> value = FindValue(names, name);
+  FEWSTEP_CHECK(value.has_value(), "'{}' names no value of an enum", name);
+  return *value;
 }
 
 class Options;
@@ -117,7 +124,7 @@ class FieldFilter final : public FieldVisitor {
   const std::vector<std::string>& hidden_;
 };
 
-// Anything with Visit(FieldVisitor&), passed by reference.
+// Base of every options struct: Visit lists its fields.
 class Options {
  public:
   virtual ~Options() = default;
@@ -171,8 +178,7 @@ class Config {
 // "[name]\nkey = value\n..." with every field, the tables of parts behind it; doubles round-trip.
 std::string WriteToml(std::string_view table, Options& options);
 
-// One field as shown by `fewstep describe`; the key of a part's field is "part.key". A number
-// without a unit has the unit "1".
+// One field as shown by `fewstep describe`; the key of a part's field is "part.key".
 struct FieldDescription {
   std::string key, type, value, unit, range, help;
 };

@@ -17,7 +17,7 @@ enum class ErrorKind {
   kRuntime = 1,  // the machine refused: disk full, out of memory, no GPU
   kUsage = 2,    // command line or configuration
   kData = 3,     // a file that was read: checkpoint, actions, data set
-  kPlugin = 4,   // a plug-in
+  kPlugin = 4,   // a task family whose definition makes no sense: its author's mistake
 };
 
 struct ErrorContext {
@@ -41,8 +41,7 @@ class Error : public std::runtime_error {
   ErrorContext context_;
 };
 
-// The member of `known` within edit distance 3 of `name` that is nearest to it; "" when none is
-// near.
+// The member of `known` nearest to `name` within edit distance 3; "" when there is none.
 std::string Nearest(std::string_view name, const std::vector<std::string>& known);
 
 // "; did you mean 'x'?" or "".

@@ -1,5 +1,5 @@
-// Named entries, registered explicitly (RegisterBuiltins and later plug-ins): registries filled by
-// static initialisers vanish when they are linked from a static library.
+// Named entries, registered explicitly by BuiltinFamilies and BuiltinAgents: registries that static
+// initialisers fill vanish when they are linked from a static library.
 #pragma once
 
 #include <map>

@@ -56,13 +56,12 @@ constexpr DType DTypeOf() {
 
 using Shape = std::vector<int64_t>;  // {} is a scalar
 
-// The elements of a tensor, which are not written to: its own, or someone else's. Copies share
-// them.
+// The read-only bytes of a tensor, owned or borrowed. Copies share them.
 class TensorBytes {
  public:
   TensorBytes() = default;
-  TensorBytes(
-      std::vector<std::byte> bytes);  // NOLINT(google-explicit-constructor): takes them over
+  // Takes the bytes over. NOLINTNEXTLINE(google-explicit-constructor)
+  TensorBytes(std::vector<std::byte> bytes);
   // `owner` keeps `bytes` alive, and whoever holds it leaves them as they are.
   TensorBytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
       : view_(bytes), owner_(std::move(owner)) {}
@@ -91,11 +90,10 @@ struct TensorEntry {
 // (text by key). A value type; not thread-safe for writing.
 //
 // The functions that add copy their input, but for AddEntry. A name is added once and is neither
-// "header" nor
-// "__metadata__", shapes are not negative, and metadata keys do not begin with "checksum:"
-// (FEWSTEP_CHECK). The functions that read throw
-// Error(kData), naming file and tensor, when the tensor is absent or has another type or shape.
-// Spans and pointers that they return live until a tensor is added or the TensorFile dies.
+// "header" nor "__metadata__", shapes are not negative, and metadata keys do not begin with
+// "checksum:" (FEWSTEP_CHECK). The functions that read throw Error(kData), naming file and tensor,
+// when the tensor is absent or has another type or shape. Spans and pointers that they return live
+// until a tensor is added or the TensorFile dies.
 class TensorFile {
  public:
   // `data` holds the product of `shape` elements of `dtype`.

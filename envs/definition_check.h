@@ -7,8 +7,7 @@
 
 namespace fewstep {
 
-// Throws Error(kPlugin) with the family's name and what is wrong: "the family 'x' is badly defined:
-// ...".
+// Throws Error(kPlugin): "the family 'x' is badly defined: " and what is wrong.
 [[noreturn]] void RejectDefinition(const FamilySpec& spec, std::string_view what);
 
 // Throws it on sizes, bounds, names and hints that make no sense.

@@ -14,7 +14,7 @@ namespace fewstep {
 struct StepOutcome {
   double reward = 0;
   bool terminated = false;
-  bool diverged = false;  // the simulation is as it was before the step
+  bool diverged = false;  // the step failed, or gave a number that is not finite
 };
 
 // True when every one of the numbers is finite.
@@ -48,7 +48,8 @@ class LockstepEnv : public VectorEnv {
 
   // Each works on simulations `ids` (sorted, unique, not empty). ResetSimulations writes
   // observations and may set outcome().diverged; StepSimulations writes outcomes and, unless the
-  // simulation diverged, observations and metrics; it allocates nothing.
+  // simulation diverged, observations and metrics; it allocates nothing, and puts a simulation that
+  // diverged back to where it was before the step.
   virtual std::shared_ptr<const PreparedTask> Prepare(const Task& task) const = 0;
   virtual void TasksChanged() = 0;
   virtual void ResetSimulations(std::span<const int> ids) = 0;

@@ -15,9 +15,6 @@
 namespace fewstep {
 namespace {
 
-constexpr std::pair<Split, std::string_view> kSplits[] = {
-    {Split::kTrain, "train"}, {Split::kTest, "test"}, {Split::kOod, "ood"}};
-
 // Feeds fields to a hash so that no two lists of fields give the same bytes: every text and every
 // list is preceded by its length, and numbers enter as little-endian 64-bit words.
 class FieldHasher {
@@ -78,24 +75,6 @@ double ParseNumber(std::string_view text, const std::string& key) {
 }
 
 }  // namespace
-
-std::string_view ToString(Split split) {
-  for (const auto& [value, name] : kSplits) {
-    if (value == split) return name;
-  }
-  FEWSTEP_CHECK(false, "split {}", static_cast<int>(split));
-  return {};
-}
-
-Split ParseSplit(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [value, text] : kSplits) {
-    if (text == name) return value;
-    known.emplace_back(text);
-  }
-  throw Error(ErrorKind::kUsage, fmt::format("unknown split '{}'{}", name, DidYouMean(name, known)),
-              {.remedy = fmt::format("One of {}", fmt::join(known, ", "))});
-}
 
 std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text) {
   FieldHasher hasher;

@@ -27,8 +27,8 @@ struct Task {
 // Where tasks come from. Train and test tasks are drawn from separate random streams; a family with
 // finitely many tasks has the same ones in both and says so (FamilySpec::finite).
 enum class Split { kTrain, kTest, kOod };
-std::string_view ToString(Split split);
-Split ParseSplit(std::string_view name);  // throws Error(kUsage)
+inline constexpr ChoiceName<Split> kSplitNames[] = {
+    {"train", Split::kTrain}, {"test", Split::kTest}, {"ood", Split::kOod}};
 
 enum class ActionKind { kContinuous, kDiscrete };
 
@@ -193,9 +193,9 @@ class VectorEnv {
   // Start with the stream rng.Fork("env", i) for simulation i.
   void Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations);
 
-  // Advances every simulation by one control step; actions are [B, A], A =
-  // FamilySpec::action_width. A simulation whose episode has ended stays where it is, with reward 0
-  // and its flags repeated.
+  // Advances every simulation by one control step; `actions` [B, A], as wide as
+  // FamilySpec::action_width says. A simulation whose episode has ended stays where it is, with
+  // reward 0 and its flags repeated.
   virtual void Step(std::span<const double> actions, StepBatch& out) = 0;
 
   // State of one simulation, in the order of FamilySpec::state. SetState starts an episode there
@@ -219,9 +219,9 @@ class TaskFamily {
   virtual const FamilySpec& spec() const = 0;
   virtual const std::string& hash() const = 0;  // DefinitionHash
 
-  // n tasks. Train and test draw from rng.Fork(ToString(split)); a finite family draws train tasks
-  // with the published probabilities and enumerates test tasks in turn. Throws Error(kUsage) when
-  // the family has no such split.
+  // n tasks. Train and test draw from rng.Fork(name of the split); a finite family draws train
+  // tasks with the published probabilities and enumerates test tasks in turn. Throws Error(kUsage)
+  // when the family has no such split.
   virtual std::vector<Task> Sample(Split split, int n, const Rng& rng) const = 0;
 
   // Throws Error(kUsage) on a task of another family, a wrong number of values or one out of range.

@@ -38,9 +38,10 @@ void CheckDrawn(const FamilySpec& spec, Split split, const Task& task) {
   try {
     CheckTask(spec, task);
   } catch (const Error& problem) {
-    throw Error(ErrorKind::kPlugin, fmt::format("the law of '{}' draws {} tasks that it does not "
-                                                "have: {}",
-                                                spec.name, ToString(split), problem.what()));
+    throw Error(ErrorKind::kPlugin,
+                fmt::format("the law of '{}' draws {} tasks that it does not "
+                            "have: {}",
+                            spec.name, NameOf(kSplitNames, split), problem.what()));
   }
 }
 
@@ -64,7 +65,7 @@ std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split 
     return tasks;
   }
 
-  const Rng split_rng = rng.Fork(ToString(split));
+  const Rng split_rng = rng.Fork(NameOf(kSplitNames, split));
   const DrawFunction& draw = split == Split::kOod ? law.ood : law.draw;
   for (int i = 0; i < n; ++i) {
     Rng stream = split_rng.Fork("task", static_cast<uint64_t>(i));

@@ -34,8 +34,9 @@ constexpr const char* kFooter =
 )"
 #endif
     R"(
-Exit codes: 0 success, 1 run-time failure, 2 bad usage or configuration, 3 bad data, 4 bad plug-in,
-129/130/143 interrupted by SIGHUP/SIGINT/SIGTERM with a checkpoint saved. `fewstep COMMAND --help` explains a command.)";
+Exit codes: 0 success, 1 the machine refused, 2 bad usage or configuration, 3 bad data, 4 bad
+definition of a task family, 129/130/143 interrupted by SIGHUP/SIGINT/SIGTERM with a checkpoint saved.
+`fewstep COMMAND --help` explains a command.)";
 
 constexpr const char* kOutOfMemory =
     "out of memory. Use smaller batches (agent.meta_batch_size, agent.episodes)";

@@ -1,6 +1,7 @@
 // The command line: `fewstep COMMAND ...`. Results go to stdout, progress and errors to stderr.
 // Exit codes: 0 success, 1 the machine refused, 2 bad usage or configuration, 3 bad data,
-// 4 bad plug-in, 129, 130 and 143 interrupted by SIGHUP, SIGINT or SIGTERM with a checkpoint saved.
+// 4 bad definition of a task family, 129, 130 and 143 interrupted by SIGHUP, SIGINT or SIGTERM with
+// a checkpoint saved.
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 // The inner loop of gradient-based meta-learning (Finn et al. 2017, eq. 1):
 //   theta' = theta - alpha * grad L(theta), K times,
-// for T tasks at once. Shared by meta-RL and few-shot learners; knows nothing of either.
+// for T tasks at once. Knows nothing of policies or episodes: a loss is a function of rows of
+// parameters.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// One interface for gradient-based, recurrent and posterior agents, so that one training loop, one
-// evaluator and one viewer serve all of them.
+// One interface for all agents, whether they adapt by gradients, by choosing a table anew or by a
+// memory, so that one training loop, one evaluator and one viewer serve all of them.
 #pragma once
 
 #include <functional>

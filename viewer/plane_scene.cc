@@ -71,7 +71,7 @@ double PlaneExtent(const FamilySpec& spec) {
 void AddPoint(const Playback& playback, mjvScene& scene) {
   const double size = 0.03 * PlaneExtent(playback.spec());
 
-  // where it was, as one line a step
+  // the trail, one line a step
   const FamilySpec& spec = playback.spec();
   const std::vector<size_t> position = IndicesOf(spec.drawing.position, spec.state);
   const auto place = [&](size_t step, double height) {
@@ -87,13 +87,13 @@ void AddPoint(const Playback& playback, mjvScene& scene) {
                   place(step + 1, size / 2).data());
   }
 
-  // where it is
+  // the point
   const double sphere[] = {size, size, size};
   if (mjvGeom* point = NextGeom(scene)) {
     mjv_initGeom(point, mjGEOM_SPHERE, sphere, place(last, size).data(), nullptr, kPointColor);
   }
 
-  // where it should go
+  // the goal
   const std::vector<size_t> at = GoalOf(spec);
   if (at.empty()) return;
   const double disc[] = {1.6 * size, size / 8, 0};

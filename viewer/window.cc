@@ -90,7 +90,7 @@ void Window::Play(Playback& playback, double seconds, const std::function<double
 
     int width = 0, height = 0;
     glfwGetFramebufferSize(window_, &width, &height);
-    // an icon has no pixels
+    // a minimised window has size 0
     if (width > 0 && height > 0) {
       view_->Draw(playback, OverlayOf(playback, state_), width, height);
     }

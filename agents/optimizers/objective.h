@@ -1,5 +1,6 @@
-// What the optimizers of this folder improve: a function of one row of parameters, on fixed data
-// that policies along the way to it have sampled.
+// What the optimizers of this folder improve: a function of one row of parameters, on fixed data.
+// Where a policy is adapted in steps, the policies before the last step are called inner policies
+// here; they have sampled a part of the data.
 #pragma once
 
 #include <string>
@@ -15,16 +16,16 @@ namespace fewstep {
 struct ObjectiveForm {
   Surrogate surrogate = Surrogate::kLikelihoodRatio;
   double clip = 0.3;  // kClipped
-  // Of the divergence of each policy that sampled on the way, one each; empty for no penalty.
+  // Coefficient of the KL penalty for each inner policy; empty: no penalty.
   std::vector<double> kl_coefficients = {};
 };
 
 // Means at one point.
 struct ObjectiveValues {
   double objective = 0;  // without its penalty
-  double kl = 0;         // of what the objective is measured with, from where it was sampled
+  double kl = 0;         // mean KL(pi_old || pi) of the policies that the objective is measured on
   double clip_fraction = 0;
-  std::vector<double> inner_kl;  // of the policies on the way
+  std::vector<double> inner_kl;  // the same for each inner policy
 };
 
 class Objective {
@@ -35,8 +36,8 @@ class Objective {
   virtual torch::Tensor Gradient(const torch::Tensor& point, const ObjectiveForm& form,
                                  ObjectiveValues* values = nullptr) const = 0;
   virtual ObjectiveValues Values(const torch::Tensor& point, const ObjectiveForm& form) const = 0;
-  // Products [1, M] -> [1, M] with the Hessian of the divergence at `point`; at most as long as the
-  // objective lives.
+  // Products [1, M] -> [1, M] with the Hessian of ObjectiveValues::kl at `point`; usable as long as
+  // the objective lives.
   virtual LinearMap HessianOfKl(const torch::Tensor& point) const = 0;
 };
 

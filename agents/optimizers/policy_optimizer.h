@@ -17,7 +17,8 @@ class PolicyOptimizer {
  public:
   virtual ~PolicyOptimizer() = default;
 
-  // The form whose gradient a study of gradients looks at.
+  // The form of the objective that Improve uses; `fewstep gradient-noise` takes the gradient of the
+  // same one.
   virtual ObjectiveForm form() const = 0;
   // The names of what Improve adds, in their order.
   virtual std::vector<std::string> columns() const = 0;

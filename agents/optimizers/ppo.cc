@@ -62,14 +62,15 @@ class Ppo final : public PolicyOptimizer {
     for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
       const torch::Tensor gradient = objective.Gradient(improved, form());
       improved = adam.Step(improved, -gradient);
-      // the moment too: where a square overflows, Adam would stand still from now on
+      // check the second moment too: once a square overflows it stays infinite and Adam's steps
+      // are 0
       RequireFiniteUpdate(improved);
       RequireFiniteUpdate(adam.second());
       if (epoch == 0) metrics.Add("gradient_norm", gradient.norm().item<double>());
     }
     adam_ = adam;
 
-    // where the last epoch has come to, which is what the adaptive penalty goes by
+    // the values after the last epoch; the adaptive penalty goes by their KL
     const ObjectiveValues values = objective.Values(improved, form());
     metrics.Add("outer_objective", values.objective);
     metrics.Add("outer_kl", values.kl);

@@ -6,9 +6,7 @@
 
 namespace fewstep {
 
-// Adam on PPO's clipped objective for some epochs (Schulman et al. 2017), with ProMP's penalty on
-// how far the sampling policies move (Rothfuss et al. 2019, eq. 14). One epoch of an objective that
-// is not clipped is the plain policy gradient.
+// ProMP's penalty on how far the inner policies move (Rothfuss et al. 2019, eq. 14).
 enum class KlPenalty { kNone, kFixed, kAdaptive };
 
 struct PpoOptions : Options {
@@ -21,7 +19,10 @@ struct PpoOptions : Options {
   double kl_target = 0.01;
   void Visit(FieldVisitor& visitor) override;
 };
-// For parameters like `point` [1, M] that `inner_policies` policies have sampled on the way.
+
+// Adam on PPO's clipped objective for some epochs (Schulman et al. 2017), with ProMP's penalty on
+// how far the inner policies move. One epoch of an objective that is not clipped is the plain
+// policy gradient. `point` [1, M]: parameters like those that it will improve.
 std::unique_ptr<PolicyOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& point,
                                          int64_t inner_policies);
 

@@ -6,9 +6,6 @@
 
 namespace fewstep {
 
-// One step of TRPO (Schulman et al. 2015): along the natural gradient, from conjugate gradients on
-// exact products with the Hessian of the divergence after adaptation, as far as the divergence
-// allows, and back until the objective has improved and the divergence stays within its bound.
 struct TrustRegionOptions : Options {
   double max_kl = 0.01;
   int64_t cg_iterations = 10;
@@ -18,6 +15,10 @@ struct TrustRegionOptions : Options {
   Surrogate outer_surrogate = Surrogate::kLikelihoodRatio;
   void Visit(FieldVisitor& visitor) override;
 };
+
+// One step of TRPO (Schulman et al. 2015): along the natural gradient, from conjugate gradients on
+// exact products with the Hessian of the divergence after adaptation, as far as the divergence
+// allows, and back until the objective has improved and the divergence stays within its bound.
 std::unique_ptr<PolicyOptimizer> MakeTrustRegion(const TrustRegionOptions& options);
 
 }  // namespace fewstep

@@ -13,7 +13,7 @@ class BatchOfOne final : public Actor {
   explicit BatchOfOne(const Policy& policy) : policy_(policy) {}
 
   void BeginTrial(const float* row, float* memory) override {
-    // LibTorch takes pointers to what may be written; the row is not
+    // from_blob takes a pointer to non-const; the row is not written
     parameters_ = {torch::from_blob(const_cast<float*>(row), {1, policy_.layout()->size()}),
                    policy_.layout()};
     if (memory != nullptr) memory_ = torch::from_blob(memory, {1, 1, policy_.memory_size()});

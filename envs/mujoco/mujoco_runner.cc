@@ -96,7 +96,7 @@ class MujocoRunner final : public EpisodeRunner {
       // advance; a bad step is not recorded
       StepOutcome outcome{.diverged = true};
       if (AllFinite(self.action_)) {
-        outcome = Advance(definition, simulation, self.action_.data(), Entry::kContinued,
+        outcome = Advance(definition, simulation, self.action_.data(), Derived::kCurrent,
                           self.observation_, self.metrics_.data());
       }
       if (outcome.diverged) {

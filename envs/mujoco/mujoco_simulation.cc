@@ -106,17 +106,17 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
 }
 
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
-                    const double* action, Entry entry, std::span<double> observation,
+                    const double* action, Derived derived, std::span<double> observation,
                     double* metrics) noexcept {
   const mjModel* model = simulation.model;
   mjData* data = simulation.data;
   if (definition.before_step) definition.before_step(simulation);
   definition.control(simulation, action);
 
-  // mj_step is mj_step1, which reads positions and velocities, then mj_step2; Runge-Kutta mixes
-  // them
+  // mj_step is mj_step1, quantities derived from positions and velocities, then mj_step2. Where
+  // they are current mj_step1 is left out; not with Runge-Kutta, whose steps cannot be split.
   int substep = 0;
-  if (entry == Entry::kContinued && definition.refresh_after_step &&
+  if (derived == Derived::kCurrent && definition.refresh_after_step &&
       model->opt.integrator != mjINT_RK4) {
     mj_step2(model, data);
     ++substep;

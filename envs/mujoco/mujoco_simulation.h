@@ -57,14 +57,14 @@ void StartEpisode(const MujocoDefinition& definition, const Simulation& simulati
 void StartAt(const MujocoDefinition& definition, const Simulation& simulation, const double* state,
              double* observation) noexcept;
 
-// Where a control step begins: with quantities of another state, or with those that
-// refresh_after_step or StartEpisode computed in the same mjData at the present one.
-enum class Entry { kAnew, kContinued };
+// Whether the derived quantities in mjData belong to its present state, because StartEpisode or
+// refresh_after_step has just computed them, or may be of another one.
+enum class Derived { kStale, kCurrent };
 
-// One control step; both entries give the same bits. When the outcome is diverged, the simulation
-// is left as it broke, and observation and metrics hold nothing of use.
+// One control step; both values of `derived` give the same bits. When the outcome is diverged, the
+// simulation is left as it broke, and observation and metrics hold nothing of use.
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
-                    const double* action, Entry entry, std::span<double> observation,
+                    const double* action, Derived derived, std::span<double> observation,
                     double* metrics) noexcept;
 
 // False when the state is not finite or MuJoCo found a bad number in it since the last reset.

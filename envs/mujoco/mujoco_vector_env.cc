@@ -84,7 +84,8 @@ class MujocoVectorEnv final : public LockstepEnv {
     }
   }
 
-  // What the workers of the batch run. Its address is all that they need before they take over.
+  // The argument of RunCall: workers read its fields only after WorkerBegins, which tells the
+  // thread sanitizer of the handover.
   struct Call : ThreadHandover {
     mjfBatchFunc function = nullptr;
     void* argument = nullptr;
@@ -138,7 +139,7 @@ class MujocoVectorEnv final : public LockstepEnv {
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
     StepOutcome result =
         Advance(self.definition(), self.simulation(model, data, env, memory),
-                self.action(env).data(), Entry::kAnew, next, self.metrics(env).data());
+                self.action(env).data(), Derived::kStale, next, self.metrics(env).data());
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {

@@ -62,11 +62,11 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
 
   EvaluationOptions options = EvaluationOf(config);
-  options.split = ParseSplit(arguments.split);
+  options.split = ValueOf(kSplitNames, arguments.split);
   options.deterministic = arguments.deterministic;
   options.measure = ValueOf(kMeasureNames, arguments.measure);
   LogInfo(fmt::format("Evaluating {} on {} {} tasks ...", checkpoint.path(), options.tasks,
-                      ToString(options.split)));
+                      arguments.split));
   const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler, options);
 
   // first the screen: the curve is there even where it cannot be saved
@@ -108,7 +108,9 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("run", arguments->run, "Run directory, or one of its checkpoints")
       ->required();
   command->add_option("--checkpoint", arguments->checkpoint, "Another checkpoint of the run");
-  command->add_option("--split", arguments->split, "test, train or ood")->capture_default_str();
+  command->add_option("--split", arguments->split, "test, train or ood")
+      ->check(CLI::IsMember(NamesOf(kSplitNames)))
+      ->capture_default_str();
   command->add_option("--tasks", arguments->tasks, "Number of tasks; default: the recipe's")
       ->check(CLI::Range(1, 1000000));
   command->add_option("--units", arguments->units, "Units of adaptation; default: the recipe's")

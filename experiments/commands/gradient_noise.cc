@@ -114,9 +114,13 @@ void AddGradientNoiseCommand(CLI::App& app, CommonOptions& common, int& exit_cod
   auto* named =
       command->add_option("--checkpoint", arguments->checkpoint, "A checkpoint; default: newest");
   command->add_flag("--all", arguments->all, "Every checkpoint that the run kept")->excludes(named);
+  std::vector<std::string> surrogates;
+  for (const Surrogate surrogate : GradientNoiseOptions().surrogates) {
+    surrogates.push_back(NameOf(kSurrogateNames, surrogate));
+  }
   command->add_option("--surrogates", arguments->surrogates, "Inner surrogates to compare")
       ->delimiter(',')
-      ->check(CLI::IsMember({"log_likelihood", "likelihood_ratio", "dice"}));
+      ->check(CLI::IsMember(surrogates));
   command->add_option("--rounds", arguments->rounds, "Estimates of each")
       ->check(CLI::Range(3, 100000))
       ->capture_default_str();

@@ -119,12 +119,20 @@ Section Runs(const std::string& directory, const Catalog& catalog) {
   return section;
 }
 
-int RunList(const std::string& what, const std::string& directory, const CommonOptions& common) {
+enum class Listed { kAll, kFamilies, kAgents, kRecipes, kRuns };
+constexpr ChoiceName<Listed> kListedNames[] = {{"all", Listed::kAll},
+                                               {"families", Listed::kFamilies},
+                                               {"agents", Listed::kAgents},
+                                               {"recipes", Listed::kRecipes},
+                                               {"runs", Listed::kRuns}};
+
+int RunList(Listed what, const std::string& directory, const CommonOptions& common) {
+  const auto wanted = [what](Listed section) { return what == Listed::kAll || what == section; };
   std::vector<Section> sections;
-  if (what == "all" || what == "families") sections.push_back(Families(common.catalog.families));
-  if (what == "all" || what == "agents") sections.push_back(Agents(common.catalog.agents));
-  if (what == "all" || what == "recipes") sections.push_back(Recipes());
-  if (what == "all" || what == "runs") sections.push_back(Runs(directory, common.catalog));
+  if (wanted(Listed::kFamilies)) sections.push_back(Families(common.catalog.families));
+  if (wanted(Listed::kAgents)) sections.push_back(Agents(common.catalog.agents));
+  if (wanted(Listed::kRecipes)) sections.push_back(Recipes());
+  if (wanted(Listed::kRuns)) sections.push_back(Runs(directory, common.catalog));
 
   nlohmann::ordered_json json;
   for (const Section& section : sections) {
@@ -148,13 +156,14 @@ void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep list recipes\n"
       "  fewstep list families --json");
   command->add_option("what", *what, "all, families, agents, recipes or runs")
-      ->check(CLI::IsMember({"all", "families", "agents", "recipes", "runs"}))
+      ->check(CLI::IsMember(NamesOf(kListedNames)))
       ->capture_default_str();
   command->add_option("--directory", *directory, "Folder that holds run folders")
       ->capture_default_str();
   command->add_flag("--json", common.json, "Print JSON");
-  command->callback(
-      [what, directory, &common, &exit_code] { exit_code = RunList(*what, *directory, common); });
+  command->callback([what, directory, &common, &exit_code] {
+    exit_code = RunList(ValueOf(kListedNames, *what), *directory, common);
+  });
 }
 
 }  // namespace fewstep

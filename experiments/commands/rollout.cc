@@ -34,7 +34,7 @@ void AppendRow(std::string& csv, int64_t step, std::span<const double> observati
 }
 
 int RunRollout(const RolloutArguments& arguments, const CommonOptions& common) {
-  // a result replaces a file as a whole, which a device or a pipe would not survive
+  // --out is replaced by a rename, which would replace a device or a pipe by a file: refuse them
   std::error_code error;
   const auto status = std::filesystem::status(arguments.out, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {

@@ -39,6 +39,15 @@ FileName ParseName(const std::string& path) {
   return {stem.substr(0, end), seed};
 }
 
+// The value of an enum that `key` names. Throws what nlohmann's accessors throw, or Error(kData).
+template <typename E, size_t n>
+E ReadChoice(const ChoiceName<E> (&names)[n], const nlohmann::json& json, const char* key) {
+  const std::string name = json.at(key);
+  const std::optional<E> value = FindValue(names, name);
+  if (!value) throw Error(ErrorKind::kData, fmt::format("'{}' is no {}", name, key));
+  return *value;
+}
+
 SeedReport ReadReport(const std::string& path) {
   std::ifstream file(path);
   if (!file) {
@@ -56,8 +65,8 @@ SeedReport ReadReport(const std::string& path) {
                       .family_hash = json.at("family_hash"),
                       .agent = json.at("agent"),
                       .unit = json.at("unit"),
-                      .split = json.at("split"),
-                      .measure = json.at("measure"),
+                      .split = ReadChoice(kSplitNames, json, "split"),
+                      .measure = ReadChoice(kMeasureNames, json, "measure"),
                       .deterministic = json.at("deterministic"),
                       .iteration = json.at("iteration"),
                       .episodes = json.at("episodes_per_task_and_unit"),
@@ -197,9 +206,11 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
   std::string text = fmt::format(
       "{}: mean return on the same {} {} tasks after so many units of adaptation,\n"
       "± 95 % t intervals over runs{}{}\n\n{}",
-      first.family, first.tasks, first.split,
+      first.family, first.tasks, NameOf(kSplitNames, first.split),
       first.deterministic ? "; judged acting with the mode" : "",
-      first.measure == "episodes" ? "" : fmt::format("; measured by the rule of {}", first.measure),
+      first.measure == Measure::kEpisodes
+          ? ""
+          : fmt::format("; measured by the rule of {}", NameOf(kMeasureNames, first.measure)),
       render(means));
   if (comparison.pairs.empty()) return text;
 

@@ -8,6 +8,7 @@
 
 #include "experiments/reports/statistics.h"
 #include "experiments/reports/table.h"
+#include "experiments/running/evaluation.h"
 
 namespace fewstep {
 
@@ -15,7 +16,8 @@ namespace fewstep {
 struct SeedReport {
   std::string name, folder;
   std::string family, family_hash, agent, unit;  // another hash where the task is observed
-  std::string split, measure;
+  Split split = Split::kTest;
+  Measure measure = Measure::kEpisodes;
   bool deterministic = false;
   int64_t iteration = 0, episodes = 0;  // of training; for each task and unit
   int64_t horizon = 0, trial_episodes = 0, tasks = 0, task_seed = 0;

@@ -31,7 +31,7 @@ std::string Acting(const AdaptationCurve& curve) {
   } else if (curve.options.deterministic) {
     mode = ", the whole trial acted with the mode of the policy";
   }
-  if (curve.options.measure == Measure::kCompleted) {
+  if (curve.options.measure == Measure::kRllab) {
     rule =
         ", measured by rllab's rule (completed episodes until as many steps, running ones dropped)";
   }
@@ -56,7 +56,7 @@ std::string FactNotes(const AdaptationCurve& curve) {
 
 std::string TasksNote(const AdaptationCurve& curve) {
   return fmt::format("{} {} tasks, {} episodes for each and every {}{}{}{}", curve.options.tasks,
-                     ToString(curve.options.split), curve.options.episodes, curve.unit,
+                     NameOf(kSplitNames, curve.options.split), curve.options.episodes, curve.unit,
                      Acting(curve), FactNotes(curve),
                      curve.finite
                          ? fmt::format("; they are repeats of {} tasks, which were trained on",
@@ -117,7 +117,7 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["family_hash"] = curve.family_hash;
   json["agent"] = curve.agent;
   json["iteration"] = iteration;
-  json["split"] = ToString(curve.options.split);
+  json["split"] = NameOf(kSplitNames, curve.options.split);
   json["same_tasks_in_training"] = curve.finite;
   json["task_seed"] = curve.options.task_seed;
   json["seed"] = curve.options.seed;

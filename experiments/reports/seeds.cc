@@ -94,7 +94,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
                                      {"same_tasks_in_training", first.finite},
                                      {"agent", first.agent},
                                      {"unit", first.unit},
-                                     {"split", ToString(first.options.split)},
+                                     {"split", NameOf(kSplitNames, first.options.split)},
                                      {"deterministic", first.options.deterministic},
                                      {"measure", NameOf(kMeasureNames, first.options.measure)},
                                      {"iteration", iteration},
@@ -130,7 +130,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   }
   std::string note = runs > 1 ? fmt::format("Intervals: {}; IQM: interquartile mean.\n", method)
                               : "One run: nothing can be said of others.\n";
-  // what a task brought in all, where that is what counts
+  // trial returns, where the judged episodes are a trial
   if (first.is_trial) {
     std::vector<double> means;
     for (const SeedResult& result : results) means.push_back(result.curve.trial.mean.point);

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "experiments/running/completed_steps.h"
+#include "experiments/running/rllab_rule.h"
 #include "meta/baselines/optimum.h"
 
 namespace fewstep {
@@ -91,7 +91,7 @@ EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
 
 std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationOptions& own) {
   std::string suffix;
-  if (options.split != own.split) suffix += fmt::format("-{}", ToString(options.split));
+  if (options.split != own.split) suffix += fmt::format("-{}", NameOf(kSplitNames, options.split));
   if (options.tasks != own.tasks) suffix += fmt::format("-tasks{}", options.tasks);
   if (options.units != own.units) suffix += fmt::format("-units{}", options.units);
   if (options.episodes != own.episodes) suffix += fmt::format("-episodes{}", options.episodes);
@@ -121,7 +121,8 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       .tasks = family.Sample(options.split, options.tasks, Rng(options.task_seed).Fork("tasks"))};
   if (spec.finite) curve.distinct = FindDistinct(spec, curve.tasks);
   const int units = curve.options.units;
-  curve.is_trial = (spec.trial_episodes > 1 || curve.unit == "episode") && !curve.judged_apart();
+  const bool learns_acting = curve.support == Support::kAsJudged;
+  curve.is_trial = (spec.trial_episodes > 1 || learns_acting) && !curve.judged_apart();
   curve.bootstrapped =
       units < kBootstrappedPoints &&
       (spec.trial_episodes <= 1 || (units + 1) * int64_t{options.tasks} <= kBootstrappedReturns);
@@ -150,8 +151,8 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     const std::span<const double> plain(means.const_data_ptr<double>(), curve.tasks.size());
     curve.returns.emplace_back(plain.begin(), plain.end());
     Metrics metrics;
-    if (options.measure == Measure::kCompleted) {
-      curve.returns.back() = CompletedReturns(rollouts, [&](uint64_t round) {
+    if (options.measure == Measure::kRllab) {
+      curve.returns.back() = RllabReturns(rollouts, [&](uint64_t round) {
         return collect(options.deterministic, stream.Fork("round", round));
       });
       metrics.Add("plain_mean_return", Mean(plain));

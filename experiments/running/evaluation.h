@@ -21,11 +21,11 @@ namespace fewstep {
 
 // What the return of a task is measured on.
 enum class Measure {
-  kEpisodes,   // a number of episodes
-  kCompleted,  // rllab's rule: experiments/running/completed_steps.h
+  kEpisodes,  // a number of episodes
+  kRllab,     // rllab's rule: experiments/running/rllab_rule.h
 };
 inline constexpr ChoiceName<Measure> kMeasureNames[] = {{"episodes", Measure::kEpisodes},
-                                                        {"rllab", Measure::kCompleted}};
+                                                        {"rllab", Measure::kRllab}};
 
 struct EvaluationOptions {
   Split split = Split::kTest;
@@ -57,11 +57,12 @@ struct TrialReturn {
   std::optional<double> optimum;
 };
 
-// Tasks of a finite family are repeats of few: which of them every task is.
+// Which distinct task each evaluation task of a finite family repeats.
 struct DistinctTasks {
   std::vector<std::string> names;  // "direction=-1"
   std::vector<int> of;             // [tasks], an index of names
 };
+
 // The column of a training run's metrics that holds an evaluation after so many units.
 std::string EvaluationColumn(std::string_view score, size_t unit);
 
@@ -85,8 +86,8 @@ struct AdaptationCurve {
   int64_t steps = 0;
   int64_t diverged = 0;
   TrialReturn trial;
-  // The judged episodes are a trial: the family has one, or a unit is an episode, and nothing else
-  // was adapted on.
+  // The judged episodes are a trial: the family has one, or the agent learns while it acts, and
+  // nothing else was adapted on.
   bool is_trial = false;
 
   // Whether the judged episodes are others than those adapted on.
@@ -109,7 +110,8 @@ EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
 // different evaluations have files of their own.
 std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationOptions& own);
 
-// The task's number among the distinct ones, and their means of `values` [tasks].
+// Finds the distinct tasks among `tasks`. MeansOfDistinct: the mean of `values` [tasks] over the
+// repeats of each.
 DistinctTasks FindDistinct(const FamilySpec& spec, std::span<const Task> tasks);
 std::vector<double> MeansOfDistinct(const DistinctTasks& distinct, std::span<const double> values);
 

@@ -11,7 +11,7 @@ namespace fewstep {
 // Both must outlive it. `config` is the one that the bench was made of.
 std::unique_ptr<Trainable> MakeMetaRlTrainable(Workbench& bench, const RunConfig& config);
 
-// What such an evaluation holds.
+// The memory of an evaluation with these options.
 Footprint EvaluationFootprint(const Workbench& bench, const EvaluationOptions& options);
 
 }  // namespace fewstep

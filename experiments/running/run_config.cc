@@ -90,9 +90,9 @@ void CheckPlace(const Config& config, const RunOptions& run) {
   }
 }
 
-// Every recipe that a run has kept says how many arms its family has: 0 where it has none, which it
-// then knows nothing of.
-void DropRetiredKeys(Config& config, FamilyOptions& family) {
+// A run.toml may hold `arms = 0` for a family without arms. The key means nothing there and would
+// be refused as unknown, so it is dropped.
+void DropZeroArms(Config& config, FamilyOptions& family) {
   const bool has_arms = std::ranges::any_of(
       DescribeFields(family), [](const FieldDescription& field) { return field.key == "arms"; });
   if (!has_arms) config.Drop("family", "arms", 0);
@@ -114,7 +114,7 @@ RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string defau
   CheckPlace(config, read.run);
   read.family_name = config.Choice("family", "name", catalog.families.Names());
   read.family = catalog.families.MakeOptions(read.family_name);
-  DropRetiredKeys(config, *read.family);
+  DropZeroArms(config, *read.family);
   config.Read("family", *read.family, {"name"});
   read.agent_name = config.Choice("agent", "name", catalog.agents.Names());
   read.agent = catalog.agents.Get(read.agent_name).make_options();

@@ -64,7 +64,8 @@ class NamedOptions final : public Options {
   Options& options_;
 };
 
-// What `to` has otherwise than `from`, as "table.key=value"; where a run lies does not count.
+// The keys whose values differ, as "table.key=value" with the value of `to`; run.name and
+// run.directory are left out.
 std::vector<std::string> Changes(RunConfig& from, RunConfig& to);
 
 // Throws Error(kUsage) with `file` when "table.key=value" would change what was trained so far.

@@ -32,7 +32,7 @@ bool RunDirectory::Exists() const {
   std::error_code error;
   for (std::filesystem::directory_iterator it(path_, error), end; !error && it != end;
        it.increment(error)) {
-    // what a Create leaves that was killed before it wrote the recipe
+    // skip what Create makes before run.toml: a process killed in between leaves it
     const std::string name = it->path().filename().string();
     if (name == "build.json" || name.starts_with('.')) continue;
     std::error_code ignored;

@@ -9,7 +9,7 @@ volatile std::sig_atomic_t received_signal = 0;
 
 void Remember(int signal) {
   received_signal = signal;
-  // the next one is not waited for
+  // the next signal ends the program at once
   std::signal(signal, SIG_DFL);
 }
 

@@ -14,15 +14,16 @@
 
 namespace fewstep {
 
-// What something holds at once, and the keys of a recipe that lower it.
+// The memory that a phase of a run needs and the recipe keys that lower it. `items` is a count that
+// must fit an int, `item_name` what is counted.
 struct Footprint {
   std::string purpose, keys;  // "an iteration", "agent.meta_batch_size, agent.episodes"
   double bytes = 0;
-  double items = 0;       // that are numbered
+  double items = 0;
   std::string item_name;  // "episodes"
 };
 
-// Throws Error(kUsage) when it is more than there is, or more items than there are numbers.
+// Throws Error(kUsage) when it is more memory than there is, or `items` does not fit an int.
 void CheckFootprint(const Footprint& footprint);
 
 class Trainable {
@@ -33,7 +34,7 @@ class Trainable {
   virtual std::string description() const = 0;
   // By which a checkpoint is known again, beside the recipe: names and values of its metadata.
   virtual std::vector<std::pair<std::string, std::string>> identity() const = 0;
-  // False: what cannot be trained is complete as it is.
+  // False for an agent that is not trained: it is saved once and evaluated as it is.
   virtual bool trained() const = 0;
   virtual std::vector<Footprint> footprints() const = 0;
 

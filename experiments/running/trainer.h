@@ -27,6 +27,7 @@ struct TrainResult {
 // those of an uninterrupted one, byte for byte on the same machine. `config` may differ from the
 // stored recipe in the keys that CheckResumable allows, and is stored then. Throws before anything
 // is written where the recipe asks for what is not there, or for more memory than there is.
+// `before_writing` is called once, after these checks and before the first file is touched.
 TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
                   const TrainOptions& options, const std::function<void()>& before_writing = {});
 

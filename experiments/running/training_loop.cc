@@ -23,7 +23,8 @@ TensorFile MakeCheckpoint(const Trainable& trainable, const std::vector<std::str
   return file;
 }
 
-// Those that the run began with: a newer version may declare others.
+// The columns that the run's metrics.csv has, from its checkpoint: the agent in this program may
+// declare others.
 std::vector<std::string> ColumnsOf(const TensorFile& checkpoint) {
   const std::string_view text = checkpoint.Text("run.columns");
   std::vector<std::string> columns;
@@ -53,7 +54,7 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
   const auto save = [&](int64_t iteration) {
     directory.SaveCheckpoint(iteration, MakeCheckpoint(trainable, columns, options.recipe));
   };
-  // complete as it is: what `evaluate` and `view` open
+  // an agent that is not trained: save it once, for `evaluate` and `view`
   if (checkpoint == nullptr && !trainable.trained()) save(0);
 
   const SignalGuard signals;
@@ -72,18 +73,18 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
     effort += metrics.GetOr(curve.effort, 0);
     const std::string summary = Summary(curve, metrics);
 
-    // what is held out
+    // evaluate on held-out tasks
     if (run.evaluation_interval > 0 && iteration % run.evaluation_interval == 0) {
       AddEvaluation(trainable.Evaluate(), metrics);
     }
 
-    // files
+    // logs and checkpoint
     directory.Log(iteration, metrics, timing);
     result = {.iteration = iteration, .signal = signals.received()};
     const bool last = iteration == run.iterations;
     if (iteration % run.checkpoint_interval == 0 || last || result.signal != 0) save(iteration);
 
-    // the person who waits
+    // progress
     progress.Update({.iteration = iteration, .effort = effort, .summary = summary});
     if (result.signal != 0) {
       progress.Finish();

@@ -22,7 +22,8 @@ struct Workbench {
   Sampler sampler;
 };
 
-// The seed of a run's episodes outside training, which never draws them.
+// Seed of the episodes of evaluations, derived from run.seed and run.evaluation_seed; training uses
+// other streams.
 uint64_t EvaluationSeed(const RunConfig& config);
 // The evaluation that a run's recipe asks for. Its tasks depend on run.evaluation_seed alone, so
 // that runs which are compared share them; its episodes on run.seed, too.

@@ -32,7 +32,7 @@ std::vector<GradientNoise> MeasureGradientNoise(RunConfig& config, const Catalog
                                                 const TensorFile& checkpoint,
                                                 const GradientNoiseOptions& options,
                                                 const std::function<void()>& progress) {
-  // a recipe of its own, to change the surrogate of
+  // a copy of the recipe, whose inner surrogate is changed below
   RunConfig own = ReadRunConfig(Config::ParseText(config.ToToml(), config.run_path()), catalog);
   own.run.threads = config.run.threads;
   auto* agent_options = dynamic_cast<GradientAgentOptions*>(own.agent.get());

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "meta/baselines/baselines.h"
+#include "meta/baselines/tabular_learner.h"
 
 namespace fewstep {
 namespace {
@@ -25,7 +26,7 @@ const std::vector<std::string> kScales = {"0.0", "0.02", "0.05", "0.1", "0.15", 
 const std::string kNoPrior = "reward_prior_mean = 0";
 const std::string kFrequencies = "model = \"frequencies\"\n" + kNoPrior;
 
-bool IsBandit(const FamilySpec& spec) { return spec.horizon == 1; }
+bool IsBandit(const FamilySpec& spec) { return TabularFamilyOf(spec, "ruler").bandit; }
 
 // The sizes that figures were published for: pulls and arms of SNAIL's table 3, episodes of its
 // table 4.
@@ -44,8 +45,9 @@ constexpr std::array<BanditSize, 10> kBanditSizes = {{{10, 5},
                                                       {1000, 50}}};
 constexpr std::array<int, 5> kProcessSizes = {10, 25, 50, 75, 100};
 
-// What is on record of an agent. Forms: all ways to set it, the first its default; by the agent's
-// definition alone where there are none. Cells: the figures of every size, where there are some.
+// What is on record of an agent. `forms`: the settings to measure, its default first; the default
+// only where there is no function. `bandits` and `processes`: its published figures in the order of
+// kBanditSizes and kProcessSizes.
 struct Record {
   std::string_view agent;
   std::function<std::vector<RulerRule>(const FamilySpec&)> forms;
@@ -96,8 +98,8 @@ const std::vector<Record>& Records() {
        .processes = {}},
       {.agent = "gittins",
        .forms = [](const FamilySpec& spec) -> std::vector<RulerRule> {
-         // which of the two is published is not said; a discount that counts as many pulls as
-         // there are
+         // it is not published which of the two indices was used; the discount is the one whose
+         // horizon 1 / (1 - discount) is the trial
          const double discount = 1 - 1.0 / std::max(2, spec.trial_episodes);
          return {{.settings = "index = \"finite-horizon\"", .as_published = true},
                  {.settings = fmt::format("index = \"discounted\"\ndiscount = {}", discount),

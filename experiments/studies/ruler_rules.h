@@ -53,7 +53,7 @@ struct RulerRule {
 // such cell. Throws Error(kUsage) on agents that do not play the family.
 std::vector<RulerRule> RulerRules(const FamilySpec& spec, const std::vector<std::string>& agents);
 
-// The agents of whom something is known here beside their definition.
+// The agents that have a tuned constant, other forms or published figures.
 std::vector<std::string_view> AgentsOnRecord();
 
 // "ties = \"lowest\"\nepsilon = 0.05" as "ties=lowest, epsilon=0.05".

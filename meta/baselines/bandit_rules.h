@@ -1,6 +1,6 @@
 // The classical rules for bandits: each gives every arm an index and pulls an arm with the largest.
-// Constants and initial statistics as in Duan et al. 2016 (RL^2), who
-// start every arm with the statistics of its prior: one success and one failure for Bernoulli arms.
+// Constants and initial statistics as in Duan et al. 2016 (RL^2), who start every arm with the
+// statistics of its prior: one success and one failure for Bernoulli arms.
 #pragma once
 
 #include <functional>

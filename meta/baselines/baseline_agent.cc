@@ -72,7 +72,7 @@ class LearnersAtWork final : public AdaptiveAgent {
   // Lets every learner observe and choose, on all threads.
   template <typename ObserveFunction>
   void Choose(const ObserveFunction& observe) {
-    // rows of their own: a caller may have kept the last ones
+    // a new tensor: a caller may still hold the one of the previous unit
     parameters_.flat = torch::empty_like(parameters_.flat);
     float* rows = parameters_.flat.mutable_data_ptr<float>();
     const auto size = static_cast<size_t>(parameters_.flat.size(1));

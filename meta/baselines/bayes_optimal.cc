@@ -22,7 +22,7 @@ class Solver {
 
   double Value(const State& state, int remaining) {
     if (remaining == 0) return 0;
-    // what was seen tells how much is left: one table serves all
+    // the state determines `remaining`, so the key is the state alone
     if (const auto known = values_.find(state); known != values_.end()) return known->second;
 
     // every different arm that was pulled, and one that was not

@@ -106,8 +106,8 @@ GittinsTable GittinsTable::FiniteHorizon(int pulls, WorkerPool& pool) {
 GittinsTable GittinsTable::Discounted(int pulls, double discount, WorkerPool& pool) {
   FEWSTEP_CHECK(discount > 0 && discount < 1, "discount {}", discount);
   GittinsTable table(pulls, false);
-  // so far ahead that what follows counts a millionth, or the mean is known well: from there on the
-  // arm is taken as known
+  // look ahead until the discount reaches 1e-6, at most 2,000 pulls; beyond, the posterior mean
+  // counts as the true mean
   const double ahead = std::min(2000.0, std::ceil(std::log(1e-6) / std::log(discount)));
   const int last = pulls + static_cast<int>(ahead);
   const auto gamma = static_cast<float>(discount);

@@ -3,8 +3,9 @@
 // The index of an arm is the largest charge for each pull at which pulling it, and stopping when
 // one likes, does not lose: the root of V_lambda = 0 in the stopping problem
 //
-//   W_lambda(s, f, r) = p - lambda + gamma [ p V_lambda(s+1, f, r-1) + (1-p) V_lambda(s, f+1, r-1)
-//   ] V_lambda = max(0, W_lambda),   V_lambda(., ., 0) = 0,   p = (1 + s) / (2 + s + f)
+//   W_lambda(s, f, r) = p - lambda
+//       + gamma [ p V_lambda(s+1, f, r-1) + (1-p) V_lambda(s, f+1, r-1) ]
+//   V_lambda = max(0, W_lambda),   V_lambda(., ., 0) = 0,   p = (1 + s) / (2 + s + f)
 //
 // after s successes and f failures with r pulls left (Gittins, "Bandit processes and dynamic
 // allocation indices", JRSS B 1979; for a finite horizon Kaufmann, "On Bayesian index policies for

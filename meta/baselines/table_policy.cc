@@ -56,7 +56,8 @@ class TablePolicy final : public Policy {
     const int64_t trials = sequences.num_trials(), tasks = parameters.num_tasks();
     const torch::Tensor observations =
         sequences.observations.reshape({tasks, -1, sequences.horizon, shape_.states});
-    // of every step its own table; a step that was not taken has no state, and no choice is as good
+    // each step has its own table; steps past the end have observation 0 and so probabilities 0:
+    // ones take their place, as log 0 would give NaN
     const torch::Tensor probabilities =
         torch::einsum("tehs,thsa->teha", {observations, parameters.View(0)})
             .reshape({trials, -1, shape_.actions});

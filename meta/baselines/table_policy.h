@@ -9,8 +9,8 @@
 namespace fewstep {
 
 // For families whose observation is the one-hot of their state (a constant 1 where there is one
-// state) and whose actions are choices. A row of parameters is one array "probabilities", [H, S,
-// A].
+// state) and whose actions are choices. A row of parameters is one array "probabilities",
+// [H, S, A].
 std::unique_ptr<Policy> MakeTablePolicy(const FamilySpec& spec);
 
 }  // namespace fewstep

@@ -39,7 +39,7 @@ double LogPosteriorDensity(const RewardPrior& prior, const RewardStatistics& see
   if (prior.kind == RewardPrior::Kind::kBernoulli) {
     const double a = prior.mean * prior.weight + seen.sum;
     const double b = (1 - prior.mean) * prior.weight + seen.count - seen.sum;
-    // a flat side counts nothing, at 0 and 1 too
+    // an exponent of 0 contributes 0, also where the logarithm is infinite
     return (a == 1 ? 0 : (a - 1) * std::log(value)) + (b == 1 ? 0 : (b - 1) * std::log1p(-value));
   }
   const double apart = value - PosteriorMean(prior, seen);

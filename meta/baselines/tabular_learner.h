@@ -12,9 +12,10 @@
 
 namespace fewstep {
 
-// A conjugate prior over the mean of one reward. Bernoulli rewards: Beta(mean * weight,
-// (1 - mean) * weight). Normal rewards of variance 1: N(mean, 1 / weight). In both the posterior
-// mean is that of the rewards seen and `weight` more of value `mean`.
+// A conjugate prior over the mean of one reward:
+//   Bernoulli rewards              Beta(mean * weight, (1 - mean) * weight)
+//   normal rewards of variance 1   N(mean, 1 / weight)
+// In both the posterior mean is that of the rewards seen and `weight` more of value `mean`.
 struct RewardPrior {
   enum class Kind { kBernoulli, kNormal };
   Kind kind = Kind::kBernoulli;

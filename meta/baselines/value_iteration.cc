@@ -59,7 +59,8 @@ struct EnvelopeValue {
   }
 };
 
-// The values of each process, carried along with those that are planned with.
+// The largest of the values that each process gives by itself; `nexts` and `presents` are those
+// processes' values at the next and the present step.
 struct LargestValue {
   std::span<const TabularMdp> mdps;
   mutable std::vector<std::vector<double>> nexts{}, presents{};  // [processes][S]

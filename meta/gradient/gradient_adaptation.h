@@ -42,8 +42,9 @@ struct GradientAdaptationOptions : Options {
 // The episodes of one inner step, made ready for differentiation.
 struct AdaptationData {
   std::vector<PolicyBatch> batches;  // one a shard
-  // Mean discounted return of a task's episodes in the units of its objective, [T] float64: scaled
-  // like the advantages, and a part of the steps where the objective is a mean over them.
+  // Mean discounted return of a task's episodes, [T] float64, in the unit of the task's surrogate:
+  // multiplied by the scale of its advantages and, with Reduction::kSteps, divided by its mean
+  // number of steps an episode.
   torch::Tensor returns;
   // Mean over a task's steps of (r - m) / (d + 1e-8), m and d the mean and the standard deviation
   // of the rewards of all steps of all tasks, [T] float64.
@@ -101,8 +102,8 @@ class GradientAdaptation {
   torch::Tensor trained_;  // [1, M] of what the outer loop trains; undefined for all
 };
 
-// D_0 .. D_K: the data along the inner loop from `meta`, in which `collect` gives the episodes that
-// rows [T, P] of inner step k act, made ready.
+// Samples along the inner loop from `meta`: `collect` acts episodes with the rows [T, P] of inner
+// step k and prepares them. Returns D_0 .. D_K.
 using CollectData = std::function<AdaptationData(const Parameters& rows, int64_t k)>;
 std::vector<AdaptationData> DataAlongInnerLoop(const GradientAdaptation& adaptation,
                                                const torch::Tensor& meta, const Shards& shards,

@@ -1,6 +1,6 @@
 // The agent of every gradient-based algorithm (Finn et al. 2017, algorithm 3): sample, adapt,
 // sample again, improve what adaptation starts from. An algorithm of this family is a choice of
-// inner loop, meta-objective and outer optimiser; each stands in a file of algorithms/.
+// inner loop, meta-objective and outer optimizer; each stands in a file of algorithms/.
 #pragma once
 
 #include <functional>
@@ -49,14 +49,15 @@ class GradientAgent : public MetaAgent {
   virtual const OuterOptimizer& outer() const = 0;
 };
 
-// Makes the outer optimiser for meta-parameters like `meta` [1, M].
+// Makes the outer optimizer for meta-parameters like `meta` [1, M].
 using MakeOuter = std::function<std::unique_ptr<OuterOptimizer>(const torch::Tensor& meta)>;
 
 std::unique_ptr<GradientAgent> MakeGradientAgent(const GradientAgentOptions& options,
                                                  const AgentContext& context,
                                                  const MakeOuter& make_outer);
 
-// A registry entry whose options begin as `define` leaves them: it sets what makes the algorithm.
+// A registry entry. Its options are the defaults as changed by `define`, which sets what makes the
+// algorithm.
 template <typename AgentOptions>
 AgentEntry GradientAgentEntry(
     std::string summary, std::function<void(AgentOptions&)> define,
@@ -76,7 +77,7 @@ AgentEntry GradientAgentEntry(
           }};
 }
 
-// The same with PPO and with a trust region outside.
+// The same with PPO, or a trust region, as the outer optimizer.
 AgentEntry PpoAgent(std::string summary, std::function<void(PpoAgentOptions&)> define);
 AgentEntry TrustRegionAgent(std::string summary,
                             std::function<void(TrustRegionAgentOptions&)> define);

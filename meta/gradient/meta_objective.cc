@@ -81,7 +81,7 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
     const PolicyBatch& batch = data_[step].batches[shard.index];
     const ActionDistribution distribution = adaptation_.policy().Forward(rows, batch.observations);
 
-    // how far theta_k has moved from what sampled
+    // KL from the policy that sampled D_k
     if (k < last) {
       const bool penalised = !form.kl_coefficients.empty();
       const torch::Tensor kl = mean_kl(distribution, batch, penalised);
@@ -92,7 +92,7 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
       }
     }
 
-    // policies whose data the objective was measured on: what is credited with its sampling, too
+    // the KL of every policy on whose data the objective is measured
     if (trial_ || k == last || (!credits_.empty() && !mean_credit_)) {
       terms.kl = terms.kl + mean_kl(distribution, batch, what == Differentiate::kKl);
     }
@@ -110,7 +110,7 @@ MetaObjective::ShardTerms MetaObjective::Terms(const torch::Tensor& meta, const 
     }
     if (k == last) return terms;
 
-    // what sampling D_k is worth
+    // the exploration credit of D_k
     if (!credits_.empty() && credits_[step].defined()) {
       const torch::Tensor credit =
           credits_[step].narrow(0, shard.begin, num_rows).to(meta.device(), meta.scalar_type());

@@ -34,10 +34,10 @@ struct MetaObjectiveOptions : Options {
 
 // Immutable. One caller at a time, as it computes on the pool.
 //
-// The divergence of its values is KL(pi_old || pi) after adaptation, and the sum over all policies
-// of the trial when its returns or exactly its exploration count: a trust region bounds whatever
-// the objective was measured with. Published code with mean credit bounds the divergence after
-// adaptation only.
+// ObjectiveValues::kl is the mean over tasks of KL(pi_old || pi) of the adapted policies. With
+// outer_returns = kTrial or exploration_credit = kExact it is the sum over theta_0 .. theta_K,
+// because the objective is then measured on the data of all of them. kMean does not change it, as
+// in the published code.
 class MetaObjective final : public Objective {
  public:
   // `data` [K + 1] were sampled along the inner loop from one row of meta-parameters. Everything
@@ -52,8 +52,8 @@ class MetaObjective final : public Objective {
   torch::Tensor Gradient(const torch::Tensor& meta, const ObjectiveForm& form,
                          ObjectiveValues* values = nullptr) const override;
   ObjectiveValues Values(const torch::Tensor& meta, const ObjectiveForm& form) const override;
-  // The exact Hessian of the mean KL after adaptation. Where the data were sampled it is the Fisher
-  // matrix of the adapted policies seen through the inner loop.
+  // The exact Hessian of ObjectiveValues::kl as defined above. Where the data were sampled it is
+  // the Fisher matrix of the policies that it counts, seen through the inner loop.
   LinearMap HessianOfKl(const torch::Tensor& meta) const override;
 
   // theta after one more inner step than the data were sampled with, [T, P]: U through D_K.

@@ -51,7 +51,7 @@ double Norm(const std::vector<double>& values) {
 
 }  // namespace
 
-std::vector<Estimator> AllEstimators() {
+std::vector<Estimator> LimitEstimators() {
   using enum Surrogate;
   using enum GradientOrder;
   return {{"dice", kDice, kSecond},
@@ -60,7 +60,7 @@ std::vector<Estimator> AllEstimators() {
           {"first order", kLogLikelihood, kFirst}};
 }
 
-std::vector<Estimator> SampledEstimators() {
+std::vector<Estimator> SampledStepEstimators() {
   using enum Surrogate;
   using enum GradientOrder;
   return {{"exact credit (E-MAML)", kLogLikelihood, kSecond, ExplorationCredit::kExact},

@@ -24,19 +24,20 @@ struct Estimator {
   ExplorationCredit exploration_credit = ExplorationCredit::kNone;
 };
 
-// dice, likelihood_ratio and log_likelihood in second order, and first order, in which the
-// surrogates do not differ.
-std::vector<Estimator> AllEstimators();
+// Those that are checked in the limit of many episodes: dice, likelihood_ratio and log_likelihood
+// in second order, and first order, in which the surrogates do not differ.
+std::vector<Estimator> LimitEstimators();
 
-// Its exact expectation in the limit of many episodes: every batch holds all trajectories with
-// their probabilities. [S * A].
+// The estimator's exact expectation in the limit of many episodes: every batch holds all
+// trajectories with their probabilities. [S * A].
 std::vector<double> ExpectedEstimate(const EnumerableMdp& mdp, const Estimator& estimator);
 
-// Whether the credit of sampling is what E-MAML needs, beside what MAML does without it.
-std::vector<Estimator> SampledEstimators();
+// Those that are checked on few sampled episodes: E-MAML's exact credit, and every surrogate
+// without credit.
+std::vector<Estimator> SampledStepEstimators();
 
-// Its exact expectation on `episodes` sampled episodes, for a process with one inner step: the sum
-// over every way to draw them, of which there are M^episodes. [S * A].
+// The estimator's exact expectation on `episodes` sampled episodes, for a process with one inner
+// step: the sum over every way to draw them, of which there are M^episodes. [S * A].
 std::vector<double> ExpectedSampledEstimate(const EnumerableMdp& mdp, const Estimator& estimator,
                                             int episodes, WorkerPool& pool);
 
@@ -67,8 +68,9 @@ inline constexpr double kMaxErrors = 4;
 double RelativeError(const std::vector<double>& estimate, const std::vector<double>& truth);
 double Cosine(const std::vector<double>& estimate, const std::vector<double>& truth);
 
-// The component of the mean that lies farthest from `expected`, in standard errors; a component
-// without spread is compared to single precision.
+// The largest distance of a component of the mean from `expected`, in standard errors; a standard
+// error is taken to be at least 1e-5 |expected|, the rounding of single precision. NaN where a
+// component is no number.
 double DistanceInErrors(const MonteCarlo& sampled, const std::vector<double>& expected);
 
 }  // namespace fewstep

@@ -18,7 +18,7 @@ std::vector<Finding> CheckLimit(const EnumerableMdp& mdp, const std::vector<doub
     moved_truth.push_back(TrueMetaGradient(moved.back()).values);
   }
   std::vector<Finding> findings;
-  for (const Estimator& estimator : AllEstimators()) {
+  for (const Estimator& estimator : LimitEstimators()) {
     progress(fmt::format("Sampling {}: {} replicas of {} batches of {} episodes ...",
                          estimator.name, options.sampling.replicas, mdp.options().inner_steps + 1,
                          options.sampling.episodes));
@@ -47,7 +47,7 @@ std::vector<Finding> CheckSampledStep(const EnumerableMdp& mdp, const std::vecto
   sampling.episodes = options.support;
   sampling.tasks = std::max<int64_t>(1, options.sampling.episodes / options.support);
   std::vector<Finding> findings;
-  for (const Estimator& estimator : SampledEstimators()) {
+  for (const Estimator& estimator : SampledStepEstimators()) {
     progress(fmt::format("Sampling {}: {} replicas of {} tasks ...", estimator.name,
                          sampling.replicas, sampling.tasks));
     findings.push_back(

@@ -14,7 +14,8 @@ COMMANDS = ("train", "resume", "evaluate", "gradient-noise", "ruler", "rollout",
 
 def check_help():
     top = fewstep("--help").exits(0)
-    for code in ("0 success", "1 run-time failure", "2 bad usage", "3 bad data", "4 bad plug-in"):
+    for code in ("0 success", "1 the machine refused", "2 bad usage", "3 bad data",
+                 "4 bad definition"):
         assert code in " ".join(top.out.split()), code
     for command in COMMANDS:
         assert re.search(rf"^  {command} ", top.out, re.M), command

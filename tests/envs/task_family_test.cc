@@ -21,13 +21,6 @@ std::string MessageOf(const auto& action, ErrorKind kind = ErrorKind::kUsage) {
   return "no error";
 }
 
-TEST(TaskFamily, SplitsHaveNames) {
-  for (const Split split : {Split::kTrain, Split::kTest, Split::kOod}) {
-    EXPECT_EQ(ParseSplit(ToString(split)), split);
-  }
-  EXPECT_NE(MessageOf([] { ParseSplit("tesst"); }).find("did you mean 'test'?"), std::string::npos);
-}
-
 TEST(TaskFamily, EveryFieldButTheSummaryEntersTheHash) {
   const FamilySpec spec = BuiltinFamilies().Make("point-corner@promp")->spec();
   FamilySpec other = spec;

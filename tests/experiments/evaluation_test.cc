@@ -192,7 +192,7 @@ TEST(Evaluation, ByRllabsRule) {
   EvaluationOptions options = kOptions;
   options.tasks = 2;
   options.units = 1;
-  options.measure = Measure::kCompleted;
+  options.measure = Measure::kRllab;
   const AdaptationCurve completed = bench.Evaluate(options);
   options.measure = Measure::kEpisodes;
   const AdaptationCurve plain = bench.Evaluate(options);
@@ -202,7 +202,7 @@ TEST(Evaluation, ByRllabsRule) {
   EXPECT_THAT(CurveJson(completed, 1), testing::HasSubstr("\"measure\": \"rllab\""));
 
   Bench bandit("bandit-bernoulli@rl2", "thompson", "");
-  options.measure = Measure::kCompleted;
+  options.measure = Measure::kRllab;
   EXPECT_THROW(bandit.Evaluate(options), Error);
 }
 
@@ -214,7 +214,7 @@ TEST(Evaluation, EveryOptionHasAFileOfItsOwn) {
   options.units = 5;
   options.episodes = 9;
   options.task_seed = 3;
-  options.measure = Measure::kCompleted;
+  options.measure = Measure::kRllab;
   options.deterministic = true;
   EXPECT_EQ(EvaluationSuffix(options, kOptions),
             "-train-tasks100-units5-episodes9-seed3-rllab-deterministic");

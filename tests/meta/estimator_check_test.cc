@@ -27,7 +27,7 @@ EnumerableMdp WithRate(double rate) {
 TEST(EstimatorCheck, DiceIsExactOnThreeStatesThroughTwoSteps) {
   const EnumerableMdp mdp = ThreeState();
   const std::vector<double> truth = TrueMetaGradient(mdp).values;
-  for (const Estimator& estimator : AllEstimators()) {
+  for (const Estimator& estimator : LimitEstimators()) {
     const double error = RelativeError(ExpectedEstimate(mdp, estimator), truth);
     if (estimator.inner_surrogate == Surrogate::kDice) {
       EXPECT_LT(error, 1e-9);
@@ -47,7 +47,7 @@ TEST(EstimatorCheck, DiceIsExactThroughEveryInnerOptimizer) {
     const std::vector<double> truth = TrueMetaGradient(mdp).values;
     options.inner_optimizer = InnerOptimizer::kGradient;
     EXPECT_GT(RelativeError(TrueMetaGradient(EnumerableMdp(options)).values, truth), 0.05);
-    for (const Estimator& estimator : AllEstimators()) {
+    for (const Estimator& estimator : LimitEstimators()) {
       const double error = RelativeError(ExpectedEstimate(mdp, estimator), truth);
       if (estimator.inner_surrogate == Surrogate::kDice) {
         EXPECT_LT(error, kExactTolerance) << NameOf(kInnerOptimizerNames, optimizer);
@@ -63,7 +63,7 @@ TEST(EstimatorCheck, OnSampledEpisodesTheCreditOfSamplingIsWhatMakesItExact) {
   const EnumerableMdp mdp = WithRate(0.5);
   for (const int episodes : {1, 2}) {
     const std::vector<double> truth = TrueSampledMetaGradient(mdp, episodes).values;
-    for (const Estimator& estimator : SampledEstimators()) {
+    for (const Estimator& estimator : SampledStepEstimators()) {
       // two episodes can be drawn in a thousand ways: what no credit does is seen with one
       if (episodes == 2 && estimator.exploration_credit == ExplorationCredit::kNone) continue;
       const auto estimate = ExpectedSampledEstimate(mdp, estimator, episodes, *pool);
@@ -80,7 +80,7 @@ TEST(EstimatorCheck, OnSampledEpisodesTheCreditOfSamplingIsWhatMakesItExact) {
 TEST(EstimatorCheck, OnSampledEpisodesTrainingHasTheExpectationThatWasEnumerated) {
   const auto pool = MakePool(2);
   const EnumerableMdp mdp = WithRate(0.5);
-  for (const Estimator& estimator : SampledEstimators()) {
+  for (const Estimator& estimator : SampledStepEstimators()) {
     const auto expected = ExpectedSampledEstimate(mdp, estimator, 1, *pool);
     const MonteCarlo sampled = SampleEstimate(
         mdp, estimator, {.replicas = 32, .tasks = 5000, .episodes = 1}, *pool, Rng(2));
@@ -96,7 +96,7 @@ TEST(EstimatorCheck, OnSampledEpisodesTrainingHasTheExpectationThatWasEnumerated
 TEST(EstimatorCheck, WhatTrainingSamplesHasTheExpectationThatWasEnumerated) {
   const auto pool = MakePool(2);
   const EnumerableMdp two = WithRate(0.5);
-  for (const Estimator& estimator : AllEstimators()) {
+  for (const Estimator& estimator : LimitEstimators()) {
     const std::vector<double> expected = ExpectedEstimate(two, estimator);
     const MonteCarlo sampled = SampleEstimate(two, estimator, {}, *pool, Rng(1));
     EXPECT_LT(DistanceInErrors(sampled, expected), kMaxErrors) << estimator.name;
@@ -108,7 +108,7 @@ TEST(EstimatorCheck, WhatTrainingSamplesHasTheExpectationThatWasEnumerated) {
 TEST(EstimatorCheck, AnotherInnerRateIsSeen) {
   const auto pool = MakePool(2);
   const std::vector<double> truth = TrueMetaGradient(WithRate(0.5)).values;
-  for (const Estimator& estimator : AllEstimators()) {
+  for (const Estimator& estimator : LimitEstimators()) {
     const std::vector<double> wrong = ExpectedEstimate(WithRate(0.6), estimator);
     EXPECT_GT(RelativeError(wrong, truth), 1e-2) << estimator.name;
     const MonteCarlo sampled = SampleEstimate(WithRate(0.5), estimator, {}, *pool, Rng(1));
@@ -119,7 +119,7 @@ TEST(EstimatorCheck, AnotherInnerRateIsSeen) {
 TEST(EstimatorCheck, TheSameAtAnyNumberOfThreads) {
   const auto one = MakePool(1), three = MakePool(3);
   const MonteCarloOptions options{.replicas = 5, .episodes = 50};
-  const Estimator dice = AllEstimators()[0];
+  const Estimator dice = LimitEstimators()[0];
   const MonteCarlo a = SampleEstimate(WithRate(0.5), dice, options, *one, Rng(3));
   const MonteCarlo b = SampleEstimate(WithRate(0.5), dice, options, *three, Rng(3));
   EXPECT_EQ(a.mean, b.mean);

@@ -79,7 +79,7 @@ constexpr Published kPublished[] = {
      .reward = "-|velocity of the centre of mass - velocity| - 0.05 |u|^2",
      .position = "centre of mass (3)",
      .position_function = CentreOfMass},
-    // its port to OpenAI Gym, under the port's action normalisation
+    // the port of half-cheetah-vel@rllab to OpenAI Gym, with the port's action normalisation
     {.name = "half-cheetah-vel@tristan",
      .summary =
          "A planar cheetah runs at a given speed of up to 2 m/s; the port of MAML's task to Gym.",

@@ -21,7 +21,8 @@ struct Published {
   int horizon = 100;
   const char* reset;
   void (*reset_function)(const Simulation&, Rng&) noexcept;
-  // The velocity that is rewarded, after the step: by where the root was, or of the whole body.
+  // Whose velocity is rewarded: the root's, as its displacement over the control step, or that of
+  // the centre of mass after the step.
   enum class Velocity { kOfRoot, kOfCentreOfMass } velocity = Velocity::kOfRoot;
   const char* reward;
   // What is observed beside the joints: nothing, or a position (3).

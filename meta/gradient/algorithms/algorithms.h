@@ -1,5 +1,5 @@
 // The gradient-based algorithms. Each stands in a file of its name and says what it chooses: an
-// inner loop, a meta-objective and an outer optimiser.
+// inner loop, a meta-objective and an outer optimizer.
 #pragma once
 
 #include "meta/gradient/gradient_agent.h"

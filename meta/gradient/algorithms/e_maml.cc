@@ -13,7 +13,8 @@
 //   mean over steps of D of log pi_theta  *  mean over steps of D' of (r - m) / d,
 //
 // m and d the mean and the deviation of the rewards of all tasks, and its trust region bounds the
-// divergence after adaptation only. It is no estimator of the gradient above: the agents are apart.
+// divergence after adaptation only. It does not estimate the gradient above, so it is an agent of
+// its own, e-maml-mean.
 #include "meta/gradient/algorithms/algorithms.h"
 
 namespace fewstep {

@@ -4,7 +4,7 @@
 //   phi_i = U^{K+1}(theta; D_0 .. D_K) for every task i
 //   theta <- theta + epsilon mean_i(phi_i - theta)
 //
-// Every batch of episodes is adapted on, the last one too: there is no other use for it.
+// Reptile judges on no data: the last batch D_K is adapted on as well, which is the step K + 1.
 #include "meta/gradient/algorithms/algorithms.h"
 
 namespace fewstep {

@@ -1,32 +1,32 @@
 // rllab's measuring rule, by hand and against its loop over steps.
-#include "experiments/running/completed_steps.h"
+#include "experiments/running/rllab_rule.h"
 
 #include "tests/agents/learning_testing.h"
 
 namespace fewstep {
 namespace {
 
-TEST(CompletedSteps, WithoutEarlyEndsIsTheMeanOfTheFirstEpisodes) {
+TEST(RllabRule, WithoutEarlyEndsIsTheMeanOfTheFirstEpisodes) {
   // all end together at step 10, which completes 20
   const std::vector<Slot> slots = {{{10, 10}, {1, 100}}, {{10, 10}, {3, 100}}};
-  EXPECT_EQ(MeanOfCompleted(slots, 20), 2);
+  EXPECT_EQ(RllabMean(slots, 20), 2);
 }
 
-TEST(CompletedSteps, CountsShortEpisodesAgainAndDropsThoseThatRun) {
+TEST(RllabRule, CountsShortEpisodesAgainAndDropsThoseThatRun) {
   // slot 0 ends at 2, 4, 6, 8, 10, ...; slot 1 at 10: 18 steps are complete when both end at 10,
   // 16 never alone, 8 at step 8, where slot 1 is still running
   const std::vector<Slot> slots = {{{2, 2, 2, 2, 2}, {1, 2, 3, 4, 5}}, {{10}, {-20}}};
-  EXPECT_EQ(MeanOfCompleted(slots, 8), 2.5);
-  EXPECT_EQ(MeanOfCompleted(slots, 9), (1 + 2 + 3 + 4 + 5 - 20) / 6.0);
-  EXPECT_EQ(MeanOfCompleted(slots, 20), (1 + 2 + 3 + 4 + 5 - 20) / 6.0);
+  EXPECT_EQ(RllabMean(slots, 8), 2.5);
+  EXPECT_EQ(RllabMean(slots, 9), (1 + 2 + 3 + 4 + 5 - 20) / 6.0);
+  EXPECT_EQ(RllabMean(slots, 20), (1 + 2 + 3 + 4 + 5 - 20) / 6.0);
   // and then nobody knows
-  EXPECT_EQ(MeanOfCompleted(slots, 21), std::nullopt);
+  EXPECT_EQ(RllabMean(slots, 21), std::nullopt);
 }
 
-TEST(CompletedSteps, IsNotDecidedBeforeEverySlotIsKnownSoLong) {
+TEST(RllabRule, IsNotDecidedBeforeEverySlotIsKnownSoLong) {
   // slot 1 might have completed the count before slot 0 did
-  EXPECT_EQ(MeanOfCompleted({{{10}, {1}}, {{2, 2}, {1, 1}}}, 10), std::nullopt);
-  EXPECT_EQ(MeanOfCompleted({{{10}, {1}}, {{2, 2, 2, 2, 2}, {1, 1, 1, 1, 1}}}, 10), 1);
+  EXPECT_EQ(RllabMean({{{10}, {1}}, {{2, 2}, {1, 1}}}, 10), std::nullopt);
+  EXPECT_EQ(RllabMean({{{10}, {1}}, {{2, 2, 2, 2, 2}, {1, 1, 1, 1, 1}}}, 10), 1);
 }
 
 // The sampler's own loop: all slots advance by a step, ended ones are counted and begin anew.
@@ -48,7 +48,7 @@ double ByLoop(const std::vector<Slot>& slots, int64_t steps) {
   return sum / count;
 }
 
-TEST(CompletedSteps, IsTheLoopOfTheSampler) {
+TEST(RllabRule, IsTheLoopOfTheSampler) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     Rng rng(seed);
     std::vector<Slot> slots(1 + rng.Below(6));
@@ -60,13 +60,13 @@ TEST(CompletedSteps, IsTheLoopOfTheSampler) {
       }
     }
     const int64_t steps = horizon * static_cast<int64_t>(slots.size());
-    const std::optional<double> mean = MeanOfCompleted(slots, steps);
+    const std::optional<double> mean = RllabMean(slots, steps);
     ASSERT_TRUE(mean) << seed;
     EXPECT_NEAR(*mean, ByLoop(slots, steps), 1e-12) << seed;
   }
 }
 
-TEST(CompletedSteps, AsksForMoreEpisodesUntilItKnows) {
+TEST(RllabRule, AsksForMoreEpisodesUntilItKnows) {
   // one slot of two ends after 2 of 4 steps each time, the other after 4
   const auto episodes = [](double value) {
     Rollouts r = BlankRollouts({{2, 4}, {4, 4}}, 4, 1, 1);
@@ -74,7 +74,7 @@ TEST(CompletedSteps, AsksForMoreEpisodesUntilItKnows) {
     return r;
   };
   int asked = 0;
-  const std::vector<double> means = CompletedReturns(episodes(1), [&](uint64_t round) {
+  const std::vector<double> means = RllabReturns(episodes(1), [&](uint64_t round) {
     EXPECT_EQ(round, static_cast<uint64_t>(++asked));
     return episodes(1 + double(asked));
   });
@@ -84,9 +84,9 @@ TEST(CompletedSteps, AsksForMoreEpisodesUntilItKnows) {
   EXPECT_DOUBLE_EQ(means[1], 1);
 }
 
-TEST(CompletedSteps, EpisodesWithoutStepsAreAnError) {
+TEST(RllabRule, EpisodesWithoutStepsAreAnError) {
   const Rollouts empty = BlankRollouts({{0, 0}}, 3, 1, 1);
-  EXPECT_THROW(CompletedReturns(empty, [&](uint64_t) { return empty; }), Error);
+  EXPECT_THROW(RllabReturns(empty, [&](uint64_t) { return empty; }), Error);
 }
 
 }  // namespace

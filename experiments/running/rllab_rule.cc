@@ -1,4 +1,4 @@
-#include "experiments/running/completed_steps.h"
+#include "experiments/running/rllab_rule.h"
 
 #include <algorithm>
 #include <limits>
@@ -7,7 +7,7 @@
 
 namespace fewstep {
 
-std::optional<double> MeanOfCompleted(const std::vector<Slot>& slots, int64_t steps) {
+std::optional<double> RllabMean(const std::vector<Slot>& slots, int64_t steps) {
   // when each episode ends, and until when each slot is known
   struct End {
     int64_t time, length;
@@ -40,8 +40,8 @@ std::optional<double> MeanOfCompleted(const std::vector<Slot>& slots, int64_t st
   return sum / static_cast<double>(count);
 }
 
-std::vector<double> CompletedReturns(const Rollouts& first,
-                                     const std::function<Rollouts(uint64_t round)>& more) {
+std::vector<double> RllabReturns(const Rollouts& first,
+                                 const std::function<Rollouts(uint64_t round)>& more) {
   const int64_t tasks = first.num_tasks(), episodes = first.episodes();
   std::vector<std::vector<Slot>> slots(static_cast<size_t>(tasks),
                                        std::vector<Slot>(static_cast<size_t>(episodes)));
@@ -60,7 +60,7 @@ std::vector<double> CompletedReturns(const Rollouts& first,
         slot.lengths.push_back(length[task * episodes + episode]);
         slot.returns.push_back(value[task * episodes + episode]);
       }
-      const std::optional<double> mean = MeanOfCompleted(own, episodes * first.horizon());
+      const std::optional<double> mean = RllabMean(own, episodes * first.horizon());
       if (mean) means[static_cast<size_t>(task)] = *mean;
       decided = decided && mean;
     }

@@ -13,20 +13,21 @@
 
 namespace fewstep {
 
-// Lengths and returns of episodes of the slots of one task, in the order in which they are run.
+// A task has E slots, each of which runs episodes one after another: their lengths and returns, in
+// order.
 struct Slot {
   std::vector<int64_t> lengths;
   std::vector<double> returns;
 };
 
 // The mean return of the episodes that the rule counts when `steps` have to be complete; nothing
-// when a slot's episodes end before that is decided: it needs more of them.
-std::optional<double> MeanOfCompleted(const std::vector<Slot>& slots, int64_t steps);
+// when they are not complete within the episodes that every slot already has.
+std::optional<double> RllabMean(const std::vector<Slot>& slots, int64_t steps);
 
 // The rule for every task, [T]. `first` are the first episodes of all slots; `more(round)` gives
 // E further episodes of every task, round = 1, 2, ... Throws Error(kRuntime) when episodes are too
 // short to ever come to an end.
-std::vector<double> CompletedReturns(const Rollouts& first,
-                                     const std::function<Rollouts(uint64_t round)>& more);
+std::vector<double> RllabReturns(const Rollouts& first,
+                                 const std::function<Rollouts(uint64_t round)>& more);
 
 }  // namespace fewstep
