@@ -96,12 +96,13 @@ void AdvantageOptions::Visit(FieldVisitor& v) {
           {.help = "Lambda of generalised advantage estimation; 1 gives returns minus baseline.",
            .min = 0,
            .max = 1});
-  v.Choice(
-      "baseline", baseline,
-      {{"linear", Baseline::kLinear}, {"constant", Baseline::kConstant}, {"none", Baseline::kNone}},
-      {.help = "What returns are compared with: a linear function of observation and time, "
-               "fitted anew to each task's episodes, or the constant baseline_value at every "
-               "step, or nothing."});
+  v.Choice("baseline", baseline,
+           {{"linear", ReturnBaseline::kLinear},
+            {"constant", ReturnBaseline::kConstant},
+            {"none", ReturnBaseline::kNone}},
+           {.help = "What returns are compared with: a linear function of observation and time, "
+                    "fitted anew to each task's episodes, or the constant baseline_value at every "
+                    "step, or nothing."});
   v.Field("baseline_ridge", baseline_ridge,
           {.help = "Ridge coefficient of the linear baseline.", .min = 0});
   v.Field("baseline_value", baseline_value,
@@ -116,12 +117,12 @@ void AdvantageOptions::Visit(FieldVisitor& v) {
 
 void AdvantageOptions::Check() const {
   if (!bootstrap_at_horizon) return;
-  if (baseline == Baseline::kNone) {
+  if (baseline == ReturnBaseline::kNone) {
     throw Error(ErrorKind::kUsage, "there is no value that could follow the time limit",
                 {.key = "agent.bootstrap_at_horizon",
                  .remedy = "Set agent.baseline = \"linear\" or \"constant\""});
   }
-  if (baseline == Baseline::kLinear && discount >= 1) {
+  if (baseline == ReturnBaseline::kLinear && discount >= 1) {
     throw Error(ErrorKind::kUsage, "without a discount what follows the time limit has no bound",
                 {.key = "agent.bootstrap_at_horizon", .remedy = "Set agent.discount below 1"});
   }
@@ -154,7 +155,7 @@ struct TaskView {
 
 // Fills one task's advantages; returns the explained variance of its baseline.
 double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
-  const bool linear = options.baseline == Baseline::kLinear;
+  const bool linear = options.baseline == ReturnBaseline::kLinear;
   const bool bootstrap = options.bootstrap_at_horizon;
   LinearBaseline baseline(static_cast<int>(task.observation_size), /*with_time=*/!bootstrap);
   std::vector<double> rewards, returns, values, advantages;
@@ -196,7 +197,7 @@ double TaskAdvantages(const TaskView& task, const AdvantageOptions& options) {
     if (length == 0) continue;
     rewards.assign(task.rewards + e * task.horizon, task.rewards + e * task.horizon + length);
     values.assign(static_cast<size_t>(length) + 1, 0.0);
-    if (options.baseline == Baseline::kConstant) {
+    if (options.baseline == ReturnBaseline::kConstant) {
       std::fill_n(values.begin(), length, options.baseline_value);
       if (bootstrap && task.terminated[e] == 0.0f) values.back() = options.baseline_value;
     }

@@ -10,12 +10,12 @@
 namespace fewstep {
 
 // What returns are compared with.
-enum class Baseline { kLinear, kConstant, kNone };
+enum class ReturnBaseline { kLinear, kConstant, kNone };
 
 struct AdvantageOptions : Options {
   double discount = 0.99;
   double gae_lambda = 1.0;
-  Baseline baseline = Baseline::kLinear;
+  ReturnBaseline baseline = ReturnBaseline::kLinear;
   double baseline_ridge = 1e-5;
   double baseline_value = 0;
   bool normalize = true;

@@ -4,6 +4,14 @@
 
 namespace fewstep {
 
+void FamilyCatalog::Add(std::string name, FamilyEntry entry) {
+  if (!entry.make || !entry.make_options) {
+    throw Error(ErrorKind::kPlugin, fmt::format("the family '{}' cannot be made", name),
+                {.remedy = "Its entry needs make_options and make"});
+  }
+  families_.Add(std::move(name), std::move(entry));
+}
+
 std::unique_ptr<FamilyOptions> FamilyCatalog::MakeOptions(std::string_view name) const {
   return Get(name).make_options();
 }
@@ -11,6 +19,9 @@ std::unique_ptr<FamilyOptions> FamilyCatalog::MakeOptions(std::string_view name)
 std::unique_ptr<TaskFamily> FamilyCatalog::Make(std::string_view name,
                                                 const FamilyOptions& options) const {
   std::unique_ptr<TaskFamily> family = Get(name).make(options);
+  if (family == nullptr) {
+    throw Error(ErrorKind::kPlugin, fmt::format("the family '{}' was not made", name));
+  }
   if (family->spec().name != name) {
     throw Error(ErrorKind::kPlugin,
                 fmt::format("the family '{}' calls itself '{}'", name, family->spec().name));

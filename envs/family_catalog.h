@@ -1,4 +1,4 @@
-// Where task families come from. A catalogue is made once, in the program's main function, and
+// Where task families come from. A catalogue is made once, before the command line is read, and
 // handed down to whatever names a family.
 #pragma once
 
@@ -40,10 +40,8 @@ FamilyEntry EntryOf(std::function<std::unique_ptr<TaskFamily>(const Own&)> make)
 // Not thread-safe while families are added; const access from any number of threads.
 class FamilyCatalog {
  public:
-  // Throws Error(kUsage) when the name is taken.
-  void Add(std::string name, FamilyEntry entry) {
-    families_.Add(std::move(name), std::move(entry));
-  }
+  // Throws Error(kUsage) when the name is taken, Error(kPlugin) when a function is missing.
+  void Add(std::string name, FamilyEntry entry);
 
   bool Contains(std::string_view name) const { return families_.Contains(name); }
   std::vector<std::string> Names() const { return families_.Names(); }

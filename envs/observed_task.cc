@@ -1,7 +1,5 @@
 #include "envs/observed_task.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -25,8 +23,7 @@ void AppendTask(const FamilySpec& spec, const double* task, double* observation)
   double* out = observation + spec.plain_observation_size();
   for (const ParameterSpec& parameter : spec.parameters) {
     const double low = parameter.low, high = parameter.high, value = *task++;
-    const bool bounded = std::isfinite(low) && std::isfinite(high) && low < high;
-    *out++ = bounded ? (2 * value - low - high) / (high - low) : value;
+    *out++ = low < high ? (2 * value - low - high) / (high - low) : value;
   }
 }
 

@@ -10,7 +10,7 @@ namespace fewstep {
 FamilySpec WithTaskObserved(FamilySpec spec);
 
 // Writes the task behind the plain part of `observation` [O], where spec.task_observed: each value
-// scaled from [low, high] to [-1, 1], or as it is where an end is infinite.
+// scaled from [low, high] to [-1, 1], or as it is where there is one value only.
 void AppendTask(const FamilySpec& spec, const double* task, double* observation) noexcept;
 
 }  // namespace fewstep

@@ -39,9 +39,8 @@ void CheckDrawn(const FamilySpec& spec, Split split, const Task& task) {
     CheckTask(spec, task);
   } catch (const Error& problem) {
     throw Error(ErrorKind::kPlugin,
-                fmt::format("the law of '{}' draws {} tasks that it does not "
-                            "have: {}",
-                            spec.name, NameOf(kSplitNames, split), problem.what()));
+                fmt::format("the law of '{}' draws {} tasks that it does not have: {}", spec.name,
+                            NameOf(kSplitNames, split), problem.what()));
   }
 }
 

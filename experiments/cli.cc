@@ -87,8 +87,10 @@ void PrepareProcess() {
 
 }  // namespace
 
-int RunCommandLine(int argc, char** argv) {
-  PrepareProcess();
+namespace {
+
+// The whole program; what goes wrong is thrown.
+int Run(int argc, char** argv) {
   CLI::App app("fewstep meta-trains agents that adapt to a new MuJoCo task in a few steps.",
                "fewstep");
   app.footer(kFooter);
@@ -124,6 +126,16 @@ int RunCommandLine(int argc, char** argv) {
             "{}\nRun fewstep {}--help for help.", hint.empty() ? error.what() : hint,
             argc > 1 && hint.starts_with("unknown option") ? fmt::format("{} ", argv[1]) : ""),
         ErrorKind::kUsage);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  PrepareProcess();
+  try {
+    return Run(argc, argv);
   } catch (const Error& error) {
     return Report(error.what(), error.kind());
   } catch (const std::bad_alloc&) {
@@ -135,7 +147,6 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const std::exception& error) {
     return Report(error.what(), ErrorKind::kRuntime);
   }
-  return exit_code;
 }
 
 }  // namespace fewstep

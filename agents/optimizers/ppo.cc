@@ -57,17 +57,18 @@ class Ppo final : public PolicyOptimizer {
 
   torch::Tensor Improve(const torch::Tensor& point, const Objective& objective,
                         Metrics& metrics) override {
-    torch::Tensor improved = point;
+    torch::Tensor improved = point, first_gradient;
     Adam adam = adam_;
     for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
       const torch::Tensor gradient = objective.Gradient(improved, form());
       improved = adam.Step(improved, -gradient);
-      // check the second moment too: once a square overflows it stays infinite and Adam's steps
-      // are 0
-      RequireFiniteUpdate(improved);
-      RequireFiniteUpdate(adam.second());
-      if (epoch == 0) metrics.Add("gradient_norm", gradient.norm().item<double>());
+      if (epoch == 0) first_gradient = gradient;
     }
+    // What is not finite stays so. The second moment is checked too: once a square overflows it
+    // stays infinite and Adam's steps are 0.
+    RequireFiniteUpdate(improved);
+    RequireFiniteUpdate(adam.second());
+    metrics.Add("gradient_norm", first_gradient.norm().item<double>());
     adam_ = adam;
 
     // the values after the last epoch; the adaptive penalty goes by their KL

@@ -133,7 +133,7 @@ int RunDeviceCheck(const DoctorArguments& arguments, const CommonOptions& common
 
   Table table(
       {{"quantity"}, {"distance", Align::kRight}, {"tolerance", Align::kRight}, {"result"}});
-  nlohmann::ordered_json json = {{"device", device.str()}, {"threads", threads}};
+  nlohmann::ordered_json json = {{"device", check.computed_on}, {"threads", threads}};
   for (const DeviceQuantity& q : check.quantities) {
     table.AddRow({q.name, fmt::format("{:.1e}", q.distance), fmt::format("{:g}", q.tolerance),
                   q.agrees() ? "ok" : "FAILED"});
@@ -147,7 +147,7 @@ int RunDeviceCheck(const DoctorArguments& arguments, const CommonOptions& common
     Print(ToText(json));
   } else {
     Print("{}\nMeta-updates a second: {:.2f} on the processor, {:.2f} on {}\n", FittedText(table),
-          check.processor_updates, check.device_updates, device.str());
+          check.processor_updates, check.device_updates, check.computed_on);
   }
   return check.agrees() ? 0 : static_cast<int>(ErrorKind::kRuntime);
 }

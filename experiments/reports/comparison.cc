@@ -41,10 +41,16 @@ FileName ParseName(const std::string& path) {
 
 // The value of an enum that `key` names. Throws what nlohmann's accessors throw, or Error(kData).
 template <typename E, size_t n>
-E ReadChoice(const ChoiceName<E> (&names)[n], const nlohmann::json& json, const char* key) {
+E ReadChoice(const ChoiceName<E> (&names)[n], const nlohmann::json& json, const char* key,
+             const std::string& path) {
   const std::string name = json.at(key);
   const std::optional<E> value = FindValue(names, name);
-  if (!value) throw Error(ErrorKind::kData, fmt::format("'{}' is no {}", name, key));
+  if (!value) {
+    throw Error(ErrorKind::kData, fmt::format("'{}' is no {}", name, key),
+                {.file = path,
+                 .key = key,
+                 .remedy = fmt::format("Known: {}", fmt::join(NamesOf(names), ", "))});
+  }
   return *value;
 }
 
@@ -65,8 +71,8 @@ SeedReport ReadReport(const std::string& path) {
                       .family_hash = json.at("family_hash"),
                       .agent = json.at("agent"),
                       .unit = json.at("unit"),
-                      .split = ReadChoice(kSplitNames, json, "split"),
-                      .measure = ReadChoice(kMeasureNames, json, "measure"),
+                      .split = ReadChoice(kSplitNames, json, "split", path),
+                      .measure = ReadChoice(kMeasureNames, json, "measure", path),
                       .deterministic = json.at("deterministic"),
                       .iteration = json.at("iteration"),
                       .episodes = json.at("episodes_per_task_and_unit"),

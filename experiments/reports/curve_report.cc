@@ -5,6 +5,7 @@
 
 #include "core/metrics.h"
 #include "experiments/output.h"
+#include "experiments/reports/statistics.h"
 #include "experiments/reports/svg_plot.h"
 
 namespace fewstep {
@@ -83,7 +84,7 @@ std::string CurveNote(const AdaptationCurve& curve) {
 
 Table CurveTable(const AdaptationCurve& curve) {
   std::vector<TableColumn> columns = {{fmt::format("{}s", curve.unit), Align::kRight},
-                                      {"mean return", Align::kRight},
+                                      {fmt::format("mean {}", curve.score), Align::kRight},
                                       {"95 % interval", Align::kRight},
                                       {"episodes used", Align::kRight}};
   for (const auto& [name, value] : curve.metrics[0].entries()) {
@@ -111,7 +112,7 @@ Table CurveTable(const AdaptationCurve& curve) {
   return table;
 }
 
-std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
+nlohmann::ordered_json ProtocolJson(const AdaptationCurve& curve, int64_t iteration) {
   nlohmann::ordered_json json;
   json["family"] = curve.family;
   json["family_hash"] = curve.family_hash;
@@ -131,6 +132,24 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   json["measure"] = NameOf(kMeasureNames, curve.options.measure);
   for (const Fact& fact : curve.facts) json[fact.key] = fact.value;
   json["unit"] = curve.unit;
+  return json;
+}
+
+std::string TrialNote(std::span<const AdaptationCurve* const> runs, nlohmann::ordered_json& json) {
+  const AdaptationCurve& first = *runs.front();
+  if (!first.is_trial) return "";
+  std::vector<double> means;
+  for (const AdaptationCurve* run : runs) means.push_back(run->trial.mean.point);
+  json["trial_returns"] = means;
+  const Interval mean = StudentMean(means);
+  return fmt::format(
+      "Trial return of {} episodes by seed: {:.2f}; mean {:.2f}{}\n", first.trial.episodes,
+      fmt::join(means, ", "), mean.point,
+      runs.size() > 1 ? fmt::format(" ({:.2f} to {:.2f})", mean.low, mean.high) : "");
+}
+
+std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
+  nlohmann::ordered_json json = ProtocolJson(curve, iteration);
   json["interval"] = IntervalName(curve);
   json["environment_steps"] = curve.steps;
   json["diverged_episodes"] = curve.diverged;
@@ -177,7 +196,7 @@ std::string CurveSvg(const AdaptationCurve& curve, const std::string& title) {
   }
   Plot plot{.title = title,
             .x_label = fmt::format("{}s of adaptation", curve.unit),
-            .y_label = "mean return",
+            .y_label = fmt::format("mean {}", curve.score),
             .series = {std::move(series)},
             .integer_x = true};
   return RenderSvg(plot);

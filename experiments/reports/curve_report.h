@@ -1,7 +1,10 @@
 // An adaptation curve as it is shown and saved.
 #pragma once
 
+#include <span>
 #include <string>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "experiments/reports/table.h"
 #include "experiments/running/evaluation.h"
@@ -20,6 +23,13 @@ std::string CurveNote(const AdaptationCurve& curve);
 Table CurveTable(const AdaptationCurve& curve);
 std::string CurveJson(const AdaptationCurve& curve, int64_t iteration);
 std::string CurveSvg(const AdaptationCurve& curve, const std::string& title);
+
+// What was judged and how, in the keys of CurveJson: the family, the tasks, the protocol.
+nlohmann::ordered_json ProtocolJson(const AdaptationCurve& curve, int64_t iteration);
+
+// "Trial return of 10 episodes by seed: ...\n" of runs whose judged episodes are a trial, else "";
+// `json` gets them as "trial_returns".
+std::string TrialNote(std::span<const AdaptationCurve* const> runs, nlohmann::ordered_json& json);
 
 // One evaluation on stdout, with what the reader must know.
 void PrintCurve(const AdaptationCurve& curve, int64_t iteration);

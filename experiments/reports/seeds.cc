@@ -57,8 +57,8 @@ std::vector<int64_t> ParseSeeds(const std::string& text) {
 void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& learning_curve,
                  const std::string& base, bool json) {
   const AdaptationCurve& first = results.front().curve;
-  const int64_t iteration = results.front().iteration;
-  const int runs = static_cast<int>(results.size()), tasks = first.options.tasks;
+  const int runs = static_cast<int>(results.size());
+  const int tasks = static_cast<int>(first.returns.front().size());
   std::vector<std::string> paths;
   std::vector<int64_t> seeds;
   for (const SeedResult& result : results) {
@@ -76,7 +76,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   // one row a unit: the mean over runs with its interval, and every run's own mean
   const size_t shown = std::min<size_t>(results.size(), kShownRuns);
   std::vector<TableColumn> columns = {{UnitName(first), Align::kRight},
-                                      {"mean return", Align::kRight},
+                                      {fmt::format("mean {}", first.score), Align::kRight},
                                       {"95 % interval", Align::kRight},
                                       {"IQM", Align::kRight},
                                       {"95 % interval", Align::kRight}};
@@ -88,24 +88,12 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
       .name = fmt::format("{} runs", runs), .points = {}, .style = PlotStyle::kErrorBars};
   const std::string method =
       fmt::format("95 % t intervals over {} runs on the same {} tasks", runs, tasks);
-  nlohmann::ordered_json document = {{"format", kSeedReportFormat},
-                                     {"family", first.family},
-                                     {"family_hash", first.family_hash},
-                                     {"same_tasks_in_training", first.finite},
-                                     {"agent", first.agent},
-                                     {"unit", first.unit},
-                                     {"split", NameOf(kSplitNames, first.options.split)},
-                                     {"deterministic", first.options.deterministic},
-                                     {"measure", NameOf(kMeasureNames, first.options.measure)},
-                                     {"iteration", iteration},
-                                     {"horizon", first.horizon},
-                                     {"trial_episodes", first.trial_episodes},
-                                     {"tasks", tasks},
-                                     {"task_seed", first.options.task_seed},
-                                     {"episodes_per_task_and_unit", first.options.episodes},
-                                     {"interval", method},
-                                     {"seeds", seeds},
-                                     {"runs", paths}};
+  nlohmann::ordered_json document = {{"format", kSeedReportFormat}};
+  document.update(ProtocolJson(first, results.front().iteration));
+  document.erase("seed");  // every run has its own
+  document["interval"] = method;
+  document["seeds"] = seeds;
+  document["runs"] = paths;
   for (size_t unit = 0; unit < first.returns.size(); ++unit) {
     std::vector<double> scores;
     for (const SeedResult& result : results) {
@@ -130,16 +118,9 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   }
   std::string note = runs > 1 ? fmt::format("Intervals: {}; IQM: interquartile mean.\n", method)
                               : "One run: nothing can be said of others.\n";
-  // trial returns, where the judged episodes are a trial
-  if (first.is_trial) {
-    std::vector<double> means;
-    for (const SeedResult& result : results) means.push_back(result.curve.trial.mean.point);
-    const Interval mean = StudentMean(means);
-    note += fmt::format("Trial return of {} episodes by seed: {:.2f}; mean {:.2f}{}\n",
-                        first.trial.episodes, fmt::join(means, ", "), mean.point,
-                        runs > 1 ? fmt::format(" ({:.2f} to {:.2f})", mean.low, mean.high) : "");
-    document["trial_returns"] = means;
-  }
+  std::vector<const AdaptationCurve*> curves;
+  for (const SeedResult& result : results) curves.push_back(&result.curve);
+  note += TrialNote(curves, document);
 
   const std::string title =
       fmt::format("{}, {}, {} {}{}", first.family, first.agent, runs, runs == 1 ? "run" : "runs",
@@ -152,7 +133,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   WriteFileAtomically(base + ".svg",
                       RenderSvg({.title = title,
                                  .x_label = fmt::format("{}s of adaptation", first.unit),
-                                 .y_label = "mean return",
+                                 .y_label = fmt::format("mean {}", first.score),
                                  .series = {std::move(series)},
                                  .integer_x = true}));
   if (json) {

@@ -31,7 +31,7 @@ class MetaRlTrainable final : public Trainable {
     const EvaluationOptions options =
         Resolved(EvaluationOf(config_), *bench_.agent, bench_.family->spec());
     for (const size_t unit : ShownPoints(static_cast<size_t>(options.units) + 1)) {
-      columns.push_back(EvaluationColumn("return", unit));
+      columns.push_back(EvaluationColumn(AdaptationCurve().score, unit));
     }
     return columns;
   }

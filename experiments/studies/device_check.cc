@@ -37,6 +37,7 @@ class Learner {
   // step, and the gradient of the first epoch.
   struct Parts {
     torch::Tensor inner_step, gradient, update;
+    torch::Device computed_on;
   };
   Parts UpdateInParts(const Episodes& episodes) const {
     const auto read = [](const torch::Tensor& values) {
@@ -45,8 +46,9 @@ class Learner {
     torch::Tensor adapted;
     const MetaObjective objective = Objective(episodes, &adapted);
     const auto form = MakePpo(options_.outer, meta_, options_.adaptation.inner_steps)->form();
-    return {read(adapted - adaptation_.Theta(meta_).flat), read(objective.Gradient(meta_, form)),
-            read(Improve(objective) - meta_)};
+    const torch::Tensor gradient = objective.Gradient(meta_, form);
+    return {read(adapted - adaptation_.Theta(meta_).flat), read(gradient),
+            read(Improve(objective) - meta_), gradient.device()};
   }
 
  private:
@@ -109,7 +111,10 @@ DeviceCheck CheckDevice(const Catalog& catalog, const DeviceCheckOptions& option
   };
   const Learner::Parts found = device.UpdateInParts(replay);
 
-  DeviceCheck check;
+  // a comparison of the processor with itself would say that all is well
+  FEWSTEP_CHECK(found.computed_on == options.device, "{} instead of {}", found.computed_on.str(),
+                options.device.str());
+  DeviceCheck check{.computed_on = found.computed_on.str()};
   check.quantities = {{"inner step", Distance(found.inner_step, expected.inner_step), 1e-4},
                       {"meta-gradient", Distance(found.gradient, expected.gradient), 1e-3},
                       {"update of PPO", Distance(found.update, expected.update), 1e-2}};

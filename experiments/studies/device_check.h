@@ -19,6 +19,7 @@ struct DeviceQuantity {
 struct DeviceCheck {
   std::vector<DeviceQuantity> quantities;
   double processor_updates = 0, device_updates = 0;  // a second
+  std::string computed_on;                           // where the device's gradient was
   bool agrees() const;
 };
 

@@ -11,7 +11,7 @@ namespace fewstep {
 namespace {
 
 // What every baseline answers.
-class Baseline : public MetaAgent {
+class BaselineAgent : public MetaAgent {
  public:
   int meta_batch_size() const override { return 1; }
   int64_t steps_per_iteration() const override { return 0; }
@@ -93,7 +93,7 @@ class LearnersAtWork final : public AdaptiveAgent {
   uint64_t unit_ = 0;
 };
 
-class TabularBaseline : public Baseline {
+class TabularBaseline : public BaselineAgent {
  public:
   explicit TabularBaseline(const AgentContext& context)
       : pool_(context.pool), policy_(MakeTablePolicy(context.family.spec())) {}
@@ -168,7 +168,7 @@ class RandomAtWork final : public AdaptiveAgent {
   Parameters parameters_;
 };
 
-class RandomBaseline final : public Baseline {
+class RandomBaseline final : public BaselineAgent {
  public:
   explicit RandomBaseline(const AgentContext& context)
       : policy_(MakeMlpPolicy(context.family.spec(), LinearPolicy())) {}

@@ -283,7 +283,7 @@ bool DoesPlay(Plays plays, const TabularFamily& family) {
   return false;
 }
 
-struct Baseline {
+struct BaselineRow {
   const char* name;
   Plays plays;
   const char* summary;
@@ -292,8 +292,8 @@ struct Baseline {
 };
 
 template <typename AgentOptions>
-Baseline Row(const char* name, Plays plays, const char* summary,
-             std::unique_ptr<MetaAgent> (*make)(const AgentOptions&, const Making&)) {
+BaselineRow Row(const char* name, Plays plays, const char* summary,
+                std::unique_ptr<MetaAgent> (*make)(const AgentOptions&, const Making&)) {
   return {name, plays, summary, [] { return std::make_unique<AgentOptions>(); },
           [make](const Options& options, const Making& making) {
             return make(dynamic_cast<const AgentOptions&>(options), making);
@@ -301,8 +301,8 @@ Baseline Row(const char* name, Plays plays, const char* summary,
 }
 
 // All of them, from the simplest to the one that is told the task.
-const std::vector<Baseline>& Baselines() {
-  static const std::vector<Baseline> all = {
+const std::vector<BaselineRow>& Baselines() {
+  static const std::vector<BaselineRow> all = {
       Row("random", Plays::kAny, "Acts at random and never learns.", MakeRandom),
       Row("greedy", Plays::kTabular, "Acts best for the posterior mean.", MakeGreedy),
       Row("epsilon-greedy", Plays::kTabular,
@@ -327,10 +327,16 @@ const std::vector<Baseline>& Baselines() {
   return all;
 }
 
-Making MakingOf(const Baseline& baseline, const AgentContext& context) {
+Making MakingOf(const BaselineRow& baseline, const AgentContext& context) {
   const FamilySpec& spec = context.family.spec();
   if (baseline.plays == Plays::kAny) return {context, baseline.name, {}};
   Making making{context, baseline.name, TabularFamilyOf(spec, baseline.name)};
+  if (spec.task_observed) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' reads a state, and this observation is more", baseline.name),
+                {.key = "family.observe_task",
+                 .remedy = "Set it to false; value-iteration is told the task all the same"});
+  }
   if (DoesPlay(baseline.plays, making.family)) return making;
   throw Error(ErrorKind::kUsage, fmt::format("'{}' does not play '{}'", baseline.name, spec.name),
               {.key = "agent.name",
@@ -340,7 +346,7 @@ Making MakingOf(const Baseline& baseline, const AgentContext& context) {
 }  // namespace
 
 void RegisterBaselines(AgentRegistry& registry) {
-  for (const Baseline& baseline : Baselines()) {
+  for (const BaselineRow& baseline : Baselines()) {
     registry.Add(baseline.name,
                  {.summary = baseline.summary,
                   .make_options = baseline.make_options,
@@ -355,7 +361,7 @@ void RegisterBaselines(AgentRegistry& registry) {
 std::vector<std::string> BaselinesOf(const FamilySpec& spec) {
   const TabularFamily family = TabularFamilyOf(spec, "ruler");
   std::vector<std::string> names;
-  for (const Baseline& baseline : Baselines()) {
+  for (const BaselineRow& baseline : Baselines()) {
     if (DoesPlay(baseline.plays, family)) names.emplace_back(baseline.name);
   }
   return names;

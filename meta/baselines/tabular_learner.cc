@@ -54,12 +54,6 @@ TabularFamily TabularFamilyOf(const FamilySpec& spec, std::string_view agent) {
   std::vector<std::string_view> names;
   for (const KnownFamily& family : kFamilies) {
     if (family.name == spec.name) {
-      if (spec.task_observed) {
-        throw Error(ErrorKind::kUsage,
-                    fmt::format("'{}' reads a state, and this observation is more", agent),
-                    {.key = "family.observe_task",
-                     .remedy = "Set it to false; value-iteration is told the task all the same"});
-      }
       return {.bandit = family.bandit,
               .states = spec.observation_size,
               .actions = spec.action_size,

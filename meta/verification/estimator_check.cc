@@ -19,7 +19,7 @@ GradientAdaptationOptions InnerLoopOf(const EnumerableMdp& mdp, const Estimator&
   options.inner_reduction = Reduction::kEpisodes;
   options.advantage.discount = 1;
   options.advantage.gae_lambda = 1;
-  options.advantage.baseline = Baseline::kNone;
+  options.advantage.baseline = ReturnBaseline::kNone;
   options.advantage.normalize = false;
   return options;
 }

@@ -121,8 +121,9 @@ FiniteDifferences TrueMetaGradient(const EnumerableMdp& mdp) {
             const double g = gradient[i], beta1 = moments.momentum;
             const double beta2 = moments.second_momentum, epsilon = moments.epsilon;
             double direction = g;
-            if (o.inner_optimizer == InnerOptimizer::kMomentum)
+            if (o.inner_optimizer == InnerOptimizer::kMomentum) {
               direction = first[i] = beta1 * first[i] + g;
+            }
             if (o.inner_optimizer == InnerOptimizer::kAdam) {
               first[i] = beta1 * first[i] + (1 - beta1) * g;
               second[i] = beta2 * second[i] + (1 - beta2) * g * g;

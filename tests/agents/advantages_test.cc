@@ -13,7 +13,7 @@ AdvantageOptions Plain(double discount, double lambda) {
   AdvantageOptions options;
   options.discount = discount;
   options.gae_lambda = lambda;
-  options.baseline = Baseline::kNone;
+  options.baseline = ReturnBaseline::kNone;
   options.normalize = false;
   return options;
 }
@@ -133,7 +133,7 @@ TEST(Advantages, VanishWhereTheBaselineIsExact) {
     }
   }
   AdvantageOptions options = Plain(discount, 0.7);
-  options.baseline = Baseline::kLinear;
+  options.baseline = ReturnBaseline::kLinear;
   options.baseline_ridge = 1e-10;
   const Advantages result = Compute(r, options);
   EXPECT_LT(result.advantages.abs().max().item<double>(), 1e-5);
@@ -149,7 +149,7 @@ TEST(Advantages, AreThoseOfThePapersSum) {
   r.terminated[1][1] = 1;
   for (const bool bootstrap : {false, true}) {
     AdvantageOptions options = Plain(discount, lambda);
-    options.baseline = Baseline::kLinear;
+    options.baseline = ReturnBaseline::kLinear;
     options.bootstrap_at_horizon = bootstrap;
     const Advantages result = Compute(r, options);
 
@@ -203,13 +203,13 @@ TEST(Advantages, BeyondATimeLimitTheValueIsThatOfGoingOn) {
   Rollouts r = RandomRollouts({{20, 20, 20, 20}}, 20, 20);
   r.rewards.fill_(1);
   AdvantageOptions options = Plain(discount, 1);
-  options.baseline = Baseline::kLinear;
+  options.baseline = ReturnBaseline::kLinear;
   options.baseline_ridge = 1e-10;
   options.bootstrap_at_horizon = true;
   EXPECT_LT(Compute(r, options).advantages.abs().max().item<double>(), 1e-3);
   // without it the truncated returns differ by what the constant and the features of time leave
   options.bootstrap_at_horizon = false;
-  options.baseline = Baseline::kNone;
+  options.baseline = ReturnBaseline::kNone;
   EXPECT_NEAR(Compute(r, options).advantages[0][0][0].item<double>(),
               (1 - std::pow(discount, 20)) / (1 - discount), 1e-4);
 }
@@ -247,7 +247,7 @@ TEST(Advantages, BootstrappedValuesStayWithinWhatRewardsAllow) {
     r.final_observations.mul_(5);
     r.rewards.uniform_(0, 1);
     AdvantageOptions options = Plain(g, 0);
-    options.baseline = Baseline::kLinear;
+    options.baseline = ReturnBaseline::kLinear;
     options.bootstrap_at_horizon = true;
     // r + g V' - V with every V in [0, 10]
     const torch::Tensor advantages = Compute(r, options).advantages;
@@ -271,7 +271,7 @@ TEST(Advantages, ATimeLimitIsBootstrappedAndATerminalStateIsNot) {
   r.rewards.fill_(1);
   r.terminated[0][0] = 1;
   AdvantageOptions options = Plain(g, 0);
-  options.baseline = Baseline::kLinear;
+  options.baseline = ReturnBaseline::kLinear;
   options.baseline_ridge = 1e-10;
   options.bootstrap_at_horizon = true;
   const double value = 2 * (3 + 2 * g + g * g) / (6 - g - g * g - g * g * g);
@@ -297,11 +297,11 @@ TEST(Advantages, ABootstrapWithoutAValueIsRefused) {
     return false;
   };
   AdvantageOptions none = options, endless = options;
-  none.baseline = Baseline::kNone;
+  none.baseline = ReturnBaseline::kNone;
   endless.discount = 1;
   EXPECT_TRUE(refused(none));
   EXPECT_TRUE(refused(endless));
-  endless.baseline = Baseline::kConstant;
+  endless.baseline = ReturnBaseline::kConstant;
   endless.Check();
 }
 
@@ -310,7 +310,7 @@ TEST(Advantages, AConstantBaselineIsSubtractedFromEveryReturn) {
   r.terminated[0][1] = 1;
   AdvantageOptions options = Plain(0.5, 1);
   const torch::Tensor returns = Compute(r, options).advantages;
-  options.baseline = Baseline::kConstant;
+  options.baseline = ReturnBaseline::kConstant;
   options.baseline_value = 3;
   // lambda 1: returns less the value of the state
   EXPECT_LT(Distance(Compute(r, options).advantages, (returns - 3) * r.mask), 1e-6);
@@ -339,7 +339,7 @@ TEST(Advantages, ReturnsAreDiscountedFromTheStartOfEachEpisode) {
 
 TEST(Advantages, AreNormalisedOverTheStepsOfEachTask) {
   const Rollouts r = RandomRollouts({{9, 3, 5}, {1, 9, 9}}, 9, 30);
-  for (const Baseline baseline : {Baseline::kNone, Baseline::kLinear}) {
+  for (const ReturnBaseline baseline : {ReturnBaseline::kNone, ReturnBaseline::kLinear}) {
     AdvantageOptions options;
     options.baseline = baseline;
     options.normalize = true;
@@ -373,7 +373,7 @@ TEST(Advantages, AllEqualRewardsAreNotDividedByZero) {
   Rollouts r = BlankRollouts({{1, 1}}, 3, 2, 1);
   r.rewards.copy_(r.mask * 5);
   AdvantageOptions options;
-  options.baseline = Baseline::kNone;
+  options.baseline = ReturnBaseline::kNone;
   const Advantages result = Compute(r, options);
   EXPECT_EQ(result.advantages.abs().max().item<double>(), 0);
   EXPECT_EQ(result.explained_variance, 0);

@@ -211,6 +211,11 @@ def check_comparison(report):
                 "runs/figures/s-seed9.json")
     fewstep("compare", *files, "runs/figures/s-seed9.json").exits(3, "evaluated otherwise")
     fewstep("compare", *files, files[0]).exits(3, "given twice")
+    bad = json.loads(open(files[0]).read()) | {"split": "tset"}
+    with open("runs/figures/bad-seed1.json", "w") as file:
+        json.dump(bad, file)
+    fewstep("compare", *files, "runs/figures/bad-seed1.json").exits(
+        3, "runs/figures/bad-seed1.json", "'tset' is no split", "train, test, ood")
     fewstep("compare", "runs/s-seed1/evaluations/iteration-000006.json",
             "runs/s-seed2/evaluations/iteration-000006.json").exits(3, "different names")
     # of another horizon, under the same name of a family

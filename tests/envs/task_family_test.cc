@@ -146,6 +146,8 @@ TEST(TaskFamily, AnAuthorsMistakeIsAnErrorWithItsName) {
       {"horizon", [](WorldDefinition& d) { d.spec.horizon = 0; }},
       {"trial_episodes", [](WorldDefinition& d) { d.spec.trial_episodes = 0; }},
       {"'goal_x' is named twice", [](WorldDefinition& d) { d.spec.parameters[1].name = "goal_x"; }},
+      {"make_world gives no world",
+       [](WorldDefinition& d) { d.make_world = [] { return nullptr; }; }},
       {"no name", [](WorldDefinition& d) { d.spec.metrics = {"two words"}; }},
       {"goes from 1 to -1",
        [](WorldDefinition& d) {
@@ -180,6 +182,12 @@ TEST(TaskFamily, AnAuthorsMistakeIsAnErrorWithItsName) {
   EXPECT_NE(refusal([&] { MakeMujocoFamily(pendulum, {}); }).find("the model has 2"),
             std::string::npos);
   FamilyCatalog catalog;
+  EXPECT_NE(refusal([&] { catalog.Add("empty@name", {}); }).find("'empty@name' cannot be made"),
+            std::string::npos);
+  catalog.Add("none@name", EntryOf<FamilyOptions>(
+                               [](const FamilyOptions&) { return std::unique_ptr<TaskFamily>(); }));
+  EXPECT_NE(refusal([&] { catalog.Make("none@name"); }).find("'none@name' was not made"),
+            std::string::npos);
   catalog.Add("other@name", EntryOf<FamilyOptions>(MakePendulum));
   EXPECT_NE(refusal([&] { catalog.Make("other@name"); }).find("calls itself 'pendulum@test'"),
             std::string::npos);

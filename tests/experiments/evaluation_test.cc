@@ -26,8 +26,10 @@ std::vector<double> Means(const Rollouts& rollouts) {
 // A family, a sampler and an agent that is not trained, from the registry.
 struct Bench {
   Bench(const std::string& family_name, const std::string& agent_name, const std::string& settings)
+      : Bench(MakeFamily(family_name), agent_name, settings) {}
+  Bench(std::unique_ptr<TaskFamily> of, const std::string& agent_name, const std::string& settings)
       : name(agent_name),
-        family(MakeFamily(family_name)),
+        family(std::move(of)),
         pool(MakePool(2)),
         sampler(*family, *pool, SamplingPlan::kAuto),
         agent(BuiltinAgents().Get(name).make(*AgentOptions(name, settings),
@@ -111,6 +113,22 @@ TEST(Evaluation, AnAgentThatLearnsWhileItActsIsJudgedOnItsTrial) {
   EXPECT_TRUE(curve.is_trial);
   EXPECT_FALSE(curve.judged_apart());
   EXPECT_THAT(TasksNote(curve), testing::HasSubstr("whole trial acted with the mode"));
+}
+
+// What is told the task is judged like any other, beside what the best policy reaches.
+TEST(Evaluation, AFamilyThatTellsTheTaskIsEvaluated) {
+  FamilyOptions told;
+  told.observe_task = true;
+  for (const char* family : {"bandit-bernoulli@rl2", "tabular-mdp@rl2", "point-nav@maml"}) {
+    for (const char* agent : {"multitask", "random"}) {
+      Bench plain(family, agent, "");
+      Bench bench(BuiltinFamilies().Make(family, told), agent, "");
+      const AdaptationCurve curve = bench.Evaluate(kOptions);
+      EXPECT_EQ(curve.tasks, plain.Tasks()) << family << " " << agent;
+      EXPECT_EQ(curve.trial.optimum, plain.Evaluate(kOptions).trial.optimum);
+      EXPECT_NE(curve.family_hash, plain.family->hash());
+    }
+  }
 }
 
 // Its memory passes from unit to unit, so a curve is one trial of each task.

@@ -13,19 +13,30 @@ fail() {
 
 "$source_dir/scripts/gpu_check" --program "$program" --bundle "$work/bundle" >"$work/carried"
 grep -q 'holds what the machine needs' "$work/carried" || fail "the bundle was not announced"
-torch=$(ldd "$program" | awk '/libtorch_cpu/ { print $3 }' | xargs dirname | xargs dirname)
+ldd "$program" >"$work/libraries"
+built_with=$(awk '/libtorch_cpu/ { print $3 }' "$work/libraries" | xargs dirname | xargs dirname)
+
+# LibTorch at another place, which the program does not know of by itself
+mkdir "$work/site"
+for package in "$built_with" "$(dirname "$built_with")/nvidia"; do
+  if [[ -e $package ]]; then ln -s "$package" "$work/site/"; fi
+done
+torch=$work/site/torch
 
 # nothing of the build is needed: the libraries are those of the bundle
-check() { (cd / && env -i PATH="$PATH" HOME="$work" "$work/bundle/gpu_check" "$@"); }
-check --device cpu --torch "$torch" --updates 1 --iterations 1 >"$work/out" 2>"$work/err" ||
+check() { (cd "$work" && env -i PATH="$PATH" HOME="$work" "$work/bundle/gpu_check" "$@"); }
+check --device cpu --torch site/torch --updates 1 --iterations 1 >"$work/out" 2>"$work/err" ||
   fail "the check itself: $(cat "$work/err")"
 grep -q '^meta-gradient .* ok$' "$work/out" || fail "no comparison: $(cat "$work/out")"
 grep -q '^Meta-updates a second: [0-9.]* on the processor' "$work/out" || fail "no speed"
 grep -qE '^cpu: [0-9.]+ s; return after one step -?[0-9.]+ in the first' "$work/out" ||
   fail "no training: $(cat "$work/out")"
-LD_LIBRARY_PATH="$work/bundle/lib" ldd "$work/bundle/fewstep" >"$work/libraries"
-grep -q "$work/bundle/lib/libmujoco" "$work/libraries" ||
-  fail "MuJoCo is not the one that was carried"
+LD_LIBRARY_PATH="$work/bundle/lib:$torch/lib" ldd "$work/bundle/fewstep" >"$work/libraries"
+if grep -q "$(dirname "$built_with")/" "$work/libraries"; then
+  fail "libraries of the build are used: $(cat "$work/libraries")"
+fi
+if [[ -n $(find /tmp -maxdepth 1 -name 'tmp.*' -newer "$work/bundle/fewstep" -user "$(id -u)" \
+  -exec test -e '{}/runs/cpu' ';' -print) ]]; then fail "a temporary folder was left"; fi
 
 # another version of LibTorch, and a machine without a GPU
 if check --device cpu --torch "$work" 2>"$work/err"; then fail "accepted no LibTorch"; fi
