@@ -297,22 +297,22 @@ class Describer final : public FieldVisitor {
  public:
   std::vector<FieldDescription> fields;
   void Field(std::string_view key, bool& value, const FieldInfo& info) override {
-    Add(key, "boolean", fmt::format("{}", value), info);
+    Add(key, "boolean", Kind::kOther, fmt::format("{}", value), info);
   }
   void Field(std::string_view key, int64_t& value, const FieldInfo& info) override {
-    Add(key, "integer", fmt::format("{}", value), info);
+    Add(key, "integer", Kind::kNumber, fmt::format("{}", value), info);
   }
   void Field(std::string_view key, double& value, const FieldInfo& info) override {
-    Add(key, "number", FormatDouble(value), info);
+    Add(key, "number", Kind::kNumber, FormatDouble(value), info);
   }
   void Field(std::string_view key, std::string& value, const FieldInfo& info) override {
-    Add(key, "string", QuoteToml(value), info);
+    Add(key, "string", Kind::kOther, QuoteToml(value), info);
   }
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override {
-    Add(key, "integers", fmt::format("[{}]", fmt::join(value, ", ")), info);
+    Add(key, "integers", Kind::kNumber, fmt::format("[{}]", fmt::join(value, ", ")), info);
   }
   void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override {
-    Add(key, "numbers", FormatTable(value), info);
+    Add(key, "numbers", Kind::kNumber, FormatTable(value), info);
   }
   void Table(std::string_view key, Options& options) override {
     Describer part;
@@ -324,8 +324,12 @@ class Describer final : public FieldVisitor {
   }
 
  private:
-  void Add(std::string_view key, std::string type, std::string value, const FieldInfo& info) {
-    fields.push_back({std::string(key), std::move(type), std::move(value), info.unit,
+  enum class Kind { kNumber, kOther };
+
+  void Add(std::string_view key, std::string type, Kind kind, std::string value,
+           const FieldInfo& info) {
+    const bool plain = kind == Kind::kNumber && info.unit.empty();
+    fields.push_back({std::string(key), std::move(type), std::move(value), plain ? "1" : info.unit,
                       RangeText(info), info.help});
   }
 };

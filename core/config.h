@@ -178,7 +178,8 @@ class Config {
 // "[name]\nkey = value\n..." with every field, the tables of parts behind it; doubles round-trip.
 std::string WriteToml(std::string_view table, Options& options);
 
-// One field as shown by `fewstep describe`; the key of a part's field is "part.key".
+// One field as shown by `fewstep describe`; the key of a part's field is "part.key". A number
+// without a unit has the unit "1".
 struct FieldDescription {
   std::string key, type, value, unit, range, help;
 };

@@ -43,9 +43,9 @@ void DescribeOptions(const std::string& table_name, const std::string& summary, 
   Print("\n");
   Table table({{"key"}, {"default"}, {"meaning"}});
   for (const FieldDescription& field : DescribeFields(options)) {
-    // "[1 to 100 steps]"
+    // "[1 to 100 steps]"; a number without a unit has the unit 1
     std::string values = field.range;
-    if (!field.unit.empty()) {
+    if (!field.unit.empty() && field.unit != "1") {
       values += (values.empty() ? "" : " ") + field.unit;
     }
     table.AddRow({field.key, field.value,

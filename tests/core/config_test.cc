@@ -275,7 +275,8 @@ TEST(Config, DescriptionsHaveEverything) {
   const auto fields = DescribeFields(sample);
   ASSERT_EQ(fields.size(), 6u);
   EXPECT_EQ(fields[1].unit, "items");
-  EXPECT_EQ(fields[2].unit, "");
+  EXPECT_EQ(fields[0].unit, "");   // a boolean
+  EXPECT_EQ(fields[2].unit, "1");  // a number
   EXPECT_EQ(fields[1].range, "1 to 10");
   EXPECT_EQ(fields[3].range, "first | second");
   EXPECT_EQ(fields[5].value, "[[0.5], [-1.0]]");
