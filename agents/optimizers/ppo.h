@@ -22,7 +22,8 @@ struct PpoOptions : Options {
 
 // Adam on PPO's clipped objective for some epochs (Schulman et al. 2017), with ProMP's penalty on
 // how far the inner policies move. One epoch of an objective that is not clipped is the plain
-// policy gradient. `point` [1, M]: parameters like those that it will improve.
+// policy gradient. `point` [1, M]: parameters like those that it will improve; `inner_policies`:
+// how many have a coefficient.
 std::unique_ptr<PolicyOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& point,
                                          int64_t inner_policies);
 

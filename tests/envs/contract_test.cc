@@ -494,14 +494,7 @@ TEST_P(FamilyContract, AnActionThatIsNotANumberEndsItsEpisodeAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, FamilyContract, ::testing::ValuesIn(AllCases()),
-                         [](const auto& family) {
-                           std::string name = family.param;
-                           for (char& c : name) {
-                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-                           }
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Families, FamilyContract, ::testing::ValuesIn(AllCases()), FamilyTestName);
 
 }  // namespace
 }  // namespace fewstep

@@ -1,6 +1,7 @@
 #include "tests/envs/family_testing.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -125,6 +126,13 @@ std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options) {
   }
   spec.state = {"previous reward"};
   return MakeWorldFamily(std::move(definition), options);
+}
+
+std::string FamilyTestName(const ::testing::TestParamInfo<std::string>& family) {
+  std::string name = family.param;
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return name;
 }
 
 std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_envs, uint64_t seed) {

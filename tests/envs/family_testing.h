@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -34,6 +35,9 @@ std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options);
 
 // Three arms that pay 1 with the probabilities of the task: discrete choices and random rewards.
 std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options);
+
+// A family's name as a test may be called: "point_nav_maml".
+std::string FamilyTestName(const ::testing::TestParamInfo<std::string>& family);
 
 // Random actions [steps, B, A], a little beyond the range in which they are not clipped; exactly
 // representable as float, so that runners and environments get the same numbers.

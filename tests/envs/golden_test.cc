@@ -72,13 +72,7 @@ TEST_P(Golden, TranscriptIsUnchanged) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Golden, ::testing::ValuesIn(BuiltinFamilies().Names()),
-                         [](const auto& family) {
-                           std::string name = family.param;
-                           for (char& c : name) {
-                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-                           }
-                           return name;
-                         });
+                         FamilyTestName);
 
 }  // namespace
 }  // namespace fewstep

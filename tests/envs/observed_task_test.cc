@@ -112,13 +112,7 @@ TEST_P(TaskObserving, ThePolicySeesWhatIsRecorded) {
 INSTANTIATE_TEST_SUITE_P(Families, TaskObserving,
                          ::testing::Values("half-cheetah-vel@promp", "half-cheetah-dir@promp",
                                            "point-nav@maml"),
-                         [](const auto& family) {
-                           std::string name = family.param;
-                           for (char& c : name) {
-                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-                           }
-                           return name;
-                         });
+                         FamilyTestName);
 
 }  // namespace
 }  // namespace fewstep

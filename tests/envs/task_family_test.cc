@@ -188,6 +188,16 @@ TEST(TaskFamily, AnAuthorsMistakeIsAnErrorWithItsName) {
                                [](const FamilyOptions&) { return std::unique_ptr<TaskFamily>(); }));
   EXPECT_NE(refusal([&] { catalog.Make("none@name"); }).find("'none@name' was not made"),
             std::string::npos);
+  catalog.Add("deaf@name", EntryOf<FamilyOptions>([](const FamilyOptions&) {
+                MujocoDefinition definition = PendulumDefinition();
+                definition.spec.name = "deaf@name";
+                return MakeMujocoFamily(std::move(definition), {});
+              }));
+  FamilyOptions told;
+  told.observe_task = true;
+  EXPECT_NO_THROW(catalog.Make("deaf@name"));
+  EXPECT_NE(refusal([&] { catalog.Make("deaf@name", told); }).find("heed the option observe_task"),
+            std::string::npos);
   catalog.Add("other@name", EntryOf<FamilyOptions>(MakePendulum));
   EXPECT_NE(refusal([&] { catalog.Make("other@name"); }).find("calls itself 'pendulum@test'"),
             std::string::npos);

@@ -24,8 +24,8 @@ struct TabularMdp {
   }
 };
 
-// Its simulation: the observation is the state, one-hot, and so is what there is to save. A process
-// that starts in state 0 and rewards without noise draw nothing from the stream.
+// Its simulation: the observation is the state, one-hot. A reset to state 0 and a reward without
+// noise draw nothing from the stream.
 class TabularWorld : public World {
  public:
   // Rewards are normal with standard deviation `reward_noise` about their means.
