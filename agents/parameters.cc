@@ -5,6 +5,8 @@
 #include <functional>
 #include <numeric>
 
+#include <Eigen/Dense>
+
 #include "core/error.h"
 
 namespace fewstep {
@@ -41,20 +43,66 @@ Parameters Parameters::Expand(int64_t num_tasks) const {
   return WithFlat(flat.expand({num_tasks, flat.size(1)}));
 }
 
+namespace {
+
+using Block = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
+                         Eigen::OuterStride<>>;
+
+void FillUniform(double limit, Rng& rng, Block out) {
+  for (Eigen::Index i = 0; i < out.rows(); ++i) {
+    for (Eigen::Index j = 0; j < out.cols(); ++j) {
+      out(i, j) = static_cast<float>(rng.Uniform(-limit, limit));
+    }
+  }
+}
+
+void FillOrthogonal(double scale, Rng& rng, Block out) {
+  // Q of a normal matrix, with the signs that make it uniform (Mezzadri 2007)
+  const bool wide = out.cols() > out.rows();
+  Eigen::MatrixXd normal(wide ? out.cols() : out.rows(), wide ? out.rows() : out.cols());
+  for (double& value : normal.reshaped()) value = rng.Normal();
+  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(normal);
+  Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(normal.rows(), normal.cols());
+  for (Eigen::Index j = 0; j < q.cols(); ++j) {
+    q.col(j) *= qr.matrixQR()(j, j) < 0 ? -scale : scale;
+  }
+  if (wide) {
+    out = q.transpose().cast<float>();
+  } else {
+    out = q.cast<float>();
+  }
+}
+
+void Fill(const ParameterSlice& slice, Rng rng, float* values) {
+  const Initial& initial = slice.initial;
+  if (initial.kind == Initial::Kind::kConstant) {
+    std::fill_n(values, slice.size, static_cast<float>(initial.value));
+    return;
+  }
+  const int64_t rows = slice.shape[0], columns = slice.shape[1], width = columns / initial.blocks;
+  if (initial.kind == Initial::Kind::kValues) {
+    for (int64_t i = 0; i < slice.size; ++i) {
+      values[i] = static_cast<float>(initial.values[static_cast<size_t>(i % columns)]);
+    }
+    return;
+  }
+  for (int64_t block = 0; block < initial.blocks; ++block) {
+    const Block out(values + block * width, rows, width, Eigen::OuterStride<>(columns));
+    if (initial.kind == Initial::Kind::kOrthogonal) {
+      FillOrthogonal(initial.value, rng, out);
+    } else {
+      FillUniform(initial.value * std::sqrt(6.0 / static_cast<double>(rows + width)), rng, out);
+    }
+  }
+}
+
+}  // namespace
+
 Parameters Initialized(std::shared_ptr<const ParameterLayout> layout, const Rng& rng) {
   torch::Tensor flat = torch::zeros({1, layout->size()});
   float* row = flat.mutable_data_ptr<float>();
   for (const ParameterSlice& slice : layout->slices()) {
-    float* values = row + slice.offset;
-    if (slice.initial.kind == Initial::Kind::kConstant) {
-      std::fill_n(values, slice.size, static_cast<float>(slice.initial.value));
-      continue;
-    }
-    Rng stream = rng.Fork(slice.name);
-    const double limit =
-        slice.initial.value * std::sqrt(6.0 / static_cast<double>(slice.shape[0] + slice.shape[1]));
-    std::generate_n(values, slice.size,
-                    [&] { return static_cast<float>(stream.Uniform(-limit, limit)); });
+    Fill(slice, rng.Fork(slice.name), row + slice.offset);
   }
   return {flat, std::move(layout)};
 }

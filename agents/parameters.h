@@ -20,18 +20,32 @@ enum class ParameterRole {
   kBody,
   kHead,     // the last layer, and what else shapes the action distribution directly
   kContext,  // inputs that are parameters (CAVIA)
+  kBuffer,   // what is measured and not learned: its reader lets no gradient pass
 };
 
 // How an array starts.
 struct Initial {
-  enum class Kind { kConstant, kXavier };
+  enum class Kind { kConstant, kXavier, kOrthogonal, kValues };
   Kind kind = Kind::kConstant;
-  double value = 0;  // the constant, or a factor on Xavier's limit
+  double value = 0;                 // the constant, or a factor on the others
+  int64_t blocks = 1;               // equal blocks of columns that are drawn each by itself: gates
+  std::vector<double> values = {};  // kValues: of every column
 
   static Initial Constant(double value) { return {Kind::kConstant, value}; }
   // U(-l, l) with l = scale * sqrt(6 / (rows + columns)), for an array of two dimensions (Glorot
   // and Bengio 2010).
-  static Initial Xavier(double scale = 1) { return {Kind::kXavier, scale}; }
+  static Initial Xavier(double scale = 1, int64_t blocks = 1) {
+    return {Kind::kXavier, scale, blocks};
+  }
+  // Rows or columns, whichever are fewer, are orthogonal and `scale` long; uniform over all such
+  // matrices (Saxe et al. 2014).
+  static Initial Orthogonal(double scale = 1, int64_t blocks = 1) {
+    return {Kind::kOrthogonal, scale, blocks};
+  }
+  // The same values in every row of an array of two dimensions.
+  static Initial Values(std::vector<double> values) {
+    return {Kind::kValues, 0, 1, std::move(values)};
+  }
 };
 
 struct ParameterSlice {

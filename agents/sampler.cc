@@ -13,6 +13,7 @@ Rollouts MakeRollouts(const FamilySpec& spec, int64_t tasks, int64_t episodes) {
   Rollouts r;
   r.observations = torch::zeros({tasks, episodes, horizon, spec.observation_size});
   r.actions = torch::zeros({tasks, episodes, horizon, spec.action_width()});
+  r.log_probs = torch::zeros({tasks, episodes, horizon});
   r.rewards = torch::zeros({tasks, episodes, horizon});
   r.mask = torch::zeros({tasks, episodes, horizon});
   r.final_observations = torch::zeros({tasks, episodes, spec.observation_size});
@@ -63,9 +64,11 @@ struct ActContext {
   const float* actions;  // [steps, A]
   const float* rewards;  // [steps]
   int64_t action_width;
+  float* log_probs;  // [H], where Act's are recorded
   // the trial's step before the episode; null where there is none
   const float* previous_action;
   float previous_reward;
+  bool previous_terminated;
 };
 
 void ActInWorker(void* context, const float* observation, int step, float* action) noexcept {
@@ -74,16 +77,17 @@ void ActInWorker(void* context, const float* observation, int step, float* actio
       .observation = observation,
       .previous_action = step > 0 ? c.actions + (step - 1) * c.action_width : c.previous_action,
       .previous_reward = step > 0 ? c.rewards[step - 1] : c.previous_reward,
+      .previous_terminated = step == 0 && c.previous_terminated,
       .step = step};
-  c.actor.Act(percept, c.rng, c.deterministic, action);
+  c.log_probs[step] = c.actor.Act(percept, c.rng, c.deterministic, action);
 }
 
 }  // namespace
 
 double RolloutBytes(const FamilySpec& spec, double episodes) {
-  constexpr int kRewardAndMask = 2;
+  constexpr int kLogProbRewardAndMask = 3;
   return sizeof(float) * episodes * spec.horizon *
-         (spec.observation_size + spec.action_width() + kRewardAndMask);
+         (spec.observation_size + spec.action_width() + kLogProbRewardAndMask);
 }
 
 Sampler::Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
@@ -164,6 +168,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
   const int64_t observation_size = out.observations.size(3), width = out.actions.size(3);
   float* observations = out.observations.mutable_data_ptr<float>();
   float* actions = out.actions.mutable_data_ptr<float>();
+  float* log_probs = out.log_probs.mutable_data_ptr<float>();
   float* rewards = out.rewards.mutable_data_ptr<float>();
   float* finals = out.final_observations.mutable_data_ptr<float>();
   const auto num_items = static_cast<size_t>(batch.num_trials() * episodes);
@@ -177,6 +182,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
   float* memory = batch.trials.memory.mutable_data_ptr<float>();
   float* previous_actions = batch.trials.previous_actions.mutable_data_ptr<float>();
   float* previous_rewards = batch.trials.previous_rewards.mutable_data_ptr<float>();
+  float* previous_terminated = batch.trials.terminated.mutable_data_ptr<float>();
   float* begun = batch.trials.begun.mutable_data_ptr<float>();
   float* ended = batch.trials.ended.mutable_data_ptr<float>();
 
@@ -195,8 +201,10 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
                          .actions = actions + item * horizon * width,
                          .rewards = rewards + item * horizon,
                          .action_width = width,
+                         .log_probs = log_probs + item * horizon,
                          .previous_action = begun[trial] != 0 ? previous_action : nullptr,
-                         .previous_reward = previous_rewards[trial]};
+                         .previous_reward = previous_rewards[trial],
+                         .previous_terminated = previous_terminated[trial] != 0};
       const EpisodeResult result =
           runners_[w]->Run(*prepared[static_cast<size_t>(task)], batch.rng.Fork("env", stream),
                            &ActInWorker, &context,
@@ -206,6 +214,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
                             .final_observation = finals + item * observation_size,
                             .metric_sums = metric_sums.data() + item * num_metrics});
       results[static_cast<size_t>(item)] = result;
+      std::fill(log_probs + item * horizon + result.length, log_probs + (item + 1) * horizon, 0.0f);
 
       // the last action and reward, for the first percept of the trial's next episode
       if (result.diverged) ended[trial] = 1;
@@ -213,6 +222,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
       const int64_t last = item * horizon + result.length - 1;
       std::copy_n(actions + last * width, width, previous_action);
       previous_rewards[trial] = rewards[last];
+      previous_terminated[trial] = result.terminated ? 1.0f : 0.0f;
       begun[trial] = 1;
     }
   });
@@ -245,6 +255,7 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
   float* is_running = running.mutable_data_ptr<float>();
   float* previous_actions = batch.trials.previous_actions.mutable_data_ptr<float>();
   float* previous_rewards = batch.trials.previous_rewards.mutable_data_ptr<float>();
+  float* previous_terminated = batch.trials.terminated.mutable_data_ptr<float>();
   float* begun = batch.trials.begun.mutable_data_ptr<float>();
   float* trial_ended = batch.trials.ended.mutable_data_ptr<float>();
   const auto of_tasks = [&](const torch::Tensor& rows_of_trials) {
@@ -278,23 +289,25 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
     };
     torch::Tensor observations = recorded(out.observations, observation_size);
     torch::Tensor actions = recorded(out.actions, width);
+    torch::Tensor log_probs = recorded(out.log_probs, 1);
     for (int64_t step = 0; step < horizon && num_running > 0; ++step) {
       // one forward pass for all tasks
       Percepts percepts{.observations = present.to(device_), .step = static_cast<int>(step)};
       if (remembers) {
         percepts.previous_actions = of_tasks(batch.trials.previous_actions);
         percepts.previous_rewards = of_tasks(batch.trials.previous_rewards);
+        percepts.terminated = of_tasks(batch.trials.terminated);
         percepts.begun = of_tasks(batch.trials.begun);
         percepts.running = of_tasks(running.view({trials}));
       }
       const ActionDistribution distribution = batch.policy.Step(rows, percepts, memory);
-      const torch::Tensor chosen =
-          SampleActions(distribution, act_streams, batch.options.deterministic)
-              .to(torch::kCPU)
-              .contiguous();
+      const torch::Tensor sampled =
+          SampleActions(distribution, act_streams, batch.options.deterministic);
+      const torch::Tensor chosen = sampled.to(torch::kCPU).contiguous();
       const torch::Tensor actions64 = chosen.to(torch::kFloat64);
       observations.select(1, step).copy_(present.view({trials, observation_size}));
       actions.select(1, step).copy_(chosen.view({trials, width}));
+      log_probs.select(1, step).copy_(distribution.LogProb(sampled).reshape({trials, 1}));
       env_->Step({actions64.const_data_ptr<double>(), static_cast<size_t>(actions64.numel())},
                  step_batch);
 
@@ -318,6 +331,7 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
           result.terminated = step_batch.terminated[env] != 0;
           std::copy_n(chosen_values + trial * width, width, previous_actions + trial * width);
           previous_rewards[trial] = rewards[item * horizon + step];
+          previous_terminated[trial] = result.terminated ? 1.0f : 0.0f;
           begun[trial] = 1;
         }
         if (step_batch.terminated[env] || step_batch.truncated[env] || step_batch.diverged[env]) {
@@ -340,6 +354,7 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
     std::fill_n(out.observations.mutable_data_ptr<float>() + first * observation_size,
                 rest * observation_size, 0.0f);
     std::fill_n(out.actions.mutable_data_ptr<float>() + first * width, rest * width, 0.0f);
+    std::fill_n(out.log_probs.mutable_data_ptr<float>() + first, rest, 0.0f);
   }
   Summarise(results, metric_sums, out);
 }

@@ -26,6 +26,7 @@ namespace fewstep {
 struct Rollouts {
   torch::Tensor observations;        // [T, E, H, O] float32
   torch::Tensor actions;             // [T, E, H, A] float32 (A = 1 index when discrete)
+  torch::Tensor log_probs;           // [T, E, H] float32, of the actions when they were chosen
   torch::Tensor rewards;             // [T, E, H] float32, 0 past the end
   torch::Tensor mask;                // [T, E, H] float32, 1 up to the episode's length
   torch::Tensor final_observations;  // [T, E, O] float32

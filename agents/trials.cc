@@ -6,7 +6,11 @@
 namespace fewstep {
 
 TrialStates TrialStates::Clone() const {
-  return {memory.clone(), previous_actions.clone(), previous_rewards.clone(), begun.clone(),
+  return {memory.clone(),
+          previous_actions.clone(),
+          previous_rewards.clone(),
+          terminated.clone(),
+          begun.clone(),
           ended.clone()};
 }
 
@@ -14,6 +18,7 @@ TrialStates BeginTrials(const Policy& policy, int64_t num_trials) {
   return {.memory = torch::zeros({num_trials, policy.memory_size()}),
           .previous_actions = torch::zeros({num_trials, policy.action_width()}),
           .previous_rewards = torch::zeros({num_trials}),
+          .terminated = torch::zeros({num_trials}),
           .begun = torch::zeros({num_trials}),
           .ended = torch::zeros({num_trials})};
 }
@@ -28,6 +33,7 @@ Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t
       .observations = rollouts.observations.reshape({num_trials, steps, -1}),
       .previous_actions = torch::zeros({num_trials, steps, width}),
       .previous_rewards = torch::zeros({num_trials, steps}),
+      .terminated = torch::zeros({num_trials, steps}),
       .begun = torch::zeros({num_trials, steps}),
       .mask = rollouts.mask.reshape({num_trials, steps}),
       .memory = torch::zeros({num_trials, policy.memory_size()}),
@@ -38,11 +44,14 @@ Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t
   const torch::Tensor actions = rollouts.actions.reshape({num_trials, steps, width}).contiguous();
   const torch::Tensor rewards = rollouts.rewards.reshape({num_trials, steps}).contiguous();
   const torch::Tensor mask = sequences.mask.contiguous();
+  const torch::Tensor terminated = rollouts.terminated.contiguous();
   const float* action = actions.const_data_ptr<float>();
   const float* reward = rewards.const_data_ptr<float>();
   const float* present = mask.const_data_ptr<float>();
+  const float* ends = terminated.const_data_ptr<float>();  // of each episode
   float* previous_action = sequences.previous_actions.mutable_data_ptr<float>();
   float* previous_reward = sequences.previous_rewards.mutable_data_ptr<float>();
+  float* follows_end = sequences.terminated.mutable_data_ptr<float>();
   float* begun = sequences.begun.mutable_data_ptr<float>();
   for (int64_t trial = 0; trial < num_trials; ++trial) {
     int64_t before = -1;
@@ -51,6 +60,8 @@ Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t
       if (before >= 0) {
         std::copy_n(action + before * width, width, previous_action + at * width);
         previous_reward[at] = reward[before];
+        // the last step of an episode that another one follows
+        if (before / horizon != at / horizon) follows_end[at] = ends[before / horizon];
         begun[at] = 1;
       }
       before = at;

@@ -13,6 +13,7 @@ struct TrialStates {
   torch::Tensor memory;            // [N, M]
   torch::Tensor previous_actions;  // [N, A], 0 before the first step
   torch::Tensor previous_rewards;  // [N]
+  torch::Tensor terminated;        // [N] 1 when that step led to a terminal state
   torch::Tensor begun;             // [N] 0 before the first step, then 1
   torch::Tensor ended;             // [N] 1 once a simulation diverged: nothing follows
 

@@ -56,8 +56,8 @@ struct DrawingHints {
   std::vector<std::string> position, goal;
 };
 
-// The published definition of a family. Everything here but `summary`, `drawing` and
-// `task_observed` enters the hash.
+// The published definition of a family. Everything here but `summary`, `terminates`,
+// `drawing` and `task_observed` enters the hash.
 struct FamilySpec {
   std::string name;                      // "half-cheetah-vel@promp": what, and whose definition
   std::string summary;                   // one sentence
@@ -74,6 +74,7 @@ struct FamilySpec {
   ActionKind action_kind = ActionKind::kContinuous;
   double action_low = -1, action_high = 1;  // range in which the policy's output is not clipped
   int horizon = 0;                          // control steps after which an episode is truncated
+  bool terminates = false;                  // whether episodes may end before, in a terminal state
   int trial_episodes = 1;                   // episodes an agent spends on one task; 1: no trial
   double control_dt = 0;                    // seconds a control step; 0 without physics
   bool finite = false;  // finitely many tasks: trained on and evaluated on the same ones

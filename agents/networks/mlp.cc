@@ -33,14 +33,17 @@ torch::Tensor Mlp::Forward(const Parameters& parameters, torch::Tensor x) const 
   return x;
 }
 
-struct Mlp::Evaluator::State {
+template <typename Scalar>
+struct Mlp::Evaluator<Scalar>::State {
+  using Vector = Eigen::Vector<Scalar, Eigen::Dynamic>;
   Activation activation;
   bool bias;
-  std::vector<int64_t> offsets;         // of the arrays in a row
-  std::vector<Eigen::VectorXf> values;  // one a width
+  std::vector<int64_t> offsets;  // of the arrays in a row
+  std::vector<Vector> values;    // one a width
 };
 
-Mlp::Evaluator::Evaluator(const Mlp& network, const ParameterLayout& layout)
+template <typename Scalar>
+Mlp::Evaluator<Scalar>::Evaluator(const Mlp& network, const ParameterLayout& layout)
     : state_(std::make_unique<State>()) {
   const MlpShape& shape = network.shape();
   state_->activation = shape.activation;
@@ -50,34 +53,44 @@ Mlp::Evaluator::Evaluator(const Mlp& network, const ParameterLayout& layout)
     state_->offsets.push_back(layout.slices()[network.first_slice_ + i].offset);
   }
   for (const int64_t width : shape.widths) {
-    state_->values.emplace_back(Eigen::VectorXf::Zero(width));
+    state_->values.emplace_back(State::Vector::Zero(width));
   }
 }
 
-Mlp::Evaluator::~Evaluator() = default;
-Mlp::Evaluator::Evaluator(Evaluator&&) noexcept = default;
+template <typename Scalar>
+Mlp::Evaluator<Scalar>::~Evaluator() = default;
+template <typename Scalar>
+Mlp::Evaluator<Scalar>::Evaluator(Evaluator&&) noexcept = default;
 
-float* Mlp::Evaluator::inputs() { return state_->values.front().data(); }
+template <typename Scalar>
+Scalar* Mlp::Evaluator<Scalar>::inputs() {
+  return state_->values.front().data();
+}
 
-const float* Mlp::Evaluator::Evaluate(const float* row) noexcept {
-  std::vector<Eigen::VectorXf>& values = state_->values;
+template <typename Scalar>
+const Scalar* Mlp::Evaluator<Scalar>::Evaluate(const Scalar* row) noexcept {
+  using Vector = typename State::Vector;
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  std::vector<Vector>& values = state_->values;
   const int64_t* offset = state_->offsets.data();
   const size_t num_layers = values.size() - 1;
   for (size_t layer = 0; layer < num_layers; ++layer) {
     // a weight is stored [in, out], so column-major it is its own transpose
-    Eigen::VectorXf& out = values[layer + 1];
-    const Eigen::Map<const Eigen::MatrixXf> weight(row + *offset++, out.size(),
-                                                   values[layer].size());
+    Vector& out = values[layer + 1];
+    const Eigen::Map<const Matrix> weight(row + *offset++, out.size(), values[layer].size());
     out.noalias() = weight * values[layer];
-    if (state_->bias) out += Eigen::Map<const Eigen::VectorXf>(row + *offset++, out.size());
+    if (state_->bias) out += Eigen::Map<const Vector>(row + *offset++, out.size());
     if (layer + 1 == num_layers) continue;
     if (state_->activation == Activation::kTanh) {
       out = out.array().tanh();
     } else {
-      out = out.cwiseMax(0.0f);
+      out = out.cwiseMax(Scalar{0});
     }
   }
   return values.back().data();
 }
+
+template class Mlp::Evaluator<float>;
+template class Mlp::Evaluator<double>;
 
 }  // namespace fewstep

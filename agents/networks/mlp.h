@@ -30,15 +30,16 @@ class Mlp {
   // [T, B, inputs] -> [T, B, outputs], every task with its own row of parameters.
   torch::Tensor Forward(const Parameters& parameters, torch::Tensor x) const;
 
-  // The same on one input from one row, in single precision and without LibTorch; allocates nothing
-  // once made. Owned by one thread; independent of the network it came from.
+  // The same on one input from one row, without LibTorch, in single precision or double; allocates
+  // nothing once made. Owned by one thread; independent of the network it came from.
+  template <typename Scalar>
   class Evaluator {
    public:
     Evaluator(const Mlp& network, const ParameterLayout& layout);
     ~Evaluator();
     Evaluator(Evaluator&&) noexcept;
-    float* inputs();  // [inputs], to be written before Evaluate; they stay
-    const float* Evaluate(const float* row) noexcept;  // [outputs], valid until the next call
+    Scalar* inputs();  // [inputs], to be written before Evaluate; they stay
+    const Scalar* Evaluate(const Scalar* row) noexcept;  // [outputs], valid until the next call
 
    private:
     struct State;

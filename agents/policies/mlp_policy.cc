@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "agents/networks/mlp.h"
+#include "agents/policies/action_choice.h"
 #include "core/error.h"
 #include "core/memory.h"
 
@@ -12,9 +13,7 @@ namespace {
 
 // Where the parameters lie that are not the network's, and what becomes of its output.
 struct Outputs {
-  int64_t size = 0;  // means or logits
-  bool gaussian = true;
-  float min_log_std = 0;
+  ActionOutputs action;
   int64_t log_std = 0;       // offset in the row
   int64_t context = 0;       // offset in the row
   int64_t context_size = 0;  // inputs that are parameters, after the observation
@@ -32,34 +31,14 @@ class MlpActor final : public Actor {
                 network_.inputs() + observation_size_);
   }
 
-  void Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
+  float Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
     std::copy_n(percept.observation, observation_size_, network_.inputs());
-    const float* output = network_.Evaluate(row_);
-    if (!outputs_.gaussian) {
-      action[0] = static_cast<float>(Choose(output, rng, deterministic));
-      return;
-    }
-    const float* log_std = row_ + outputs_.log_std;
-    for (int64_t i = 0; i < outputs_.size; ++i) {
-      const float noise = deterministic ? 0.0f
-                                        : static_cast<float>(rng.Normal()) *
-                                              std::exp(std::max(log_std[i], outputs_.min_log_std));
-      action[i] = output[i] + noise;
-    }
+    return outputs_.action.Choose(network_.Evaluate(row_), row_ + outputs_.log_std, rng,
+                                  deterministic, action);
   }
 
  private:
-  // In double, as SampleActions.
-  int64_t Choose(const float* logits, Rng& rng, bool deterministic) const {
-    const float* best = std::max_element(logits, logits + outputs_.size);
-    if (deterministic) return best - logits;
-    const auto weight = [&](int64_t i) { return std::exp(double{logits[i]} - *best); };
-    double total = 0;
-    for (int64_t i = 0; i < outputs_.size; ++i) total += weight(i);
-    return InvertCumulative(rng.Uniform() * total, outputs_.size, weight);
-  }
-
-  Mlp::Evaluator network_;
+  Mlp::Evaluator<float> network_;
   Outputs outputs_;
   int observation_size_;
   const float* row_ = nullptr;
@@ -69,12 +48,10 @@ class MlpPolicy final : public MemorylessPolicy {
  public:
   MlpPolicy(const FamilySpec& spec, const MlpOptions& options)
       : MemorylessPolicy(spec), network_(*layout_, "", ShapeOf(spec, options)) {
-    outputs_.size = spec.action_size;
-    outputs_.gaussian = spec.action_kind == ActionKind::kContinuous;
-    outputs_.min_log_std = static_cast<float>(std::log(options.min_std));
+    outputs_.action = ActionOutputs::Of(spec, options.min_std);
     outputs_.context_size = options.context_size;
-    if (outputs_.gaussian) {
-      log_std_ = layout_->Add("log_std", {1, outputs_.size}, ParameterRole::kHead,
+    if (outputs_.action.gaussian) {
+      log_std_ = layout_->Add("log_std", {1, outputs_.action.size}, ParameterRole::kHead,
                               Initial::Constant(std::log(options.initial_std)));
       outputs_.log_std = layout_->slices()[log_std_].offset;
     }
@@ -94,9 +71,9 @@ class MlpPolicy final : public MemorylessPolicy {
       x = torch::cat({x, parameters.View(context_).expand({x.size(0), x.size(1), -1})}, 2);
     }
     x = network_.Forward(parameters, x);
-    if (!outputs_.gaussian) return ActionDistribution::Categorical(x);
-    return ActionDistribution::Gaussian(x,
-                                        parameters.View(log_std_).clamp_min(outputs_.min_log_std));
+    if (!outputs_.action.gaussian) return ActionDistribution::Categorical(x);
+    return ActionDistribution::Gaussian(
+        x, parameters.View(log_std_).clamp_min(outputs_.action.min_log_std));
   }
 
   std::unique_ptr<Actor> MakeActor() const override {

@@ -19,7 +19,7 @@ class BatchOfOne final : public Actor {
     if (memory != nullptr) memory_ = torch::from_blob(memory, {1, 1, policy_.memory_size()});
   }
 
-  void Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
+  float Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
     const torch::NoGradGuard no_grad;
     const auto tensor = [](const float* values, int64_t size) {
       return torch::from_blob(const_cast<float*>(values), {1, 1, size});
@@ -30,12 +30,14 @@ class BatchOfOne final : public Actor {
                       .previous_actions = begun ? tensor(percept.previous_action, width)
                                                 : torch::zeros({1, 1, width}),
                       .previous_rewards = torch::full({1, 1}, percept.previous_reward),
+                      .terminated = torch::full({1, 1}, percept.previous_terminated ? 1.0f : 0.0f),
                       .begun = torch::full({1, 1}, begun ? 1.0f : 0.0f),
                       .running = torch::ones({1, 1}),
                       .step = percept.step};
     const ActionDistribution distribution = policy_.Step(parameters_, percepts, memory_);
     const torch::Tensor chosen = SampleActions(distribution, {&rng, 1}, deterministic).contiguous();
     std::copy_n(chosen.const_data_ptr<float>(), width, action);
+    return distribution.LogProb(chosen).item<float>();
   }
 
  private:

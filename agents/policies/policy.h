@@ -21,6 +21,7 @@ struct Percept {
   const float* observation = nullptr;      // [O]
   const float* previous_action = nullptr;  // [A] of the trial's step before; null at its first step
   float previous_reward = 0;               // of that step, which may lie in the episode before
+  bool previous_terminated = false;        // whether that step led to a terminal state
   int step = 0;                            // of the episode: 0 begins one
 };
 
@@ -30,6 +31,7 @@ struct Percepts {
   torch::Tensor observations;      // [T, B, O]
   torch::Tensor previous_actions;  // [T, B, A], 0 at a trial's first step
   torch::Tensor previous_rewards;  // [T, B]
+  torch::Tensor terminated;        // [T, B] 1 where that step led to a terminal state
   torch::Tensor begun;             // [T, B] 0 at a trial's first step, else 1
   torch::Tensor running;           // [T, B] 0 where the episode has ended: its memory stays
   int step = 0;
@@ -41,6 +43,7 @@ struct Sequences {
   torch::Tensor observations;      // [N, S, O]
   torch::Tensor previous_actions;  // [N, S, A], 0 at a trial's first step
   torch::Tensor previous_rewards;  // [N, S]
+  torch::Tensor terminated;        // [N, S] 1 where that step led to a terminal state
   torch::Tensor begun;             // [N, S] 0 at a trial's first step, else 1
   torch::Tensor mask;              // [N, S] 0 past the end of an episode: memory passes unchanged
   torch::Tensor memory;            // [N, M] before the first step
@@ -63,10 +66,11 @@ class Actor {
   // which Act brings up to date in place. Both must stay valid until the next call; `memory` is
   // null for a policy without.
   virtual void BeginTrial(const float* row, float* memory) = 0;
-  // Writes the action: a sample drawn from `rng`, or the distribution's mode. Draws action_size
-  // normals (Gaussian) or one uniform number (categorical) a call, in the order SampleActions does.
-  virtual void Act(const Percept& percept, Rng& rng, bool deterministic,
-                   float* action) noexcept = 0;
+  // Writes the action, a sample drawn from `rng` or the distribution's mode, and returns its
+  // log-probability. Draws action_size normals (Gaussian) or one uniform number (categorical) a
+  // call, in the order SampleActions does.
+  virtual float Act(const Percept& percept, Rng& rng, bool deterministic,
+                    float* action) noexcept = 0;
 };
 
 class Policy {

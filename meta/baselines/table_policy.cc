@@ -1,6 +1,7 @@
 #include "meta/baselines/table_policy.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 
@@ -17,14 +18,16 @@ class TableActor final : public Actor {
 
   void BeginTrial(const float* row, float* /*memory*/) override { row_ = row; }
 
-  void Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
+  float Act(const Percept& percept, Rng& rng, bool deterministic, float* action) noexcept override {
     // the row of this step and state
     const float* seen = percept.observation;
     const auto state = std::max_element(seen, seen + shape_.states) - seen;
     const int step = std::min(percept.step, shape_.steps - 1);
     const float* row = row_ + (step * shape_.states + state) * shape_.actions;
-    *action = static_cast<float>(deterministic ? std::max_element(row, row + shape_.actions) - row
-                                               : Choose(row, rng));
+    const std::ptrdiff_t chosen =
+        deterministic ? std::max_element(row, row + shape_.actions) - row : Choose(row, rng);
+    *action = static_cast<float>(chosen);
+    return std::log(row[chosen]);
   }
 
  private:

@@ -94,8 +94,8 @@ inline bool SameBits(const torch::Tensor& a, const torch::Tensor& b) {
 
 inline bool SameRollouts(const Rollouts& a, const Rollouts& b) {
   return SameBits(a.observations, b.observations) && SameBits(a.actions, b.actions) &&
-         SameBits(a.rewards, b.rewards) && SameBits(a.mask, b.mask) &&
-         SameBits(a.final_observations, b.final_observations) &&
+         SameBits(a.log_probs, b.log_probs) && SameBits(a.rewards, b.rewards) &&
+         SameBits(a.mask, b.mask) && SameBits(a.final_observations, b.final_observations) &&
          SameBits(a.terminated, b.terminated) && SameBits(a.returns, b.returns) &&
          SameBits(a.metric_means, b.metric_means) && a.steps == b.steps && a.diverged == b.diverged;
 }
@@ -108,6 +108,7 @@ inline Rollouts BlankRollouts(const std::vector<std::vector<int>>& lengths, int6
   Rollouts r;
   r.observations = torch::zeros({tasks, episodes, horizon, observation_size});
   r.actions = torch::zeros({tasks, episodes, horizon, action_size});
+  r.log_probs = torch::zeros({tasks, episodes, horizon});
   r.rewards = torch::zeros({tasks, episodes, horizon});
   r.mask = torch::zeros({tasks, episodes, horizon});
   r.final_observations = torch::zeros({tasks, episodes, observation_size});

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "agents/policies/action_choice.h"
 #include "agents/policies/policy.h"
 #include "agents/trials.h"
 
@@ -86,8 +87,8 @@ class RememberingPolicy final : public Policy {
       memory_ = memory;
     }
 
-    void Act(const Percept& percept, Rng& rng, bool deterministic,
-             float* action) noexcept override {
+    float Act(const Percept& percept, Rng& rng, bool deterministic,
+              float* action) noexcept override {
       const bool begun = percept.previous_action != nullptr;
       if (begun) {
         memory_[0] += 1;
@@ -111,7 +112,7 @@ class RememberingPolicy final : public Policy {
           const double noise = deterministic ? 0 : kStd * rng.Normal();
           action[o] = static_cast<float>(outputs[o] + noise);
         }
-        return;
+        return LogProb(outputs, action);
       }
       double total = 0;
       for (const double logit : outputs) total += std::exp(logit);
@@ -126,9 +127,16 @@ class RememberingPolicy final : public Policy {
         }
       }
       *action = static_cast<float>(choice);
+      return LogProb(outputs, action);
     }
 
    private:
+    float LogProb(const std::vector<double>& outputs, const float* action) const {
+      const ActionOutputs meaning{policy_.outputs_, policy_.gaussian_, -100};
+      const std::vector<double> log_std(outputs.size(), std::log(kStd));
+      return static_cast<float>(meaning.LogProb(outputs.data(), log_std.data(), action));
+    }
+
     const RememberingPolicy& policy_;
     const float* row_ = nullptr;
     float* memory_ = nullptr;

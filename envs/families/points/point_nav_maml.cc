@@ -42,6 +42,7 @@ WorldDefinition PointNavMaml() {
   spec.model = "position' = position + step";
   spec.reset = "position = (0, 0)";
   spec.reward = "-|position' - goal|";
+  spec.terminates = true;
   spec.termination = "both coordinates within 0.01 of the goal's";
   spec.action = "step = 0.1 clip(a, -1, 1)";
   spec.observation = {"position (2)"};
