@@ -37,7 +37,9 @@ Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t
       .begun = torch::zeros({num_trials, steps}),
       .mask = rollouts.mask.reshape({num_trials, steps}),
       .memory = torch::zeros({num_trials, policy.memory_size()}),
+      .value_memory = {},
       .horizon = horizon,
+      .trial_steps = steps,
   };
 
   // the step before, across the ends of episodes

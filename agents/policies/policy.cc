@@ -48,6 +48,47 @@ class BatchOfOne final : public Actor {
 
 }  // namespace
 
+namespace {
+
+// Applies `function` to every tensor of sequences that is there.
+template <typename Function>
+Sequences Each(Sequences sequences, const Function& function) {
+  for (torch::Tensor* tensor :
+       {&sequences.observations, &sequences.previous_actions, &sequences.previous_rewards,
+        &sequences.terminated, &sequences.begun, &sequences.mask}) {
+    *tensor = function(*tensor);
+  }
+  return sequences;
+}
+
+}  // namespace
+
+Sequences Sequences::Steps(int64_t first, int64_t last, torch::Tensor memory_before,
+                           torch::Tensor value_memory_before) const {
+  Sequences part = Each(
+      *this, [&](const torch::Tensor& tensor) { return tensor.narrow(1, first, last - first); });
+  part.memory = std::move(memory_before);
+  part.value_memory = std::move(value_memory_before);
+  part.begin = begin + first;
+  return part;
+}
+
+Sequences Sequences::Trials(const torch::Tensor& numbers) const {
+  const auto choose = [&](const torch::Tensor& tensor) { return tensor.index_select(0, numbers); };
+  Sequences part = Each(*this, choose);
+  part.memory = choose(memory);
+  if (value_memory.defined()) part.value_memory = choose(value_memory);
+  return part;
+}
+
+Sequences Sequences::To(torch::Device device, torch::Dtype type) const {
+  const auto move = [&](const torch::Tensor& tensor) { return tensor.to(device, type); };
+  Sequences moved = Each(*this, move);
+  moved.memory = move(memory);
+  if (value_memory.defined()) moved.value_memory = move(value_memory);
+  return moved;
+}
+
 std::unique_ptr<Actor> Policy::MakeActor() const { return std::make_unique<BatchOfOne>(*this); }
 
 PolicyOutput MemorylessPolicy::Unroll(const Parameters& parameters,
@@ -59,7 +100,10 @@ PolicyOutput MemorylessPolicy::Unroll(const Parameters& parameters,
   const ActionDistribution distribution =
       Forward(parameters,
               sequences.observations.reshape({tasks, trials / tasks * steps, observation_size()}));
-  return {distribution.OfTrials(trials, steps), sequences.memory};
+  return {.distribution = distribution.OfTrials(trials, steps),
+          .value = {},
+          .memory = sequences.memory,
+          .value_memory = {}};
 }
 
 ActionDistribution MemorylessPolicy::Step(const Parameters& parameters, const Percepts& percepts,

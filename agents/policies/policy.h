@@ -37,8 +37,8 @@ struct Percepts {
   int step = 0;
 };
 
-// N whole trials, as many of each task, in the order of the tasks. A trial is S = E * H steps:
-// episode by episode, each padded to the horizon H.
+// N trials, as many of each task, in the order of the tasks, or the same part of each of them. A
+// whole trial is S = E * H steps: episode by episode, each padded to the horizon H.
 struct Sequences {
   torch::Tensor observations;      // [N, S, O]
   torch::Tensor previous_actions;  // [N, S, A], 0 at a trial's first step
@@ -47,14 +47,26 @@ struct Sequences {
   torch::Tensor begun;             // [N, S] 0 at a trial's first step, else 1
   torch::Tensor mask;              // [N, S] 0 past the end of an episode: memory passes unchanged
   torch::Tensor memory;            // [N, M] before the first step
+  torch::Tensor value_memory;      // [N, V] the same of a value function with one of its own
   int64_t horizon = 0;             // H
+  int64_t begin = 0;               // where in the trial the first step lies
+  int64_t trial_steps = 0;         // of whole trials
 
   int64_t num_trials() const { return observations.size(0); }
+  int64_t num_steps() const { return observations.size(1); }
+  // Steps [first, last), after these memories.
+  Sequences Steps(int64_t first, int64_t last, torch::Tensor memory_before,
+                  torch::Tensor value_memory_before) const;
+  // The trials with these numbers [n] int64.
+  Sequences Trials(const torch::Tensor& numbers) const;
+  Sequences To(torch::Device device, torch::Dtype type) const;
 };
 
 struct PolicyOutput {
   ActionDistribution distribution;  // of [N, S] actions
+  torch::Tensor value;              // [N, S] of each percept; undefined for a policy without
   torch::Tensor memory;             // [N, M] after the last step
+  torch::Tensor value_memory;       // [N, V]
 };
 
 // Acts in one simulation at a time, between two of its steps. Owned by one thread. One that does

@@ -65,9 +65,11 @@ class TablePolicy final : public Policy {
         torch::einsum("tehs,thsa->teha", {observations, parameters.View(0)})
             .reshape({trials, -1, shape_.actions});
     const torch::Tensor taken = sequences.mask.unsqueeze(-1) != 0;
-    return {ActionDistribution::Categorical(
+    return {.distribution = ActionDistribution::Categorical(
                 torch::where(taken, probabilities, torch::ones_like(probabilities)).log()),
-            sequences.memory};
+            .value = {},
+            .memory = sequences.memory,
+            .value_memory = {}};
   }
 
   std::unique_ptr<Actor> MakeActor() const override { return std::make_unique<TableActor>(shape_); }

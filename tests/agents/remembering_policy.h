@@ -44,7 +44,10 @@ class RememberingPolicy final : public Policy {
                               .running = at(sequences.mask, step)};
       outputs.push_back(Outputs(parameters, percepts, memory).reshape({trials, outputs_}));
     }
-    return {Distribution(torch::stack(outputs, 1)), memory.view({trials, 2})};
+    return {.distribution = Distribution(torch::stack(outputs, 1)),
+            .value = {},
+            .memory = memory.view({trials, 2}),
+            .value_memory = {}};
   }
 
   ActionDistribution Step(const Parameters& parameters, const Percepts& percepts,

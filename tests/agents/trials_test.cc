@@ -6,55 +6,12 @@
 #include <numeric>
 
 #include "agents/sampler.h"
-#include "envs/worlds/world_family.h"
 #include "tests/agents/learning_testing.h"
 #include "tests/agents/remembering_policy.h"
+#include "tests/agents/stakes.h"
 
 namespace fewstep {
 namespace {
-
-// Discrete choices; episodes end at random, and now and then the simulation breaks.
-class Stakes final : public World {
- public:
-  explicit Stakes(double breaks) : breaks_(breaks) {}
-  void Begin(std::span<const double> task) override { bias_ = task[0]; }
-  void Reset(Rng& rng, double* observation) noexcept override {
-    *observation = sum_ = rng.Uniform(-1, 1);
-  }
-  WorldStep Step(const double* action, Rng& rng, double* observation, double*) noexcept override {
-    sum_ += (rng.Uniform() < bias_ ? 1 : -1) * (*action - 1) * 0.5;
-    *observation = sum_;
-    const bool terminated = rng.Uniform() < 0.15, broken = rng.Uniform() < breaks_;
-    return {.reward = broken ? std::nan("") : sum_, .terminated = terminated};
-  }
-  void GetState(double* state) const noexcept override { *state = sum_; }
-  void SetState(const double* state, double* observation) noexcept override {
-    *observation = sum_ = *state;
-  }
-
- private:
-  double breaks_, bias_ = 0, sum_ = 0;
-};
-
-std::unique_ptr<TaskFamily> MakeStakes(double breaks) {
-  WorldDefinition definition;
-  definition.make_world = [breaks]() -> std::unique_ptr<World> {
-    return std::make_unique<Stakes>(breaks);
-  };
-  FamilySpec& spec = definition.spec;
-  spec.name = "stakes@test";
-  spec.summary = spec.source = spec.model = spec.reset = spec.reward = spec.termination =
-      spec.action = spec.splits = "test";
-  spec.observation = {"sum"};
-  spec.observation_size = 1;
-  spec.action_size = 3;
-  spec.action_kind = ActionKind::kDiscrete;
-  spec.horizon = 12;
-  spec.parameters = {
-      {.name = "bias", .unit = "", .low = 0, .high = 1, .choices = {}, .law = "U(0, 1)"}};
-  spec.state = {"sum"};
-  return MakeWorldFamily(std::move(definition), {});
-}
 
 constexpr int kTasks = 3;
 
