@@ -13,6 +13,18 @@ ActionDistribution ActionDistribution::Categorical(torch::Tensor logits) {
   return {Kind::kCategorical, {}, {}, logits.log_softmax(-1)};
 }
 
+ActionDistribution ActionDistribution::Joined(const std::vector<ActionDistribution>& parts) {
+  const auto join = [&](torch::Tensor ActionDistribution::*member) {
+    std::vector<torch::Tensor> tensors;
+    for (const ActionDistribution& part : parts) tensors.push_back(part.*member);
+    return torch::cat(tensors);
+  };
+  if (parts.front().kind == Kind::kCategorical) {
+    return {Kind::kCategorical, {}, {}, join(&ActionDistribution::log_probs)};
+  }
+  return {Kind::kGaussian, join(&ActionDistribution::mean), join(&ActionDistribution::log_std), {}};
+}
+
 torch::Tensor ActionDistribution::LogProb(const torch::Tensor& actions) const {
   if (kind == Kind::kCategorical) {
     return log_probs.gather(-1, actions.to(torch::kLong)).squeeze(-1);
@@ -48,6 +60,16 @@ ActionDistribution ActionDistribution::Rows(int64_t begin, int64_t end) const {
   const int64_t count = end - begin;
   if (kind == Kind::kCategorical) return {kind, {}, {}, log_probs.narrow(0, begin, count)};
   return {kind, mean.narrow(0, begin, count), log_std.narrow(0, begin, count), {}};
+}
+
+ActionDistribution ActionDistribution::Select(const torch::Tensor& rows) const {
+  if (kind == Kind::kCategorical) return {kind, {}, {}, log_probs.index_select(0, rows)};
+  return {kind, mean.index_select(0, rows), log_std.index_select(0, rows), {}};
+}
+
+ActionDistribution ActionDistribution::Steps(int64_t first, int64_t count) const {
+  if (kind == Kind::kCategorical) return {kind, {}, {}, log_probs.narrow(1, first, count)};
+  return {kind, mean.narrow(1, first, count), log_std, {}};
 }
 
 ActionDistribution ActionDistribution::OfTrials(int64_t num_trials, int64_t steps) const {

@@ -1,6 +1,8 @@
 // Distributions over actions, batched over tasks: what a policy gives for every observation.
 #pragma once
 
+#include <vector>
+
 #include "agents/torch.h"
 
 namespace fewstep {
@@ -16,6 +18,8 @@ struct ActionDistribution {
 
   static ActionDistribution Gaussian(torch::Tensor mean, torch::Tensor log_std);
   static ActionDistribution Categorical(torch::Tensor logits);  // [T, B, A]
+  // The tasks of all of them, one after the other.
+  static ActionDistribution Joined(const std::vector<ActionDistribution>& parts);
 
   torch::Tensor LogProb(const torch::Tensor& actions) const;  // [T, B]
   torch::Tensor Entropy() const;                              // [T, B]
@@ -25,6 +29,8 @@ struct ActionDistribution {
 
   ActionDistribution Detach() const;
   ActionDistribution Rows(int64_t begin, int64_t end) const;  // tasks [begin, end)
+  ActionDistribution Select(const torch::Tensor& rows) const;  // tasks with these numbers
+  ActionDistribution Steps(int64_t first, int64_t count) const;  // of every task's B
 
   // The same actions, trial by trial: [T, N / T * steps] as [N, steps].
   ActionDistribution OfTrials(int64_t num_trials, int64_t steps) const;

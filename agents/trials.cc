@@ -36,7 +36,7 @@ Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t
       .terminated = torch::zeros({num_trials, steps}),
       .begun = torch::zeros({num_trials, steps}),
       .mask = rollouts.mask.reshape({num_trials, steps}),
-      .memory = torch::zeros({num_trials, policy.memory_size()}),
+      .memory = torch::zeros({1, policy.memory_size()}).expand({num_trials, -1}),
       .value_memory = {},
       .horizon = horizon,
       .trial_steps = steps,

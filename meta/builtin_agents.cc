@@ -1,5 +1,6 @@
 #include "meta/baselines/baselines.h"
 #include "meta/gradient/algorithms/algorithms.h"
+#include "meta/memory/rl2.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -20,6 +21,8 @@ AgentRegistry BuiltinAgents() {
   registry.Add("multitask", Multitask());
   registry.Add("promp", Promp());
   registry.Add("reptile", Reptile());
+  registry.Add("rl2", Rl2());
+  registry.Add("rl2-trpo", Rl2Trpo());
   RegisterBaselines(registry);
   return registry;
 }

@@ -18,6 +18,12 @@ class Layers final : public MemoryNetwork {
     return size;
   }
 
+  double kept_numbers(int64_t steps) const override {
+    double numbers = 0;
+    for (const auto& layer : layers_) numbers += layer->kept_numbers(steps);
+    return numbers;
+  }
+
   MemoryOutput Unroll(const Parameters& parameters, const torch::Tensor& inputs,
                       const torch::Tensor& mask, const torch::Tensor& memory,
                       Derivatives derivatives) const override {

@@ -59,6 +59,8 @@ class MemoryNetwork {
 
   virtual int64_t outputs() const = 0;
   virtual int64_t memory_size() const = 0;  // M
+  // About how many numbers an unroll of `steps` steps keeps for its backward pass, a step.
+  virtual double kept_numbers(int64_t steps) const = 0;
 
   // Inputs [T, S, B, inputs] of S steps of B trials of T tasks with their rows [T, P]; `mask`
   // [T, S, B] is 0 where a step is left out (its output is undefined); `memory` [T, B, M] before

@@ -349,6 +349,9 @@ class Recurrent final : public MemoryNetwork {
 
   int64_t outputs() const override { return units_; }
   int64_t memory_size() const override { return units_ * (1 + Cell::kCarried); }
+  double kept_numbers(int64_t /*steps*/) const override {
+    return static_cast<double>(inputs_ + units_ * (1 + Cell::kSaved));
+  }
 
   MemoryOutput Unroll(const Parameters& parameters, const torch::Tensor& inputs,
                       const torch::Tensor& mask, const torch::Tensor& memory,

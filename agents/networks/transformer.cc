@@ -68,6 +68,13 @@ class Transformer final : public MemoryNetwork {
     return 1 + static_cast<int64_t>(blocks_.size()) * 2 * context_ * size_;
   }
 
+  double kept_numbers(int64_t steps) const override {
+    // of a block: its layers, and the scores of every head on every step, three times
+    const double width = static_cast<double>(size_ * (12 + 3 * kExpansion));
+    const double scores = 3.0 * static_cast<double>(heads_ * steps);
+    return static_cast<double>(blocks_.size()) * (width + scores);
+  }
+
   MemoryOutput Unroll(const Parameters& parameters, const torch::Tensor& inputs,
                       const torch::Tensor& mask, const torch::Tensor& memory,
                       Derivatives /*derivatives*/) const override {

@@ -21,6 +21,8 @@ class Adam {
   void Save(CheckpointWriter checkpoint) const;
   Adam Loaded(CheckpointReader checkpoint) const;
 
+  void set_learning_rate(double learning_rate) { learning_rate_ = learning_rate; }
+
   int64_t steps = 0;
   torch::Tensor& first() { return first_; }
   torch::Tensor& second() { return second_; }

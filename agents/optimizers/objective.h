@@ -3,6 +3,7 @@
 // here; they have sampled a part of the data.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,11 @@ class Objective {
   // Products [1, M] -> [1, M] with the Hessian of ObjectiveValues::kl at `point`; usable as long as
   // the objective lives.
   virtual LinearMap HessianOfKl(const torch::Tensor& point) const = 0;
+
+  // At most `count` objectives on parts of the data, each of which is in one of them, drawn anew for
+  // every `epoch`. The objective must outlive them. Only objectives whose optimizers have
+  // minibatches have parts.
+  virtual std::vector<std::unique_ptr<Objective>> Parts(int64_t epoch, int64_t count) const;
 };
 
 }  // namespace fewstep

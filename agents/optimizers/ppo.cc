@@ -1,5 +1,7 @@
 #include "agents/optimizers/ppo.h"
 
+#include <algorithm>
+
 #include "agents/optimizers/adam.h"
 
 namespace fewstep {
@@ -26,6 +28,21 @@ void PpoOptions::Visit(FieldVisitor& v) {
           {.help = "Coefficient eta of the KL penalty (its first value when adaptive).", .min = 0});
   v.Field("kl_target", kl_target,
           {.help = "Divergence aimed at by the adaptive penalty.", .unit = "nats", .min = 1e-12});
+  v.Field("minibatches", minibatches,
+          {.help = "Parts that the data of an iteration are divided into; each epoch takes a step on "
+                   "every one of them.",
+           .min = 1,
+           .max = 100000});
+  v.Field("max_gradient_norm", max_gradient_norm,
+          {.help = "Longer gradients are shortened to this norm; 0: never.", .min = 0});
+  v.Field("anneal_iterations", anneal_iterations,
+          {.help = "Iterations in which the learning rate falls linearly to final_learning_rate, "
+                   "where it stays; 0: it is constant.",
+           .unit = "iterations",
+           .min = 0,
+           .max = 1e12});
+  v.Field("final_learning_rate", final_learning_rate,
+          {.help = "Learning rate after anneal_iterations.", .min = 0, .max = 10});
 }
 
 namespace {
@@ -59,10 +76,32 @@ class Ppo final : public PolicyOptimizer {
                         Metrics& metrics) override {
     torch::Tensor improved = point, first_gradient;
     Adam adam = adam_;
-    for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
-      const torch::Tensor gradient = objective.Gradient(improved, form());
+    adam.set_learning_rate(LearningRate());
+    ObjectiveValues values;  // with minibatches, of the last epoch
+    const auto step = [&](const Objective& part, ObjectiveValues* of_part) {
+      torch::Tensor gradient = part.Gradient(improved, form(), of_part);
+      if (!first_gradient.defined()) first_gradient = gradient;
+      if (options_.max_gradient_norm > 0) {
+        const torch::Tensor scale = options_.max_gradient_norm / (gradient.norm() + 1e-12);
+        gradient = gradient * scale.clamp_max(1);
+      }
       improved = adam.Step(improved, -gradient);
-      if (epoch == 0) first_gradient = gradient;
+    };
+    for (int64_t epoch = 0; epoch < options_.outer_epochs; ++epoch) {
+      if (options_.minibatches == 1) {
+        step(objective, nullptr);
+        continue;
+      }
+      const auto parts = objective.Parts(epoch, options_.minibatches);
+      const bool last = epoch + 1 == options_.outer_epochs;
+      for (const auto& part : parts) {
+        ObjectiveValues of_part;
+        step(*part, last ? &of_part : nullptr);
+        const double share = 1 / static_cast<double>(parts.size());
+        values.objective += of_part.objective * share;
+        values.kl += of_part.kl * share;
+        values.clip_fraction += of_part.clip_fraction * share;
+      }
     }
     // What is not finite stays so. The second moment is checked too: once a square overflows it
     // stays infinite and Adam's steps are 0.
@@ -72,7 +111,7 @@ class Ppo final : public PolicyOptimizer {
     adam_ = adam;
 
     // the values after the last epoch; the adaptive penalty goes by their KL
-    const ObjectiveValues values = objective.Values(improved, form());
+    if (options_.minibatches == 1) values = objective.Values(improved, form());
     metrics.Add("outer_objective", values.objective);
     metrics.Add("outer_kl", values.kl);
     metrics.Add("clip_fraction", values.clip_fraction);
@@ -102,6 +141,16 @@ class Ppo final : public PolicyOptimizer {
   }
 
  private:
+  // Adam's steps tell how many iterations there have been.
+  double LearningRate() const {
+    if (options_.anneal_iterations == 0) return options_.outer_learning_rate;
+    const double iteration = static_cast<double>(adam_.steps) /
+                             static_cast<double>(options_.outer_epochs * options_.minibatches);
+    const double part = std::min(1.0, iteration / static_cast<double>(options_.anneal_iterations));
+    return options_.outer_learning_rate +
+           part * (options_.final_learning_rate - options_.outer_learning_rate);
+  }
+
   PpoOptions options_;
   Adam adam_;
   std::vector<double> kl_coefficients_;  // one an inner policy

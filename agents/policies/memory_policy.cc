@@ -152,6 +152,12 @@ int64_t MemoryPolicy::value_memory_size() const {
   return value_memory_ ? value_memory_->memory_size() : 0;
 }
 
+double MemoryPolicy::kept_numbers(int64_t steps) const {
+  double numbers = memory_->kept_numbers(steps) * (value_memory_ ? 2 : 1);
+  for (const int64_t width : head_->network->shape().widths) numbers += static_cast<double>(width);
+  return numbers + static_cast<double>(head_->made->size() + num_features_);
+}
+
 Parameters MemoryPolicy::InitialParameters(const Rng& rng) const {
   Parameters row = Initialized(layout_, rng);
   if (head_->kind == HeadKind::kHypernetwork) {
@@ -225,7 +231,7 @@ PolicyOutput MemoryPolicy::Unroll(const Parameters& parameters, const Sequences&
                by_step(sequences.begun), starts);
 
   const auto memory_of_tasks = [&](const torch::Tensor& memory) {
-    return memory.view({tasks, of_task, memory.size(-1)});
+    return memory.reshape({tasks, of_task, memory.size(-1)});
   };
   const auto flat = [&](const torch::Tensor& values) {  // [T, S, B, .] -> [T, S B, .]
     return values.reshape({tasks, steps * of_task, values.size(-1)});

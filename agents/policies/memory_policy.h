@@ -78,6 +78,8 @@ class MemoryPolicy final : public Policy {
   int64_t memory_size() const override { return memory_->memory_size(); }
   int64_t value_memory_size() const;  // V; 0 unless the value function has a memory of its own
   ValueKind value_kind() const { return value_kind_; }
+  // About how many numbers an unroll of `steps` steps keeps for its backward pass, a step.
+  double kept_numbers(int64_t steps) const;
 
   Parameters InitialParameters(const Rng& rng) const override;
   PolicyOutput Unroll(const Parameters& parameters, const Sequences& sequences) const override {

@@ -195,8 +195,16 @@ std::unique_ptr<GradientAgent> MakeGradientAgent(const GradientAgentOptions& opt
 }
 
 AgentEntry PpoAgent(std::string summary, std::function<void(PpoAgentOptions&)> define) {
+  const auto whole = [define = std::move(define)](PpoAgentOptions& options) {
+    define(options);
+    // every step is taken on the whole meta-batch
+    for (const char* key :
+         {"minibatches", "max_gradient_norm", "anneal_iterations", "final_learning_rate"}) {
+      options.fixed.emplace_back(key);
+    }
+  };
   return GradientAgentEntry<PpoAgentOptions>(
-      std::move(summary), std::move(define),
+      std::move(summary), whole,
       [](const PpoAgentOptions& options, const torch::Tensor& meta) {
         return AsOuter(MakePpo(options.outer, meta, options.adaptation.inner_steps));
       });
