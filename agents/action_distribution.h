@@ -28,8 +28,8 @@ struct ActionDistribution {
   torch::Tensor Kl(const ActionDistribution& other) const;
 
   ActionDistribution Detach() const;
-  ActionDistribution Rows(int64_t begin, int64_t end) const;  // tasks [begin, end)
-  ActionDistribution Select(const torch::Tensor& rows) const;  // tasks with these numbers
+  ActionDistribution Rows(int64_t begin, int64_t end) const;     // tasks [begin, end)
+  ActionDistribution Select(const torch::Tensor& rows) const;    // tasks with these numbers
   ActionDistribution Steps(int64_t first, int64_t count) const;  // of every task's B
 
   // The same actions, trial by trial: [T, N / T * steps] as [N, steps].

@@ -18,8 +18,7 @@ void Backwards(const float* mask, int64_t steps, int64_t horizon, Credit credit,
   for (int64_t step = steps; step-- > 0;) {
     if (mask[step] == 0) continue;
     const int64_t episode = step / horizon;
-    const bool last =
-        following < 0 || (credit == Credit::kEpisode && following != episode);
+    const bool last = following < 0 || (credit == Credit::kEpisode && following != episode);
     function(step, last);
     following = episode;
   }
@@ -72,9 +71,9 @@ TrialAdvantages ComputeTrialAdvantages(const torch::Tensor& rewards, const torch
   float* targets = out.targets.mutable_data_ptr<float>();
 
   struct Sums {
-    double count = 0, sum = 0, squares = 0;          // of advantages
-    double returns = 0, return_squares = 0;          // of discounted returns
-    double residuals = 0, residual_squares = 0;      // of returns less values
+    double count = 0, sum = 0, squares = 0;      // of advantages
+    double returns = 0, return_squares = 0;      // of discounted returns
+    double residuals = 0, residual_squares = 0;  // of returns less values
   };
   std::vector<Sums> of_trials(static_cast<size_t>(trials));
   pool.Run(static_cast<int>(trials), [&](int trial, int) {

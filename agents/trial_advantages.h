@@ -8,8 +8,8 @@
 namespace fewstep {
 
 // The rewards that an action is credited with: all that follow in the trial, so that exploring in
-// one episode is paid by what it brings in the next (Duan et al. 2016, section 2.2), or those of its
-// own episode, as in some published code.
+// one episode is paid by what it brings in the next (Duan et al. 2016, section 2.2), or those of
+// its own episode, as in some published code.
 enum class Credit { kTrial, kEpisode };
 inline constexpr ChoiceName<Credit> kCreditNames[] = {{"trial", Credit::kTrial},
                                                       {"episode", Credit::kEpisode}};
@@ -39,9 +39,9 @@ struct TrialAdvantages {
 // unless bootstrap_at_horizon puts the value of the last observation there when a time limit cut it
 // off. With credit within episodes the same holds for every episode.
 //
-// `rewards` and `values` [N, S] float32; `mask` [N, S] float32; `final_values` [N, E] float32 of the
-// observation after each episode's last step, 0 after a terminal state; undefined for 0. Normalised
-// to mean 0 and standard deviation 1 over all steps. Trials are spread over `pool`.
+// `rewards` and `values` [N, S] float32; `mask` [N, S] float32; `final_values` [N, E] float32 of
+// the observation after each episode's last step, 0 after a terminal state; undefined for 0.
+// Normalised to mean 0 and standard deviation 1 over all steps. Trials are spread over `pool`.
 TrialAdvantages ComputeTrialAdvantages(const torch::Tensor& rewards, const torch::Tensor& values,
                                        const torch::Tensor& mask, const torch::Tensor& final_values,
                                        int64_t horizon, const TrialAdvantageOptions& options,

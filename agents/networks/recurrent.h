@@ -25,6 +25,11 @@ auto Units(Scalar* values, int64_t count) {
   return Eigen::Map<std::conditional_t<std::is_const_v<Scalar>, const Array, Array>>(values, count);
 }
 
+// Numbers whose first lies where packets of a processor's instructions begin: from there on Eigen's
+// rounding depends on places in the buffer alone, and not on where the buffer happens to lie.
+template <typename Scalar>
+using AlignedBuffer = std::vector<Scalar, Eigen::aligned_allocator<Scalar>>;
+
 // Row-major matrices over memory that someone else owns.
 template <typename Scalar>
 auto MatrixOver(Scalar* values, int64_t rows, int64_t columns) {
@@ -71,11 +76,11 @@ class RecurrentKernel {
   void Forward(Scalar* outputs, Scalar* final_memory, Scalar* saved) const {
     const int64_t units = a_.units, trials = a_.trials, gates = Cell::kGates * units;
     const int64_t tile = TileSteps();
-    std::vector<Scalar> x_gates(static_cast<size_t>(tile * trials * gates));
-    std::vector<Scalar> h_gates(static_cast<size_t>(Cell::kRecurrent ? trials * gates : gates));
-    std::vector<Scalar> scratch(static_cast<size_t>(Cell::kSaved * units));
-    std::vector<Scalar> h(static_cast<size_t>(trials * units));
-    std::vector<Scalar> carried(static_cast<size_t>(trials * Cell::kCarried * units));
+    AlignedBuffer<Scalar> x_gates(static_cast<size_t>(tile * trials * gates));
+    AlignedBuffer<Scalar> h_gates(static_cast<size_t>(Cell::kRecurrent ? trials * gates : gates));
+    AlignedBuffer<Scalar> scratch(static_cast<size_t>(Cell::kSaved * units));
+    AlignedBuffer<Scalar> h(static_cast<size_t>(trials * units));
+    AlignedBuffer<Scalar> carried(static_cast<size_t>(trials * Cell::kCarried * units));
     ReadMemory(h.data(), carried.data());
     for (int64_t begin = 0; begin < a_.steps; begin += tile) {
       const int64_t end = std::min(begin + tile, a_.steps);
@@ -112,10 +117,11 @@ class RecurrentKernel {
                 const Scalar* final_gradient, const UnrollGradients<Scalar>& out) const {
     const int64_t units = a_.units, trials = a_.trials, gates = Cell::kGates * units;
     const int64_t tile = TileSteps(), memory_size = MemorySize(units);
-    std::vector<Scalar> x_gates(static_cast<size_t>(tile * trials * gates));
-    std::vector<Scalar> h_gates(static_cast<size_t>(Cell::kRecurrent ? tile * trials * gates : 0));
-    std::vector<Scalar> before(static_cast<size_t>(trials * units));  // the first step's h
-    std::vector<Scalar> before_carried(static_cast<size_t>(trials * Cell::kCarried * units));
+    AlignedBuffer<Scalar> x_gates(static_cast<size_t>(tile * trials * gates));
+    AlignedBuffer<Scalar> h_gates(
+        static_cast<size_t>(Cell::kRecurrent ? tile * trials * gates : 0));
+    AlignedBuffer<Scalar> before(static_cast<size_t>(trials * units));  // the first step's h
+    AlignedBuffer<Scalar> before_carried(static_cast<size_t>(trials * Cell::kCarried * units));
     ReadMemory(before.data(), before_carried.data());
     const auto clear = [&](Scalar* gradient, int64_t count) {
       if (gradient != nullptr) std::fill_n(gradient, count, Scalar{0});
@@ -126,8 +132,8 @@ class RecurrentKernel {
     clear(out.recurrent_bias, Cell::kRecurrent ? gates : 0);
 
     // of h and of what else is carried, on its way back
-    std::vector<Scalar> dh(static_cast<size_t>(trials * units));
-    std::vector<Scalar> dcarried(static_cast<size_t>(trials * Cell::kCarried * units));
+    AlignedBuffer<Scalar> dh(static_cast<size_t>(trials * units));
+    AlignedBuffer<Scalar> dcarried(static_cast<size_t>(trials * Cell::kCarried * units));
     for (int64_t trial = 0; trial < trials; ++trial) {
       const Scalar* in = final_gradient + trial * memory_size;
       std::copy_n(in, units, dh.data() + trial * units);
@@ -452,7 +458,7 @@ class Recurrent final : public MemoryNetwork {
 
     int64_t inputs_, units_;
     int64_t input_weight_ = 0, input_bias_ = 0, recurrent_weight_ = 0, recurrent_bias_ = 0;
-    std::vector<Scalar> x_gates_, h_gates_, saved_;
+    AlignedBuffer<Scalar> x_gates_, h_gates_, saved_;
   };
 
   int64_t inputs_, units_;

@@ -41,8 +41,8 @@ class Objective {
   // the objective lives.
   virtual LinearMap HessianOfKl(const torch::Tensor& point) const = 0;
 
-  // At most `count` objectives on parts of the data, each of which is in one of them, drawn anew for
-  // every `epoch`. The objective must outlive them. Only objectives whose optimizers have
+  // At most `count` objectives on parts of the data, each of which is in one of them, drawn anew
+  // for every `epoch`. The objective must outlive them. Only objectives whose optimizers have
   // minibatches have parts.
   virtual std::vector<std::unique_ptr<Objective>> Parts(int64_t epoch, int64_t count) const;
 };

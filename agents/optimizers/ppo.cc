@@ -28,11 +28,12 @@ void PpoOptions::Visit(FieldVisitor& v) {
           {.help = "Coefficient eta of the KL penalty (its first value when adaptive).", .min = 0});
   v.Field("kl_target", kl_target,
           {.help = "Divergence aimed at by the adaptive penalty.", .unit = "nats", .min = 1e-12});
-  v.Field("minibatches", minibatches,
-          {.help = "Parts that the data of an iteration are divided into; each epoch takes a step on "
-                   "every one of them.",
-           .min = 1,
-           .max = 100000});
+  v.Field(
+      "minibatches", minibatches,
+      {.help = "Parts that the data of an iteration are divided into; each epoch takes a step on "
+               "every one of them.",
+       .min = 1,
+       .max = 100000});
   v.Field("max_gradient_norm", max_gradient_norm,
           {.help = "Longer gradients are shortened to this norm; 0: never.", .min = 0});
   v.Field("anneal_iterations", anneal_iterations,

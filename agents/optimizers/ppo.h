@@ -28,8 +28,8 @@ struct PpoOptions : Options {
 // Adam on PPO's clipped objective for some epochs (Schulman et al. 2017), with ProMP's penalty on
 // how far the inner policies move. One epoch of an objective that is not clipped is the plain
 // policy gradient. With minibatches every epoch takes a step on each of its parts, and the values
-// that are reported are means over the parts of the last epoch, each before its step. `point` [1, M]: parameters like those that it will improve; `inner_policies`:
-// how many have a coefficient.
+// that are reported are means over the parts of the last epoch, each before its step. `point` [1,
+// M]: parameters like those that it will improve; `inner_policies`: how many have a coefficient.
 std::unique_ptr<PolicyOptimizer> MakePpo(const PpoOptions& options, const torch::Tensor& point,
                                          int64_t inner_policies);
 

@@ -336,7 +336,8 @@ struct MemoryPolicy::Evaluator<Scalar>::State {
   const MemoryPolicy& policy;
   std::unique_ptr<MemoryEvaluator<Scalar>> memory_network;
   std::optional<Mlp::Evaluator<Scalar>> head;
-  std::vector<Scalar> features, observation;
+  // aligned, as networks ask of what they read
+  std::vector<Scalar, Eigen::aligned_allocator<Scalar>> features, observation;
   Vector made;  // the parameters that a hypernetwork makes
   bool hyper = false;
   int64_t mean = 0, scale = 0, log_std = 0, hyper_weight = 0, hyper_bias = 0;  // offsets in the row

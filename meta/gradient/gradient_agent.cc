@@ -204,8 +204,7 @@ AgentEntry PpoAgent(std::string summary, std::function<void(PpoAgentOptions&)> d
     }
   };
   return GradientAgentEntry<PpoAgentOptions>(
-      std::move(summary), whole,
-      [](const PpoAgentOptions& options, const torch::Tensor& meta) {
+      std::move(summary), whole, [](const PpoAgentOptions& options, const torch::Tensor& meta) {
         return AsOuter(MakePpo(options.outer, meta, options.adaptation.inner_steps));
       });
 }

@@ -10,11 +10,9 @@
 namespace fewstep {
 
 void MemoryAgentOptions::Visit(FieldVisitor& v) {
-  v.Field("meta_batch_size", meta_batch_size,
-          {.help = "Tasks of one iteration, a trial each.",
-           .unit = "tasks",
-           .min = 1,
-           .max = 1000000});
+  v.Field(
+      "meta_batch_size", meta_batch_size,
+      {.help = "Tasks of one iteration, a trial each.", .unit = "tasks", .min = 1, .max = 1000000});
   v.Field("episodes", episodes,
           {.help = "Episodes of a trial in training; 0: as many as the family's trial has, or 2 in "
                    "a family without.",
@@ -50,11 +48,12 @@ void MemoryAgentOptions::Visit(FieldVisitor& v) {
            .unit = "steps",
            .min = 0,
            .max = 1e12});
-  v.Field("shards", shards,
-          {.help = "Shards of trials the gradient of each minibatch is summed over; more shards use "
-                   "more threads. Part of the recipe: it sets the order of summation.",
-           .min = 1,
-           .max = 100000});
+  v.Field(
+      "shards", shards,
+      {.help = "Shards of trials the gradient of each minibatch is summed over; more shards use "
+               "more threads. Part of the recipe: it sets the order of summation.",
+       .min = 1,
+       .max = 100000});
 }
 
 namespace {
@@ -122,8 +121,8 @@ class MemoryAgent final : public MetaAgent {
     // what the shards that are computed at once keep for their backward passes
     const double at_once =
         std::min(1.0, static_cast<double>(pool_.num_threads()) / static_cast<double>(shards_));
-    const double chunk = truncation_ > 0 ? std::min(static_cast<double>(truncation_), TrialSteps())
-                                         : TrialSteps();
+    const double chunk =
+        truncation_ > 0 ? std::min(static_cast<double>(truncation_), TrialSteps()) : TrialSteps();
     const double kept = sizeof(float) * at_once * trials * chunk *
                         policy_.kept_numbers(static_cast<int64_t>(std::min(chunk, 1e9)));
     return 3 * rollouts + batch + kept + deployment_bytes(static_cast<int>(meta_batch_size_));
@@ -241,8 +240,8 @@ class MemoryAgent final : public MetaAgent {
 
   double EntropyCoefficient() const {
     if (entropy_iterations_ == 0) return entropy_;
-    const double part = std::min(
-        1.0, static_cast<double>(iterations_) / static_cast<double>(entropy_iterations_));
+    const double part =
+        std::min(1.0, static_cast<double>(iterations_) / static_cast<double>(entropy_iterations_));
     return entropy_ + part * (final_entropy_ - entropy_);
   }
 
@@ -361,16 +360,16 @@ class MemoryAgent final : public MetaAgent {
     for (int64_t episode = 0; episode < episodes_; ++episode) {
       const int64_t end = (episode + 1) * horizon;
       const PolicyOutput out = policy_.Unroll(
-          {row_, policy_.layout()},
-          part.Steps(episode * horizon, end, memory, value_memory));
+          {row_, policy_.layout()}, part.Steps(episode * horizon, end, memory, value_memory));
       memory = out.memory;
       value_memory = out.value_memory;
       // a percept of one step, which the memory of the trial does not go through
       const torch::Tensor index = last.select(1, episode).unsqueeze(1);  // [n, 1]
       Sequences percept = part.Steps(end - 1, end, memory, value_memory);
       percept.observations = observations.select(1, episode).unsqueeze(1);
-      percept.previous_actions = actions.select(1, episode).gather(
-          1, index.unsqueeze(-1).expand({-1, 1, actions.size(3)}));
+      percept.previous_actions =
+          actions.select(1, episode)
+              .gather(1, index.unsqueeze(-1).expand({-1, 1, actions.size(3)}));
       percept.previous_rewards = rewards.select(1, episode).gather(1, index);
       percept.terminated = torch::zeros_like(percept.terminated);
       percept.begun = torch::ones_like(percept.begun);

@@ -49,11 +49,11 @@ std::unique_ptr<MetaAgent> MakeMemoryAgent(const MemoryAgentOptions& options,
 // A registry entry of an agent with these options.
 template <typename AgentOptions>
 AgentEntry MemoryAgentEntry(std::string summary) {
-  return {.summary = std::move(summary),
-          .make_options = []() -> std::unique_ptr<Options> {
-            return std::make_unique<AgentOptions>();
-          },
-          .make = [](const Options& options, const AgentContext& context) {
+  return {
+      .summary = std::move(summary),
+      .make_options = []() -> std::unique_ptr<Options> { return std::make_unique<AgentOptions>(); },
+      .make =
+          [](const Options& options, const AgentContext& context) {
             return MakeMemoryAgent(dynamic_cast<const AgentOptions&>(options), context);
           }};
 }

@@ -3,12 +3,13 @@
 //
 //   for each iteration:
 //     a task M_i for every trial i
-//     act E episodes in M_i:  h_0 = 0;  at every step  h = f(h; s, a_prev, r_prev, start),  a ~ pi(h)
-//     improve theta so that the trial's discounted sum of rewards grows
+//     act E episodes in M_i:  h_0 = 0;  at every step  h = f(h; s, a_prev, r_prev, start),  a ~
+//     pi(h) improve theta so that the trial's discounted sum of rewards grows
 //
 // The memory h lasts through all episodes of a trial and ends with it, and actions are credited
-// with what follows in the whole trial (section 2.2), so that exploring early is worth what it finds
-// out. The paper's outer loop is TRPO with lambda = 0.3; PPO takes its place in most later work.
+// with what follows in the whole trial (section 2.2), so that exploring early is worth what it
+// finds out. The paper's outer loop is TRPO with lambda = 0.3; PPO takes its place in most later
+// work.
 #include "meta/memory/rl2.h"
 
 #include "meta/memory/memory_agent.h"

@@ -9,8 +9,8 @@ namespace {
 
 PolicyBatch Narrowed(const PolicyBatch& batch, int64_t first, int64_t count) {
   PolicyBatch part = batch;
-  for (torch::Tensor* tensor : {&part.observations, &part.actions, &part.advantages, &part.weights,
-                                &part.old_log_probs}) {
+  for (torch::Tensor* tensor :
+       {&part.observations, &part.actions, &part.advantages, &part.weights, &part.old_log_probs}) {
     *tensor = tensor->narrow(1, first, count);
   }
   part.old_distribution = batch.old_distribution.Steps(first, count);
@@ -83,8 +83,7 @@ TrialObjective::Terms TrialObjective::TermsOf(const PolicyOutput& out, const Tri
               .clipped = {}};
   if (options_.value_coefficient != 0) {
     const torch::Tensor errors = (out.value - data.targets).square();
-    terms.total =
-        terms.total - (errors * batch.weights).sum() * (options_.value_coefficient / 2);
+    terms.total = terms.total - (errors * batch.weights).sum() * (options_.value_coefficient / 2);
   }
   if (with_kl) {
     const torch::NoGradGuard no_grad;
@@ -162,12 +161,11 @@ LinearMap TrialObjective::HessianOfKl(const torch::Tensor& point) const {
     torch::Tensor& leaf = graphs->leaves[shard.index];
     leaf = point.detach().clone().requires_grad_(true);
     torch::Tensor kl = torch::zeros({}, point.options());
-    ForEachChunk(leaf, shard, Derivatives::kSecond,
-                 [&](const PolicyOutput& out, const TrialData& data) {
-                   const torch::Tensor divergence =
-                       data.batch.old_distribution.Kl(out.distribution);
-                   kl = kl + (data.batch.weights * divergence).sum();
-                 });
+    ForEachChunk(
+        leaf, shard, Derivatives::kSecond, [&](const PolicyOutput& out, const TrialData& data) {
+          const torch::Tensor divergence = data.batch.old_distribution.Kl(out.distribution);
+          kl = kl + (data.batch.weights * divergence).sum();
+        });
     graphs->gradients[shard.index] =
         torch::autograd::grad({kl}, {leaf}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
   });
@@ -187,8 +185,8 @@ std::vector<std::unique_ptr<Objective>> TrialObjective::Parts(int64_t epoch, int
   std::vector<int> order(static_cast<size_t>(numbers_.size(0)));
   std::iota(order.begin(), order.end(), 0);
   rng_.Fork("epoch", static_cast<uint64_t>(epoch)).Shuffle(order);
-  const torch::Tensor shuffled = numbers_.index_select(
-      0, torch::tensor(order, torch::kInt64).to(numbers_.device()));
+  const torch::Tensor shuffled =
+      numbers_.index_select(0, torch::tensor(order, torch::kInt64).to(numbers_.device()));
   std::vector<std::unique_ptr<Objective>> parts;
   for (const Shard& part : Shards(numbers_.size(0), count, pool_)) {
     parts.push_back(std::make_unique<TrialObjective>(

@@ -52,8 +52,8 @@ class TrialObjective final : public Objective {
 
  private:
   struct Terms {
-    torch::Tensor total;                    // what is differentiated
-    torch::Tensor objective, kl, clipped;   // numbers
+    torch::Tensor total;                   // what is differentiated
+    torch::Tensor objective, kl, clipped;  // numbers
   };
   TrialData Of(const Shard& shard) const;
   // Calls function(chunk's output, chunk's data) along the trials of a shard.
