@@ -38,6 +38,9 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "Examples:\n"
       "  fewstep ruler bandit-bernoulli@rl2\n"
       "  fewstep ruler bandit-bernoulli@rl2 --arms 50 --episodes 500 --tune\n"
+      "  fewstep ruler bandit-bernoulli@rl2 --trials 20000 --agents greedy,gittins --runs "
+      "runs/mine "
+      "--against greedy\n"
       "  fewstep ruler tabular-mdp@rl2 --episodes 100 --agents psrl,ucrl2 --json");
   command->add_option("family", options->family, "A bandit or tabular-mdp@rl2")->required();
   command->add_option("--arms", options->arms, "Arms of a bandit; 0: the published")
@@ -54,6 +57,17 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->capture_default_str();
   command->add_option("--agents", options->agents, "Some of them, as random,thompson")
       ->delimiter(',');
+  command
+      ->add_option("--runs", options->runs,
+                   "Runs of trained agents that play the same tasks, as runs/a,runs/b")
+      ->delimiter(',');
+  command->add_flag("--deterministic", options->deterministic,
+                    "Trained agents act with the mode of their policy");
+  command->add_option("--against", options->against,
+                      "An agent or run that all others are compared with, task by task");
+  command->add_flag("--control-variate", options->control_variate,
+                    "Also means with a control variate, which have smaller errors (Bernoulli "
+                    "bandits)");
   command->add_option("--threads", options->threads, "0 for one a processor")
       ->check(CLI::Range(0, 4096));
   command->add_flag("--tune", options->tune, "Choose constants on training tasks");

@@ -1,5 +1,8 @@
 #include "experiments/reports/curve_report.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -93,18 +96,21 @@ Table CurveTable(const AdaptationCurve& curve) {
   if (ShowsTasks(curve)) {
     for (const std::string& name : curve.distinct.names) columns.push_back({name, Align::kRight});
   }
+  double largest = 0;
+  for (const Interval& mean : curve.mean) largest = std::max(largest, std::abs(mean.point));
+  const int digits = DigitsOf(largest);
   Table table(columns);
   for (const size_t unit : ShownPoints(curve.mean.size())) {
     const Interval& mean = curve.mean[unit];
-    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
-                                    BoundsText(mean),
-                                    fmt::format("{}", curve.adaptation_episodes[unit])};
+    std::vector<std::string> row = {
+        fmt::format("{}", unit), fmt::format("{:.{}f}", mean.point, digits),
+        BoundsText(mean, digits), fmt::format("{}", curve.adaptation_episodes[unit])};
     for (const auto& [name, value] : curve.metrics[unit].entries()) {
       row.push_back(fmt::format("{:.3f}", value));
     }
     if (ShowsTasks(curve)) {
       for (const double mean_of_task : MeansOfDistinct(curve.distinct, curve.returns[unit])) {
-        row.push_back(fmt::format("{:.1f}", mean_of_task));
+        row.push_back(fmt::format("{:.{}f}", mean_of_task, digits));
       }
     }
     table.AddRow(std::move(row));

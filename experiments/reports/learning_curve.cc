@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "experiments/reports/statistics.h"
 #include "experiments/reports/svg_plot.h"
 
 namespace fewstep {
@@ -36,7 +37,8 @@ PlotSeries Series(const std::vector<Run>& runs, size_t iterations, const std::st
 std::string Summary(const LearningCurve& curve, const Metrics& metrics) {
   const auto value = [&](const LearningCurve::Line& line) {
     const double number = metrics.GetOr(line.column, std::nan(""));
-    return std::isfinite(number) ? fmt::format("{:.1f}", number) : std::string("-");
+    return std::isfinite(number) ? fmt::format("{:.{}f}", number, DigitsOf(number))
+                                 : std::string("-");
   };
   if (curve.lines.empty()) return "";
   std::string text = fmt::format("{} {}", curve.score, value(curve.lines.back()));

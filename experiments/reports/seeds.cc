@@ -94,6 +94,9 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   document["interval"] = method;
   document["seeds"] = seeds;
   document["runs"] = paths;
+  double largest = 0;
+  for (const Interval& mean : first.mean) largest = std::max(largest, std::abs(mean.point));
+  const int digits = DigitsOf(largest);
   for (size_t unit = 0; unit < first.returns.size(); ++unit) {
     std::vector<double> scores;
     for (const SeedResult& result : results) {
@@ -104,14 +107,15 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
     const std::vector<double> means = RunMeans(matrix);
     const Interval mean = StudentMean(means);
     const Interval iqm = JackknifeInterquartileMean(matrix);
-    std::vector<std::string> row = {fmt::format("{}", unit), fmt::format("{:.1f}", mean.point),
-                                    BoundsText(mean), fmt::format("{:.1f}", iqm.point),
-                                    BoundsText(iqm)};
+    std::vector<std::string> row = {
+        fmt::format("{}", unit), fmt::format("{:.{}f}", mean.point, digits),
+        BoundsText(mean, digits), fmt::format("{:.{}f}", iqm.point, digits),
+        BoundsText(iqm, digits)};
     nlohmann::ordered_json point = {
         {"units", unit},    {"mean", mean.point}, {"low", mean.low},     {"high", mean.high},
         {"iqm", iqm.point}, {"iqm_low", iqm.low}, {"iqm_high", iqm.high}};
     point["run_means"] = means;
-    for (size_t i = 0; i < shown; ++i) row.push_back(fmt::format("{:.1f}", means[i]));
+    for (size_t i = 0; i < shown; ++i) row.push_back(fmt::format("{:.{}f}", means[i], digits));
     table.AddRow(std::move(row));
     series.points.push_back({static_cast<double>(unit), mean.point, mean.low, mean.high});
     document["curve"].push_back(std::move(point));

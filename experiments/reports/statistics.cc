@@ -79,10 +79,12 @@ double IncompleteBeta(double x, double a, double b) {
 
 }  // namespace
 
-std::string BoundsText(const Interval& interval) {
+std::string BoundsText(const Interval& interval, int digits) {
   if (std::isnan(interval.low)) return "-";
-  return fmt::format("{:.1f} to {:.1f}", interval.low, interval.high);
+  return fmt::format("{:.{}f} to {:.{}f}", interval.low, digits, interval.high, digits);
 }
+
+int DigitsOf(double largest) { return std::abs(largest) < 2 ? 3 : 1; }
 
 double Mean(std::span<const double> values) {
   FEWSTEP_CHECK(!values.empty(), "no values");

@@ -22,7 +22,10 @@ struct Interval {
 };
 
 // "1.5 to 2.5", or "-" where there are no bounds.
-std::string BoundsText(const Interval& interval);
+std::string BoundsText(const Interval& interval, int digits = 1);
+
+// Digits after the point for scores of which this is the largest: as many as tell them apart.
+int DigitsOf(double largest);
 
 struct BootstrapOptions {
   int resamples = 10000;     // > 0

@@ -42,7 +42,11 @@ class MetaRlTrainable final : public Trainable {
                         .effort_label = "environment steps",
                         .effort_unit = "steps",
                         .score = "return"};
-    if (last == 0) {
+    if (bench_.agent->support() == Support::kAsJudged) {
+      // what it learns while it acts is paid by the whole trial
+      curve.score = "trial return";
+      curve.lines = {{"trial_return", "return of a trial"}};
+    } else if (last == 0) {
       curve.lines = {{"return_0", "return"}};
     } else {
       curve.lines = {{fmt::format("return_{}", last), "after adaptation"},

@@ -15,6 +15,7 @@
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
 #include "experiments/running/run_config.h"
+#include "experiments/running/workbench.h"
 #include "meta/baselines/bayes_optimal.h"
 #include "meta/baselines/optimum.h"
 #include "meta/baselines/tabular_learner.h"
@@ -135,6 +136,79 @@ void Compare(const Ruler& ruler, const FamilySpec& spec, bool as_published, Rule
   row.difference = DifferenceInErrors(*row.published, row.comparable, row.comparable_error, trials);
 }
 
+MeanAndError MeanOf(const std::vector<double>& values) {
+  return {Mean(values), StandardError(values)};
+}
+
+// A trained agent on the tasks of the ruler.
+RulerRow MeasureRun(const std::string& path, const Ruler& ruler, const Catalog& catalog) {
+  const double start = SteadySeconds();
+  const RulerOptions& options = ruler.options;
+  RunConfig config = ReadRun(path, catalog);
+  config.run.threads = options.threads;
+  Workbench bench(config, catalog);
+  if (bench.family->hash() != ruler.family_hash) {
+    const FamilySpec& spec = bench.family->spec();
+    throw Error(ErrorKind::kUsage,
+                fmt::format("it was trained on another definition, {} ({}), than {} ({})",
+                            spec.name, bench.family->hash(), options.family, ruler.family_hash),
+                {.file = path,
+                 .remedy = fmt::format(
+                     "It has trials of {} episodes{}: use --episodes{}", spec.trial_episodes,
+                     ruler.bandit ? fmt::format(" and {} arms", spec.action_size) : "",
+                     ruler.bandit ? " and --arms" : "")});
+  }
+  const TensorFile checkpoint = OpenCheckpoint(config, "");
+  LoadAgent(checkpoint, bench, config);
+  const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler,
+                                         {.split = Split::kTest,
+                                          .tasks = options.trials,
+                                          .deterministic = options.deterministic,
+                                          .task_seed = options.seed,
+                                          .seed = options.seed});
+  if (!curve.is_trial) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' acting with its mode is judged on other episodes than it adapts "
+                            "on: they are no trial",
+                            config.agent_name),
+                {.file = path, .remedy = "Leave --deterministic out"});
+  }
+  return {.agent = config.run.name,
+          .constant = fmt::format("{}, iteration {}{}", config.agent_name,
+                                  checkpoint.Scalar<int64_t>("run.iteration"),
+                                  options.deterministic ? ", mode" : ""),
+          .trial = curve.trial,
+          .seconds = SteadySeconds() - start};
+}
+
+// Fills what compares rows on the same tasks.
+void CompareRows(Ruler& ruler, const std::vector<Task>& tasks, const FamilySpec& spec) {
+  const RulerOptions& options = ruler.options;
+  if (!options.against.empty()) {
+    const auto reference = std::ranges::find(ruler.rows, options.against,
+                                             [](const RulerRow& row) { return row.agent; });
+    if (reference == ruler.rows.end()) {
+      throw Error(ErrorKind::kUsage, fmt::format("no row is called '{}'", options.against),
+                  {.key = "--against", .remedy = "Name one of the agents or runs that play"});
+    }
+    for (RulerRow& row : ruler.rows) {
+      if (&row == &*reference) continue;
+      std::vector<double> less = row.trial.returns;
+      for (size_t i = 0; i < less.size(); ++i) less[i] -= reference->trial.returns[i];
+      row.less = MeanOf(less);
+    }
+  }
+  if (!options.control_variate) return;
+  const double mean = ruler.episodes * static_cast<double>(ruler.arms) / (ruler.arms + 1);
+  for (RulerRow& row : ruler.rows) {
+    std::vector<double> controlled = row.trial.returns;
+    for (size_t i = 0; i < controlled.size(); ++i) {
+      controlled[i] -= *OptimalReturn(spec, tasks[i]) * spec.trial_episodes - mean;
+    }
+    row.controlled = MeanOf(controlled);
+  }
+}
+
 }  // namespace
 
 Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
@@ -157,11 +231,19 @@ Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
   if (family.prior.kind == RewardPrior::Kind::kBernoulli) {
     ruler.ceiling = BayesOptimalReturn(ruler.arms, ruler.episodes);
   }
+  if (options.control_variate && family.prior.kind != RewardPrior::Kind::kBernoulli) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the mean of what knowing a task of '{}' gives is not known exactly",
+                            spec.name),
+                {.key = "--control-variate", .remedy = "Only Bernoulli bandits have one"});
+  }
+  std::vector<Task> tasks;
   for (RulerRule& rule : RulerRules(spec, options.agents)) {
     const double start = SteadySeconds();
     const bool at_edge = options.tune && measurer.Tune(rule);
     const AdaptationCurve curve = measurer.Evaluate(rule, Split::kTest);
     if (ruler.rows.empty()) {
+      tasks = curve.tasks;
       MeasureOptimum(spec, curve.tasks, 1, ruler.optimum, ruler.optimum_error);
       MeasureOptimum(spec, curve.tasks, kPublishedDiscount, ruler.discounted_optimum,
                      ruler.discounted_error);
@@ -176,6 +258,12 @@ Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
                         row.constant, row.trial.mean.point, row.seconds));
     ruler.rows.push_back(std::move(row));
   }
+  for (const std::string& run : options.runs) {
+    ruler.rows.push_back(MeasureRun(run, ruler, catalog));
+    const RulerRow& row = ruler.rows.back();
+    LogInfo(fmt::format("{}: {:.2f} ({:.1f} s)", row.agent, row.trial.mean.point, row.seconds));
+  }
+  CompareRows(ruler, tasks, spec);
   return ruler;
 }
 
@@ -211,6 +299,10 @@ std::string RulerText(const Ruler& ruler, size_t width) {
   std::vector<TableColumn> columns = {
       {"agent"}, {"settings"}, {"trial return", Align::kRight}, {"of optimum", Align::kRight}};
   if (!ruler.bandit) columns.push_back({"discounted", Align::kRight});
+  if (ruler.options.control_variate) columns.push_back({"with variate", Align::kRight});
+  if (!ruler.options.against.empty()) {
+    columns.push_back({fmt::format("less {}", ruler.options.against), Align::kRight});
+  }
   columns.push_back({"published", Align::kRight});
   columns.push_back({"diff. / s.e.", Align::kRight});
   const int digits = ruler.bandit ? 3 : 1;
@@ -223,6 +315,15 @@ std::string RulerText(const Ruler& ruler, size_t width) {
         fmt::format("{:.{}f} ± {:.{}f}", trial.mean.point, digits, trial.standard_error, digits),
         fmt::format("{:.3f}", trial.mean.point / ruler.optimum)};
     if (!ruler.bandit) cells.push_back(fmt::format("{:.4f}", row.comparable));
+    const auto mean_and_error = [&](const std::optional<MeanAndError>& value, bool sign) {
+      if (!value) return std::string();
+      return sign ? fmt::format("{:+.{}f} ± {:.{}f}", value->mean, digits, value->standard_error,
+                                digits)
+                  : fmt::format("{:.{}f} ± {:.{}f}", value->mean, digits, value->standard_error,
+                                digits);
+    };
+    if (ruler.options.control_variate) cells.push_back(mean_and_error(row.controlled, false));
+    if (!ruler.options.against.empty()) cells.push_back(mean_and_error(row.less, true));
     cells.push_back(!row.published ? ""
                     : ruler.bandit ? fmt::format("{:.1f}", row.published->value)
                                    : fmt::format("{:.3f}", row.published->value));
@@ -247,6 +348,12 @@ std::string RulerText(const Ruler& ruler, size_t width) {
         "No agent has a larger mean than the Bayes-adaptive optimum, {:.3f}: figures above it are\n"
         "noise.\n",
         *ruler.ceiling);
+  }
+  if (ruler.options.control_variate) {
+    text += fmt::format(
+        "\"with variate\": less what knowing each task gives, plus the exact mean of that, "
+        "{:.3f}.\n",
+        ruler.episodes * static_cast<double>(ruler.arms) / (ruler.arms + 1));
   }
   text +=
       fmt::format("Knowing these tasks gives {:.2f} ± {:.2f}", ruler.optimum, ruler.optimum_error);
@@ -315,6 +422,14 @@ std::string RulerJson(const Ruler& ruler) {
       object["of_discounted_optimum_standard_error"] = row.comparable_error;
     }
     if (ruler.options.tune) object["at_edge_of_grid"] = row.at_edge;
+    if (row.controlled) {
+      object["mean_with_control_variate"] = row.controlled->mean;
+      object["standard_error_with_control_variate"] = row.controlled->standard_error;
+    }
+    if (row.less) {
+      object["mean_less_" + ruler.options.against] = row.less->mean;
+      object["standard_error_less_" + ruler.options.against] = row.less->standard_error;
+    }
     if (row.published) {
       object["published"] = row.published->value;
       object["published_standard_error"] = row.published_error;

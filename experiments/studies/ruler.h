@@ -19,8 +19,16 @@ struct RulerOptions {
   int trials = 1000;
   uint64_t seed = 0;
   std::vector<std::string> agents;  // empty: all that play the family
+  std::vector<std::string> runs;    // trained agents that play the same tasks: run directories
+  bool deterministic = false;       // they act with the mode of their policy
+  std::string against;              // a row that all others are compared with; empty: none
+  bool control_variate = false;     // means also with one
   bool tune = false;                // choose constants on as many training tasks
   int threads = 0;                  // 0: one a processor
+};
+
+struct MeanAndError {
+  double mean = 0, standard_error = 0;
 };
 
 struct RulerRow {
@@ -35,6 +43,11 @@ struct RulerRow {
   double comparable = 0, comparable_error = 0;
   double published_error = 0;        // of the published cell, estimated from our trials
   std::optional<double> difference;  // DifferenceInErrors of the two
+  // Trial returns less those of RulerOptions::against, task by task.
+  std::optional<MeanAndError> less;
+  // Trial returns less what knowing the task gives and plus the mean of that over all tasks, which
+  // is known: the same expectation, and a smaller error.
+  std::optional<MeanAndError> controlled;
 };
 
 struct Ruler {
@@ -51,8 +64,10 @@ struct Ruler {
   std::optional<double> ceiling;  // the exact Bayes-adaptive optimum, where it can be computed
 };
 
-// Throws Error(kUsage) on a family that is not tabular, on agents that do not play it, and when it
-// needs more memory than there is. Reports every agent as it is done through core/log.h.
+// Throws Error(kUsage) on a family that is not tabular, on agents that do not play it, on runs of
+// another definition, on a row to compare with that is not there, on a control variate where its
+// mean is not known, and when it needs more memory than there is. Reports every agent as it is done
+// through core/log.h.
 Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog);
 
 // With a table that fits into `width` columns where it can.
