@@ -140,46 +140,61 @@ MeanAndError MeanOf(const std::vector<double>& values) {
   return {Mean(values), StandardError(values)};
 }
 
-// A trained agent on the tasks of the ruler.
-RulerRow MeasureRun(const std::string& path, const Ruler& ruler, const Catalog& catalog) {
-  const double start = SteadySeconds();
-  const RulerOptions& options = ruler.options;
-  RunConfig config = ReadRun(path, catalog);
-  config.run.threads = options.threads;
-  Workbench bench(config, catalog);
-  if (bench.family->hash() != ruler.family_hash) {
-    const FamilySpec& spec = bench.family->spec();
-    throw Error(ErrorKind::kUsage,
-                fmt::format("it was trained on another definition, {} ({}), than {} ({})",
-                            spec.name, bench.family->hash(), options.family, ruler.family_hash),
-                {.file = path,
-                 .remedy = fmt::format(
-                     "It has trials of {} episodes{}: use --episodes{}", spec.trial_episodes,
-                     ruler.bandit ? fmt::format(" and {} arms", spec.action_size) : "",
-                     ruler.bandit ? " and --arms" : "")});
+// A trained agent that plays the tasks of the ruler.
+class TrainedRun {
+ public:
+  TrainedRun(const std::string& path, const Ruler& ruler, const Catalog& catalog)
+      : config_(ReadRun(path, catalog)) {
+    config_.run.threads = ruler.options.threads;
+    bench_ = std::make_unique<Workbench>(config_, catalog);
+    const FamilySpec& spec = bench_->family->spec();
+    if (bench_->family->hash() != ruler.family_hash) {
+      throw Error(
+          ErrorKind::kUsage,
+          fmt::format("it was trained on another definition, {} ({}), than {} ({})", spec.name,
+                      bench_->family->hash(), ruler.options.family, ruler.family_hash),
+          {.file = path,
+           .remedy = fmt::format("It has trials of {} episodes{}", spec.trial_episodes,
+                                 ruler.bandit ? fmt::format(" and {} arms: use --episodes and "
+                                                            "--arms",
+                                                            spec.action_size)
+                                              : std::string(": use --episodes"))});
+    }
+    if (ruler.options.deterministic && bench_->agent->support() == Support::kSampled) {
+      throw Error(
+          ErrorKind::kUsage,
+          fmt::format("'{}' acting with its mode is judged on other episodes than it adapts "
+                      "on: they are no trial",
+                      config_.agent_name),
+          {.file = path, .remedy = "Leave --deterministic out"});
+    }
+    const TensorFile checkpoint = OpenCheckpoint(config_, "");
+    LoadAgent(checkpoint, *bench_, config_);
+    iteration_ = checkpoint.Scalar<int64_t>("run.iteration");
   }
-  const TensorFile checkpoint = OpenCheckpoint(config, "");
-  LoadAgent(checkpoint, bench, config);
-  const AdaptationCurve curve = Evaluate(*bench.agent, config.agent_name, bench.sampler,
-                                         {.split = Split::kTest,
-                                          .tasks = options.trials,
-                                          .deterministic = options.deterministic,
-                                          .task_seed = options.seed,
-                                          .seed = options.seed});
-  if (!curve.is_trial) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("'{}' acting with its mode is judged on other episodes than it adapts "
-                            "on: they are no trial",
-                            config.agent_name),
-                {.file = path, .remedy = "Leave --deterministic out"});
+
+  const std::string& name() const { return config_.run.name; }
+
+  RulerRow Measure(const RulerOptions& options) {
+    const double start = SteadySeconds();
+    const AdaptationCurve curve = Evaluate(*bench_->agent, config_.agent_name, bench_->sampler,
+                                           {.split = Split::kTest,
+                                            .tasks = options.trials,
+                                            .deterministic = options.deterministic,
+                                            .task_seed = options.seed,
+                                            .seed = options.seed});
+    return {.agent = name(),
+            .constant = fmt::format("{}, iteration {}{}", config_.agent_name, iteration_,
+                                    options.deterministic ? ", mode" : ""),
+            .trial = curve.trial,
+            .seconds = SteadySeconds() - start};
   }
-  return {.agent = config.run.name,
-          .constant = fmt::format("{}, iteration {}{}", config.agent_name,
-                                  checkpoint.Scalar<int64_t>("run.iteration"),
-                                  options.deterministic ? ", mode" : ""),
-          .trial = curve.trial,
-          .seconds = SteadySeconds() - start};
-}
+
+ private:
+  RunConfig config_;
+  std::unique_ptr<Workbench> bench_;
+  int64_t iteration_ = 0;
+};
 
 // Fills what compares rows on the same tasks.
 void CompareRows(Ruler& ruler, const std::vector<Task>& tasks, const FamilySpec& spec) {
@@ -237,8 +252,22 @@ Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
                             spec.name),
                 {.key = "--control-variate", .remedy = "Only Bernoulli bandits have one"});
   }
+  std::vector<RulerRule> rules = RulerRules(spec, options.agents);
+  std::vector<TrainedRun> runs;
+  std::vector<std::string> names;
+  for (const RulerRule& rule : rules) names.push_back(rule.agent);
+  for (const std::string& path : options.runs) {
+    names.push_back(runs.emplace_back(path, ruler, catalog).name());
+  }
+  if (!options.against.empty() && std::ranges::count(names, options.against) == 0) {
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("'{}' does not play{}", options.against, DidYouMean(options.against, names)),
+        {.key = "--against", .remedy = "Name one of the agents or runs that do"});
+  }
+
   std::vector<Task> tasks;
-  for (RulerRule& rule : RulerRules(spec, options.agents)) {
+  for (RulerRule& rule : rules) {
     const double start = SteadySeconds();
     const bool at_edge = options.tune && measurer.Tune(rule);
     const AdaptationCurve curve = measurer.Evaluate(rule, Split::kTest);
@@ -258,8 +287,8 @@ Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
                         row.constant, row.trial.mean.point, row.seconds));
     ruler.rows.push_back(std::move(row));
   }
-  for (const std::string& run : options.runs) {
-    ruler.rows.push_back(MeasureRun(run, ruler, catalog));
+  for (TrainedRun& run : runs) {
+    ruler.rows.push_back(run.Measure(options));
     const RulerRow& row = ruler.rows.back();
     LogInfo(fmt::format("{}: {:.2f} ({:.1f} s)", row.agent, row.trial.mean.point, row.seconds));
   }
