@@ -1,5 +1,6 @@
 // fewstep compare
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -12,7 +13,7 @@ namespace {
 
 struct CompareArguments {
   std::vector<std::string> reports;
-  int unit = 1;
+  std::optional<int> unit;
   bool markdown = false;
 };
 
@@ -36,16 +37,19 @@ void AddCompareCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "tasks.\n"
       "Shows the mean over runs after every unit of adaptation, and of every pair the difference\n"
       "after --unit units with an interval: one recipe is called better only where all intervals\n"
-      "together allow it.\n\n"
+      "together allow it. Agents that learn while they act are compared by the return of a whole\n"
+      "trial.\n\n"
       "Examples:\n"
       "  fewstep compare runs/promp-half-cheetah-vel-seeds.json "
       "runs/maml-ppo-half-cheetah-vel-seeds.json\n"
       "  fewstep compare runs/*-half-cheetah-vel-seeds.json --unit 3 --markdown");
   command->add_option("reports", arguments->reports, "Reports of several seeds, or evaluations")
       ->required();
-  command->add_option("--unit", arguments->unit, "Compare after so many units of adaptation")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
+  command
+      ->add_option("--unit", arguments->unit,
+                   "Compare after so many units of adaptation; default: trial returns where all "
+                   "have them, else 1")
+      ->check(CLI::Range(0, 100000));
   auto* markdown = command->add_flag("--markdown", arguments->markdown, "Print Markdown");
   command->add_flag("--json", common.json, "Print JSON")->excludes(markdown);
   command->callback(

@@ -99,6 +99,15 @@ SeedReport ReadReport(const std::string& path) {
     if (report.means.empty()) {
       throw Error(ErrorKind::kData, "no points", {.file = path, .key = "curve"});
     }
+    if (several && json.contains("trial_returns")) {
+      report.trials = json["trial_returns"].get<std::vector<double>>();
+    } else if (!several && json.contains("trial")) {
+      report.trials = {json["trial"].at("mean_return").get<double>()};
+    }
+    if (!report.trials.empty() && report.trials.size() != runs) {
+      throw Error(ErrorKind::kData, "not a trial return of every run",
+                  {.file = path, .key = "trial_returns"});
+    }
     return report;
   } catch (const nlohmann::json::exception& problem) {
     throw Error(ErrorKind::kData,
@@ -120,9 +129,10 @@ auto MadeBy(const SeedReport& report) {
 }
 
 // "-57.8 ± 4.2", half the width of the t interval.
-std::string Text(const Interval& interval) {
-  if (std::isnan(interval.low)) return fmt::format("{:.1f}", interval.point);
-  return fmt::format("{:.1f} ± {:.1f}", interval.point, interval.high - interval.point);
+std::string Text(const Interval& interval, int digits) {
+  if (std::isnan(interval.low)) return fmt::format("{:.{}f}", interval.point, digits);
+  return fmt::format("{:.{}f} ± {:.{}f}", interval.point, digits, interval.high - interval.point,
+                     digits);
 }
 
 }  // namespace
@@ -153,6 +163,7 @@ std::vector<SeedReport> ReadSeedReports(const std::vector<std::string>& paths) {
     for (size_t unit = 0; unit < report.means.size(); ++unit) {
       std::ranges::copy(report.means[unit], std::back_inserter(same->means[unit]));
     }
+    std::ranges::copy(report.trials, std::back_inserter(same->trials));
   }
   return reports;
 }
@@ -161,8 +172,12 @@ size_t Comparison::UnitOf(size_t report) const {
   return std::min(static_cast<size_t>(unit), reports[report].means.size() - 1);
 }
 
-Comparison Compare(std::vector<SeedReport> reports, int unit) {
-  FEWSTEP_CHECK(!reports.empty() && unit >= 0, "{} reports, unit {}", reports.size(), unit);
+const std::vector<double>& Comparison::ScoresOf(size_t report) const {
+  return trials ? reports[report].trials : reports[report].means[UnitOf(report)];
+}
+
+Comparison Compare(std::vector<SeedReport> reports, std::optional<int> unit) {
+  FEWSTEP_CHECK(!reports.empty() && unit.value_or(0) >= 0, "{} reports", reports.size());
   for (const SeedReport& report : reports) {
     const SeedReport& first = reports.front();
     if (JudgedOn(report) == JudgedOn(first)) continue;
@@ -172,15 +187,18 @@ Comparison Compare(std::vector<SeedReport> reports, int unit) {
         {.remedy = "Runs that are compared share the family, run.evaluation_tasks, "
                    "run.evaluation_seed and how they were judged"});
   }
-  Comparison comparison{.reports = std::move(reports), .unit = unit, .pairs = {}};
+  Comparison comparison{.reports = std::move(reports), .unit = unit.value_or(1), .pairs = {}};
+  comparison.trials =
+      !unit && std::ranges::all_of(comparison.reports, [](const SeedReport& report) {
+        return report.trials.size() == report.means.front().size();
+      });
   const size_t count = comparison.reports.size();
   const double pairs = static_cast<double>(count * (count - 1)) / 2;
   comparison.confidence = 1 - (1 - kConfidence) / std::max(1.0, pairs);
   for (size_t i = 0; i < count; ++i) {
     for (size_t j = i + 1; j < count; ++j) {
       comparison.pairs.push_back({i, j,
-                                  WelchDifference(comparison.reports[i].means[comparison.UnitOf(i)],
-                                                  comparison.reports[j].means[comparison.UnitOf(j)],
+                                  WelchDifference(comparison.ScoresOf(i), comparison.ScoresOf(j),
                                                   comparison.confidence)});
     }
   }
@@ -196,16 +214,31 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
 
   // every recipe's means
   size_t points = 0;
-  for (const SeedReport& report : reports) points = std::max(points, report.means.size());
+  double largest = 0;
+  for (size_t i = 0; i < reports.size(); ++i) {
+    points = std::max(points, reports[i].means.size());
+    for (const double score : comparison.ScoresOf(i)) {
+      largest = std::max(largest, std::abs(score));
+    }
+  }
+  const int digits = comparison.trials ? std::max(2, DigitsOf(largest)) : DigitsOf(largest);
   std::vector<TableColumn> columns = {{"recipe"}, {"runs", Align::kRight}};
-  for (size_t unit = 0; unit < points; ++unit) {
+  if (comparison.trials) columns.push_back({"trial return", Align::kRight});
+  const std::vector<size_t> shown = ShownPoints(points);
+  for (const size_t unit : shown) {
     columns.push_back({fmt::format("after {}", unit), Align::kRight});
   }
   Table means(columns);
   for (const SeedReport& report : reports) {
     std::vector<std::string> row = {report.name, fmt::format("{}", report.means[0].size())};
-    for (size_t unit = 0; unit < points; ++unit) {
-      row.push_back(unit < report.means.size() ? Text(StudentMean(report.means[unit])) : "");
+    if (comparison.trials) row.push_back(Text(StudentMean(report.trials), digits));
+    for (const size_t unit : shown) {
+      if (unit >= report.means.size()) {
+        row.emplace_back();
+        continue;
+      }
+      const Interval mean = StudentMean(report.means[unit]);
+      row.push_back(Text(mean, comparison.trials ? DigitsOf(mean.point) : digits));
     }
     means.AddRow(std::move(row));
   }
@@ -228,13 +261,16 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
     const std::string verdict = pair.separated()
                                     ? fmt::format("{} is better", d.point > 0 ? a.name : b.name)
                                     : "cannot be told apart";
-    pairs.AddRow({fmt::format("{:.1f}", d.point), BoundsText(d),
+    pairs.AddRow({fmt::format("{:.{}f}", d.point, digits), BoundsText(d, digits),
                   fmt::format("{} - {}: {}", a.name, b.name, verdict)});
   }
   return text + fmt::format(
-                    "\nAfter {} (or a recipe's last): differences with intervals that all hold "
-                    "together with 95 %\n(Welch, each of {:.2f} % after Bonferroni)\n\n{}",
-                    comparison.unit, 100 * comparison.confidence, render(pairs));
+                    "\n{}: differences with intervals that all hold together with 95 %\n(Welch, "
+                    "each of {:.2f} % after Bonferroni)\n\n{}",
+                    comparison.trials
+                        ? std::string("Trial returns")
+                        : fmt::format("After {} (or a recipe's last)", comparison.unit),
+                    100 * comparison.confidence, render(pairs));
 }
 
 std::string ComparisonJson(const Comparison& comparison) {
@@ -242,6 +278,7 @@ std::string ComparisonJson(const Comparison& comparison) {
   nlohmann::ordered_json json = {{"family", first.family},
                                  {"tasks", first.tasks},
                                  {"task_seed", first.task_seed},
+                                 {"compared", comparison.trials ? "trial return" : "return"},
                                  {"unit", comparison.unit},
                                  {"confidence", comparison.confidence}};
   for (const SeedReport& report : comparison.reports) {
@@ -252,6 +289,10 @@ std::string ComparisonJson(const Comparison& comparison) {
     for (const std::vector<double>& means : report.means) {
       const Interval mean = StudentMean(means);
       row["curve"].push_back({{"mean", mean.point}, {"low", mean.low}, {"high", mean.high}});
+    }
+    if (comparison.trials) {
+      const Interval mean = StudentMean(report.trials);
+      row["trial_return"] = {{"mean", mean.point}, {"low", mean.low}, {"high", mean.high}};
     }
     json["recipes"].push_back(std::move(row));
   }

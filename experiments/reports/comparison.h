@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct SeedReport {
   int64_t horizon = 0, trial_episodes = 0, tasks = 0, task_seed = 0;
   std::vector<int64_t> seeds;              // [runs]
   std::vector<std::vector<double>> means;  // [units + 1][runs]
+  std::vector<double> trials;              // [runs] trial returns; empty where there is no trial
 };
 
 // From reports of several seeds, NAME-seeds.json (ReportSeeds), and from evaluations of single
@@ -40,17 +42,22 @@ struct PairDifference {
 
 struct Comparison {
   std::vector<SeedReport> reports;
-  int unit = 1;              // what is compared: after so many units, or a report's last
+  bool trials = false;       // whether trial returns are compared, or returns ...
+  int unit = 1;              // ... after so many units, or a report's last
   double confidence = 0.95;  // of each interval below, such that all hold together with 95 %
   std::vector<PairDifference> pairs;
 
-  // The index of means that is compared.
+  // The index of means that is compared, unless trials are.
   size_t UnitOf(size_t report) const;
+  // What is compared, [runs].
+  const std::vector<double>& ScoresOf(size_t report) const;
 };
 
 // Welch intervals of all pairs, with Bonferroni's correction for their number. Throws Error(kUsage)
-// unless the reports were judged on the same tasks.
-Comparison Compare(std::vector<SeedReport> reports, int unit);
+// unless the reports were judged on the same tasks. Without a unit, trial returns are compared where
+// all reports have them, as those of agents that learn while they act do, and else what one unit of
+// adaptation reaches.
+Comparison Compare(std::vector<SeedReport> reports, std::optional<int> unit);
 
 // Tables in Markdown, or as text that fits into `width` columns where it can.
 std::string ComparisonText(const Comparison& comparison, bool markdown, size_t width = kAnyWidth);

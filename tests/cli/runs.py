@@ -298,13 +298,16 @@ def check_variance():
 def check_algorithms():
     # every trained agent by its name alone, on the recipe's family
     agents = [agent["name"] for agent in fewstep("list", "agents", "--json").json()["agents"]]
-    trained = [name for name in agents if "outer" in fewstep("describe", name).out]
-    assert {"maml-trpo", "promp", "reptile", "cavia"} <= set(trained) and "thompson" not in trained
+    described = {name: fewstep("describe", name).out for name in agents}
+    trained = [name for name in agents if "outer" in described[name]]
+    assert {"maml-trpo", "promp", "reptile", "cavia", "rl2"} <= set(trained)
+    assert "thompson" not in trained
     for name in trained:
+        size = "memory.size = 4" if "memory.size" in described[name] else "hidden = [4]"
         with open(f"{name}.toml", "w") as file:
             file.write(f"[run]\niterations = 1\nevaluation_tasks = 2\n[family]\n"
                        f"name = 'point-nav@maml'\nhorizon = 5\n[agent]\nname = '{name}'\n"
-                       f"meta_batch_size = 3\nepisodes = 2\nhidden = [4]\n")
+                       f"meta_batch_size = 3\nepisodes = 2\n{size}\n")
         fewstep("train", f"{name}.toml", "--quiet").exits(0)
         assert fewstep("resume", f"runs/{name}", "--set", "run.iterations=2", "--quiet").code == 0
     # what makes an algorithm is no key
