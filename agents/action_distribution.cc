@@ -13,16 +13,33 @@ ActionDistribution ActionDistribution::Categorical(torch::Tensor logits) {
   return {Kind::kCategorical, {}, {}, logits.log_softmax(-1)};
 }
 
+namespace {
+
+torch::Tensor Cat(const std::vector<ActionDistribution>& parts,
+                  torch::Tensor ActionDistribution::*member, int64_t dimension) {
+  std::vector<torch::Tensor> tensors;
+  for (const ActionDistribution& part : parts) tensors.push_back(part.*member);
+  return torch::cat(tensors, dimension);
+}
+
+}  // namespace
+
 ActionDistribution ActionDistribution::Joined(const std::vector<ActionDistribution>& parts) {
-  const auto join = [&](torch::Tensor ActionDistribution::*member) {
-    std::vector<torch::Tensor> tensors;
-    for (const ActionDistribution& part : parts) tensors.push_back(part.*member);
-    return torch::cat(tensors);
-  };
   if (parts.front().kind == Kind::kCategorical) {
-    return {Kind::kCategorical, {}, {}, join(&ActionDistribution::log_probs)};
+    return {Kind::kCategorical, {}, {}, Cat(parts, &ActionDistribution::log_probs, 0)};
   }
-  return {Kind::kGaussian, join(&ActionDistribution::mean), join(&ActionDistribution::log_std), {}};
+  return {Kind::kGaussian,
+          Cat(parts, &ActionDistribution::mean, 0),
+          Cat(parts, &ActionDistribution::log_std, 0),
+          {}};
+}
+
+ActionDistribution ActionDistribution::JoinedSteps(const std::vector<ActionDistribution>& parts) {
+  if (parts.size() == 1) return parts.front();
+  if (parts.front().kind == Kind::kCategorical) {
+    return {Kind::kCategorical, {}, {}, Cat(parts, &ActionDistribution::log_probs, 1)};
+  }
+  return {Kind::kGaussian, Cat(parts, &ActionDistribution::mean, 1), parts.front().log_std, {}};
 }
 
 torch::Tensor ActionDistribution::LogProb(const torch::Tensor& actions) const {

@@ -20,6 +20,8 @@ struct ActionDistribution {
   static ActionDistribution Categorical(torch::Tensor logits);  // [T, B, A]
   // The tasks of all of them, one after the other.
   static ActionDistribution Joined(const std::vector<ActionDistribution>& parts);
+  // The same tasks; the steps of all parts, one after the other.
+  static ActionDistribution JoinedSteps(const std::vector<ActionDistribution>& parts);
 
   torch::Tensor LogProb(const torch::Tensor& actions) const;  // [T, B]
   torch::Tensor Entropy() const;                              // [T, B]

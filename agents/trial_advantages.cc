@@ -24,12 +24,14 @@ void Backwards(const float* mask, int64_t steps, int64_t horizon, Credit credit,
   }
 }
 
-// Discounted returns of one trial's steps.
-void DiscountedReturns(const float* rewards, const float* mask, int64_t steps, int64_t horizon,
-                       const TrialAdvantageOptions& options, double* returns) {
+// Discounted returns of one trial's steps; `beyond` [E], or null for 0, is what follows an
+// episode's last step where nothing else does.
+void DiscountedReturns(const float* rewards, const float* mask, const float* beyond, int64_t steps,
+                       int64_t horizon, const TrialAdvantageOptions& options, double* returns) {
   double following = 0;
   Backwards(mask, steps, horizon, options.credit, [&](int64_t step, bool last) {
-    following = rewards[step] + (last ? 0.0 : options.discount * following);
+    if (last) following = beyond != nullptr ? beyond[step / horizon] : 0.0;
+    following = rewards[step] + options.discount * following;
     returns[step] = following;
   });
 }
@@ -80,7 +82,9 @@ TrialAdvantages ComputeTrialAdvantages(const torch::Tensor& rewards, const torch
     Sums& sums = of_trials[static_cast<size_t>(trial)];
     const int64_t first = trial * steps;
     std::vector<double> returns(static_cast<size_t>(steps));
-    DiscountedReturns(reward + first, present + first, steps, horizon, options, returns.data());
+    DiscountedReturns(reward + first, present + first,
+                      beyond != nullptr ? beyond + trial * episodes : nullptr, steps, horizon,
+                      options, returns.data());
     double next_value = 0, trace = 0;
     Backwards(present + first, steps, horizon, options.credit, [&](int64_t step, bool last) {
       const int64_t at = first + step;
@@ -153,8 +157,8 @@ torch::Tensor FitLinearValues(const torch::Tensor& observations, const torch::Te
   std::vector<double> returns(static_cast<size_t>(steps));
   for (int64_t trial = 0; trial < trials; ++trial) {
     const int64_t first = trial * steps;
-    DiscountedReturns(r.const_data_ptr<float>() + first, present + first, steps, horizon, options,
-                      returns.data());
+    DiscountedReturns(r.const_data_ptr<float>() + first, m.const_data_ptr<float>() + first, nullptr,
+                      steps, horizon, options, returns.data());
     for (int64_t step = 0; step < steps; ++step) {
       if (present[first + step] == 0) continue;
       baseline.Append(seen(first + step), time(step), returns[static_cast<size_t>(step)]);

@@ -35,11 +35,14 @@ Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t
       .previous_rewards = torch::zeros({num_trials, steps}),
       .terminated = torch::zeros({num_trials, steps}),
       .begun = torch::zeros({num_trials, steps}),
+      .starts = (torch::arange(steps) % horizon == 0).to(torch::kFloat32).expand({num_trials, -1}),
+      .time_left = (1 - torch::arange(steps) / static_cast<double>(steps))
+                       .to(torch::kFloat32)
+                       .expand({num_trials, -1}),
       .mask = rollouts.mask.reshape({num_trials, steps}),
       .memory = torch::zeros({1, policy.memory_size()}).expand({num_trials, -1}),
       .value_memory = {},
       .horizon = horizon,
-      .trial_steps = steps,
   };
 
   // the step before, across the ends of episodes

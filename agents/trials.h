@@ -27,7 +27,8 @@ TrialStates BeginTrials(const Policy& policy, int64_t num_trials);
 struct Rollouts;
 
 // What a policy with memory learns from: `rollouts` as `num_trials` whole trials of all episodes of
-// a task, or of equal parts of them, that began with a memory of zeros.
+// a task, or of equal parts of them, that began with a memory of zeros. The time that is left is
+// the trial's.
 Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t num_trials);
 
 // `memory` becomes `next` where `running` [...] is not 0; both [..., M].

@@ -67,6 +67,8 @@ class MetaAgent {
   // as far as they grow with options.
   virtual double iteration_bytes() const = 0;
   virtual double deployment_bytes(int num_tasks) const = 0;
+  // The keys that make an iteration smaller: "agent.episodes, agent.hidden".
+  virtual std::string size_keys() const { return "agent.meta_batch_size, agent.episodes"; }
 
   virtual std::vector<Fact> facts() const { return {}; }
 

@@ -111,8 +111,9 @@ std::unique_ptr<MemoryNetwork> MakeMinGru(ParameterLayout& layout, const std::st
 // A causal transformer of pre-norm blocks (Vaswani et al. 2017; Xiong et al. 2020). Each step
 // attends to itself and to the `context` - 1 before it of its trial, masked ones not counted.
 // Where a step lies enters as a penalty on attention that grows with the distance, with a slope a
-// head (Press et al. 2022, ALiBi); half of the heads have slope 0, so that they can take means over
-// all that is remembered. The memory is a ring of keys and values a layer, and the number of steps.
+// head (Press et al. 2022, ALiBi): 2^(-8 i / n) for i = 1 .. n, n half of the heads, rounded up;
+// the others have slope 0, so that they can take means over all that is remembered. The memory is a
+// ring of keys and values a layer, and the number of steps.
 std::unique_ptr<MemoryNetwork> MakeTransformer(ParameterLayout& layout, const std::string& prefix,
                                                int64_t inputs, const MemoryOptions& options);
 

@@ -15,7 +15,7 @@ constexpr int64_t kExpansion = 4;  // width of a block's inner layer, in sizes
 // Penalty of a head on each step of distance.
 std::vector<double> Slopes(int64_t heads) {
   std::vector<double> slopes(static_cast<size_t>(heads));
-  const int64_t sloped = heads / 2;
+  const int64_t sloped = (heads + 1) / 2;
   for (int64_t i = 0; i < sloped; ++i) {
     slopes[static_cast<size_t>(heads - sloped + i)] =
         std::exp2(-8.0 * static_cast<double>(i + 1) / static_cast<double>(sloped));
@@ -69,10 +69,14 @@ class Transformer final : public MemoryNetwork {
   }
 
   double kept_numbers(int64_t steps) const override {
-    // of a block: its layers, and the scores of every head on every step, three times
+    // of a block: its layers, and the scores of every head on every key, some six times; the ring
+    // is read, gathered and written anew; once the distances of keys, which are 64-bit integers
+    const double keys = static_cast<double>(steps + context_);
     const double width = static_cast<double>(size_ * (12 + 3 * kExpansion));
-    const double scores = 3.0 * static_cast<double>(heads_ * steps);
-    return static_cast<double>(blocks_.size()) * (width + scores);
+    const double scores = 6.0 * static_cast<double>(heads_) * keys;
+    const double ring =
+        6.0 * static_cast<double>(2 * context_ * size_) / static_cast<double>(steps);
+    return static_cast<double>(blocks_.size()) * (width + scores + ring) + 4 * keys;
   }
 
   MemoryOutput Unroll(const Parameters& parameters, const torch::Tensor& inputs,

@@ -77,7 +77,9 @@ class Ppo final : public PolicyOptimizer {
                         Metrics& metrics) override {
     torch::Tensor improved = point, first_gradient;
     Adam adam = adam_;
-    adam.set_learning_rate(LearningRate());
+    std::vector<std::unique_ptr<Objective>> parts;
+    if (options_.minibatches > 1) parts = objective.Parts(0, options_.minibatches);
+    adam.set_learning_rate(LearningRate(std::max<size_t>(1, parts.size())));
     ObjectiveValues values;  // with minibatches, of the last epoch
     const auto step = [&](const Objective& part, ObjectiveValues* of_part) {
       torch::Tensor gradient = part.Gradient(improved, form(), of_part);
@@ -93,7 +95,7 @@ class Ppo final : public PolicyOptimizer {
         step(objective, nullptr);
         continue;
       }
-      const auto parts = objective.Parts(epoch, options_.minibatches);
+      if (epoch > 0) parts = objective.Parts(epoch, options_.minibatches);
       const bool last = epoch + 1 == options_.outer_epochs;
       for (const auto& part : parts) {
         ObjectiveValues of_part;
@@ -142,11 +144,11 @@ class Ppo final : public PolicyOptimizer {
   }
 
  private:
-  // Adam's steps tell how many iterations there have been.
-  double LearningRate() const {
+  // Adam's steps tell how many iterations there have been, each of `parts` steps an epoch.
+  double LearningRate(size_t parts) const {
     if (options_.anneal_iterations == 0) return options_.outer_learning_rate;
-    const double iteration = static_cast<double>(adam_.steps) /
-                             static_cast<double>(options_.outer_epochs * options_.minibatches);
+    const double steps = static_cast<double>(options_.outer_epochs) * static_cast<double>(parts);
+    const double iteration = static_cast<double>(adam_.steps) / steps;
     const double part = std::min(1.0, iteration / static_cast<double>(options_.anneal_iterations));
     return options_.outer_learning_rate +
            part * (options_.final_learning_rate - options_.outer_learning_rate);

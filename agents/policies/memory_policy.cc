@@ -52,9 +52,10 @@ void ValueOptions::Visit(FieldVisitor& v) {
                     "iteration's trials, with features of observation and time.",
             .choices = kinds});
   v.Field("hidden", hidden, HiddenInfo("Width of each hidden layer of the value function's head."));
-  v.Field("time", time,
-          {.help = "Whether the value is v0 + v1 * (part of the trial that is left), with two "
-                   "outputs v0 and v1, or one output."});
+  v.Field(
+      "time", time,
+      {.help = "Whether a learned value is v0 + v1 * (part of the trial that is left, or with "
+               "credit = \"episode\" of the episode), with two outputs v0 and v1, or one output."});
 }
 
 void MemoryPolicyOptions::Visit(FieldVisitor& v) {
@@ -219,16 +220,12 @@ PolicyOutput MemoryPolicy::Unroll(const Parameters& parameters, const Sequences&
     if (values.dim() == 3) shape.push_back(values.size(2));
     return values.reshape(shape).transpose(1, 2).contiguous();
   };
-  const torch::Tensor position =
-      torch::arange(sequences.begin, sequences.begin + steps, options.dtype(torch::kLong));
-  const torch::Tensor starts =
-      (position.remainder(sequences.horizon) == 0).to(options.dtype()).view({1, steps, 1});
   const torch::Tensor observations = by_step(sequences.observations);
   const torch::Tensor mask = by_step(sequences.mask);
   const torch::Tensor features =
       Features(parameters, observations, by_step(sequences.previous_actions),
                by_step(sequences.previous_rewards), by_step(sequences.terminated),
-               by_step(sequences.begun), starts);
+               by_step(sequences.begun), by_step(sequences.starts));
 
   const auto memory_of_tasks = [&](const torch::Tensor& memory) {
     return memory.reshape({tasks, of_task, memory.size(-1)});
@@ -266,10 +263,8 @@ PolicyOutput MemoryPolicy::Unroll(const Parameters& parameters, const Sequences&
     seen = own.outputs;
     out.value_memory = own.memory.reshape({trials, -1});
   }
-  const torch::Tensor time_left =
-      1 - position.to(options.dtype()) / static_cast<double>(sequences.trial_steps);
   const torch::Tensor values =
-      Values(parameters, flat(seen), time_left.repeat_interleave(of_task).unsqueeze(0));
+      Values(parameters, flat(seen), by_step(sequences.time_left).view({tasks, steps * of_task}));
   out.value = by_trial(values.unsqueeze(-1)).squeeze(-1);
   return out;
 }

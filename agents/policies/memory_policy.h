@@ -69,7 +69,7 @@ struct MemoryPolicyOptions : Options {
 // trial's first step.
 //
 // With normalize_observations, observation and previous reward are centred and scaled by numbers
-// that lie in the row as buffers (FeatureStatistics writes them) and clipped to -+10.
+// that lie in the row as buffers (SetNormalization writes them) and clipped to -+10.
 class MemoryPolicy final : public Policy {
  public:
   MemoryPolicy(const FamilySpec& spec, const MemoryPolicyOptions& options);
@@ -120,7 +120,7 @@ class MemoryPolicy final : public Policy {
 
  private:
   struct Head;
-  // Raw inputs of percepts with any leading dimensions.
+  // Inputs of the memory for percepts with any leading dimensions.
   torch::Tensor Features(const Parameters& parameters, const torch::Tensor& observations,
                          const torch::Tensor& previous_actions,
                          const torch::Tensor& previous_rewards, const torch::Tensor& terminated,

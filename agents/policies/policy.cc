@@ -55,7 +55,8 @@ template <typename Function>
 Sequences Each(Sequences sequences, const Function& function) {
   for (torch::Tensor* tensor :
        {&sequences.observations, &sequences.previous_actions, &sequences.previous_rewards,
-        &sequences.terminated, &sequences.begun, &sequences.mask}) {
+        &sequences.terminated, &sequences.begun, &sequences.starts, &sequences.time_left,
+        &sequences.mask}) {
     *tensor = function(*tensor);
   }
   return sequences;
@@ -69,7 +70,6 @@ Sequences Sequences::Steps(int64_t first, int64_t last, torch::Tensor memory_bef
       *this, [&](const torch::Tensor& tensor) { return tensor.narrow(1, first, last - first); });
   part.memory = std::move(memory_before);
   part.value_memory = std::move(value_memory_before);
-  part.begin = begin + first;
   return part;
 }
 

@@ -45,12 +45,13 @@ struct Sequences {
   torch::Tensor previous_rewards;  // [N, S]
   torch::Tensor terminated;        // [N, S] 1 where that step led to a terminal state
   torch::Tensor begun;             // [N, S] 0 at a trial's first step, else 1
-  torch::Tensor mask;              // [N, S] 0 past the end of an episode: memory passes unchanged
-  torch::Tensor memory;            // [N, M] before the first step
-  torch::Tensor value_memory;      // [N, V] the same of a value function with one of its own
-  int64_t horizon = 0;             // H
-  int64_t begin = 0;               // where in the trial the first step lies
-  int64_t trial_steps = 0;         // of whole trials
+  torch::Tensor starts;            // [N, S] 1 at an episode's first step
+  torch::Tensor time_left;     // [N, S] the part of what is credited together that is left, from
+                               // 1 down: of the trial, or of the episode
+  torch::Tensor mask;          // [N, S] 0 past the end of an episode: memory passes unchanged
+  torch::Tensor memory;        // [N, M] before the first step
+  torch::Tensor value_memory;  // [N, V] the same of a value function with one of its own
+  int64_t horizon = 0;         // H
 
   int64_t num_trials() const { return observations.size(0); }
   int64_t num_steps() const { return observations.size(1); }

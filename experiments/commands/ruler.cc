@@ -64,7 +64,7 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_flag("--deterministic", options->deterministic,
                     "Trained agents act with the mode of their policy");
   command->add_option("--against", options->against,
-                      "An agent or run that all others are compared with, task by task");
+                      "Name of an agent or run that all others are compared with, task by task");
   command->add_flag("--control-variate", options->control_variate,
                     "Also means with a control variate, which have smaller errors (Bernoulli "
                     "bandits)");

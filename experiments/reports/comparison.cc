@@ -197,9 +197,9 @@ Comparison Compare(std::vector<SeedReport> reports, std::optional<int> unit) {
   comparison.confidence = 1 - (1 - kConfidence) / std::max(1.0, pairs);
   for (size_t i = 0; i < count; ++i) {
     for (size_t j = i + 1; j < count; ++j) {
-      comparison.pairs.push_back({i, j,
-                                  WelchDifference(comparison.ScoresOf(i), comparison.ScoresOf(j),
-                                                  comparison.confidence)});
+      comparison.pairs.push_back(
+          {i, j,
+           WelchDifference(comparison.ScoresOf(i), comparison.ScoresOf(j), comparison.confidence)});
     }
   }
   return comparison;
@@ -275,12 +275,10 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
 
 std::string ComparisonJson(const Comparison& comparison) {
   const SeedReport& first = comparison.reports.front();
-  nlohmann::ordered_json json = {{"family", first.family},
-                                 {"tasks", first.tasks},
-                                 {"task_seed", first.task_seed},
-                                 {"compared", comparison.trials ? "trial return" : "return"},
-                                 {"unit", comparison.unit},
-                                 {"confidence", comparison.confidence}};
+  nlohmann::ordered_json json = {
+      {"family", first.family},       {"tasks", first.tasks},
+      {"task_seed", first.task_seed}, {"compared", comparison.trials ? "trial return" : "return"},
+      {"unit", comparison.unit},      {"confidence", comparison.confidence}};
   for (const SeedReport& report : comparison.reports) {
     nlohmann::ordered_json row = {{"name", report.name},
                                   {"agent", report.agent},

@@ -54,9 +54,9 @@ struct Comparison {
 };
 
 // Welch intervals of all pairs, with Bonferroni's correction for their number. Throws Error(kUsage)
-// unless the reports were judged on the same tasks. Without a unit, trial returns are compared where
-// all reports have them, as those of agents that learn while they act do, and else what one unit of
-// adaptation reaches.
+// unless the reports were judged on the same tasks. Without a unit, trial returns are compared
+// where all reports have them, as those of agents that learn while they act do, and else what one
+// unit of adaptation reaches.
 Comparison Compare(std::vector<SeedReport> reports, std::optional<int> unit);
 
 // Tables in Markdown, or as text that fits into `width` columns where it can.

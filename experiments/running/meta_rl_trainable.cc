@@ -83,7 +83,7 @@ class MetaRlTrainable final : public Trainable {
   Footprint IterationFootprint() const {
     const double steps = static_cast<double>(bench_.agent->steps_per_iteration());
     return {.purpose = "an iteration",
-            .keys = "agent.meta_batch_size, agent.episodes, agent.hidden, family.horizon",
+            .keys = bench_.agent->size_keys() + ", family.horizon",
             .bytes = bench_.agent->iteration_bytes(),
             .items = steps / bench_.family->spec().horizon,
             .item_name = "episodes"};

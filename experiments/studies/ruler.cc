@@ -257,7 +257,12 @@ Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
   std::vector<std::string> names;
   for (const RulerRule& rule : rules) names.push_back(rule.agent);
   for (const std::string& path : options.runs) {
-    names.push_back(runs.emplace_back(path, ruler, catalog).name());
+    const std::string name = runs.emplace_back(path, ruler, catalog).name();
+    if (std::ranges::count(names, name) > 0) {
+      throw Error(ErrorKind::kUsage, fmt::format("two rows would be called '{}'", name),
+                  {.file = path, .remedy = "Runs in one ruler need names of their own (run.name)"});
+    }
+    names.push_back(name);
   }
   if (!options.against.empty() && std::ranges::count(names, options.against) == 0) {
     throw Error(
@@ -289,6 +294,7 @@ Ruler MeasureRuler(const RulerOptions& options, const Catalog& catalog) {
   }
   for (TrainedRun& run : runs) {
     ruler.rows.push_back(run.Measure(options));
+    Compare(ruler, spec, /*as_published=*/false, ruler.rows.back());
     const RulerRow& row = ruler.rows.back();
     LogInfo(fmt::format("{}: {:.2f} ({:.1f} s)", row.agent, row.trial.mean.point, row.seconds));
   }
@@ -418,15 +424,13 @@ std::string RulerText(const Ruler& ruler, size_t width) {
 }
 
 std::string RulerJson(const Ruler& ruler) {
-  nlohmann::ordered_json json = {{"family", ruler.options.family},
-                                 {"family_hash", ruler.family_hash},
-                                 {"trials", ruler.options.trials},
-                                 {"episodes", ruler.episodes},
-                                 {"seed", ruler.options.seed},
-                                 {"tuned", ruler.options.tune},
-                                 {"random_exact", ruler.random},
-                                 {"optimum", ruler.optimum},
-                                 {"optimum_standard_error", ruler.optimum_error}};
+  nlohmann::ordered_json json = {
+      {"family", ruler.options.family},   {"family_hash", ruler.family_hash},
+      {"trials", ruler.options.trials},   {"episodes", ruler.episodes},
+      {"seed", ruler.options.seed},       {"tuned", ruler.options.tune},
+      {"runs", ruler.options.runs},       {"runs_act_with_the_mode", ruler.options.deterministic},
+      {"against", ruler.options.against}, {"random_exact", ruler.random},
+      {"optimum", ruler.optimum},         {"optimum_standard_error", ruler.optimum_error}};
   if (ruler.bandit) {
     json["arms"] = ruler.arms;
   } else {

@@ -21,7 +21,8 @@ struct RulerOptions {
   std::vector<std::string> agents;  // empty: all that play the family
   std::vector<std::string> runs;    // trained agents that play the same tasks: run directories
   bool deterministic = false;       // they act with the mode of their policy
-  std::string against;              // a row that all others are compared with; empty: none
+  std::string against;              // the agent or run (by its name) that all others are compared
+                                    // with, by its first row; empty: none
   bool control_variate = false;     // means also with one
   bool tune = false;                // choose constants on as many training tasks
   int threads = 0;                  // 0: one a processor

@@ -93,6 +93,9 @@ class Agent final : public GradientAgent {
     const double batch = rollouts + sizeof(float) * steps * (kMore + spec_.action_size);
     return rollouts + batches * batch + row * tasks * batches;
   }
+  std::string size_keys() const override {
+    return "agent.meta_batch_size, agent.episodes, agent.hidden";
+  }
   double deployment_bytes(int num_tasks) const override {
     return sizeof(float) * static_cast<double>(policy_->layout()->size()) * num_tasks;
   }

@@ -21,16 +21,7 @@ void MemoryAgentOptions::Visit(FieldVisitor& v) {
            .max = 1000000});
   policy.Visit(v);
   advantage.Visit(v);
-  v.Field("reward_shift", reward_shift,
-          {.help = "Subtracted from every reward that is learned from; moves no optimum where all "
-                   "trials are equally long."});
-  v.Field("reward_scale", reward_scale,
-          {.help = "Factor on every reward that is learned from, after the shift.",
-           .min = 1e-12,
-           .max = 1e12});
-  v.Field("normalize_rewards", normalize_rewards,
-          {.help = "Whether rewards that are learned from are divided by the standard deviation of "
-                   "discounted returns over all training so far."});
+  rewards.Visit(v);
   v.Field("entropy_coefficient", entropy_coefficient,
           {.help = "Coefficient of the policy's entropy in what is improved.", .min = 0});
   v.Field("entropy_anneal_iterations", entropy_anneal_iterations,
@@ -82,9 +73,7 @@ class MemoryAgent final : public MetaAgent {
         shards_(options.shards),
         truncation_(options.truncation),
         advantage_(options.advantage),
-        reward_shift_(options.reward_shift),
-        reward_scale_(options.reward_scale),
-        normalize_rewards_(options.normalize_rewards),
+        rewards_(options.rewards),
         entropy_(options.entropy_coefficient),
         final_entropy_(options.final_entropy_coefficient),
         entropy_iterations_(options.entropy_anneal_iterations),
@@ -118,14 +107,20 @@ class MemoryAgent final : public MetaAgent {
     const double rollouts = RolloutBytes(spec_, trials * static_cast<double>(episodes_));
     constexpr double kMore = 8;
     const double batch = sizeof(float) * steps * (kMore + spec_.action_size);
-    // what the shards that are computed at once keep for their backward passes
-    const double at_once =
-        std::min(1.0, static_cast<double>(pool_.num_threads()) / static_cast<double>(shards_));
+    // what the shards that are computed at once keep for their backward passes; second derivatives
+    // keep the graphs of all shards and chunks, of operators instead of kernels
     const double chunk =
         truncation_ > 0 ? std::min(static_cast<double>(truncation_), TrialSteps()) : TrialSteps();
-    const double kept = sizeof(float) * at_once * trials * chunk *
-                        policy_.kept_numbers(static_cast<int64_t>(std::min(chunk, 1e9)));
+    const double numbers = policy_.kept_numbers(static_cast<int64_t>(std::min(chunk, 1e9)));
+    const double at_once =
+        std::min(1.0, static_cast<double>(pool_.num_threads()) / static_cast<double>(shards_));
+    constexpr double kOfOperators = 12;
+    const double kept = sizeof(float) * numbers *
+                        (outer_.second_order ? kOfOperators * steps : at_once * trials * chunk);
     return 3 * rollouts + batch + kept + deployment_bytes(static_cast<int>(meta_batch_size_));
+  }
+  std::string size_keys() const override {
+    return "agent.meta_batch_size, agent.episodes, agent.memory.size, agent.truncation";
   }
   double deployment_bytes(int num_tasks) const override {
     return sizeof(float) * static_cast<double>(policy_.memory_size()) * num_tasks;
@@ -166,7 +161,7 @@ class MemoryAgent final : public MetaAgent {
     Metrics metrics;
     Report(rollouts, metrics);
     RunningMoments returns = returns_;
-    const TrialData data = Prepare(rollouts, num_trials, returns, metrics);
+    const TrialData data = Prepare(rollouts, trials, returns, metrics);
 
     // a better row
     TrialObjectiveOptions objective{.entropy_coefficient = EntropyCoefficient(),
@@ -189,7 +184,7 @@ class MemoryAgent final : public MetaAgent {
     row_ = row;
     returns_ = returns;
     ++iterations_;
-    if (policy_.num_normalized() > 0) Normalize(data.sequences);
+    if (policy_.num_normalized() > 0) Normalize(rollouts);
     return metrics;
   }
 
@@ -207,7 +202,7 @@ class MemoryAgent final : public MetaAgent {
     outer_.policy->Save(checkpoint);
     if (outer_.value) outer_.value->Save(checkpoint.Scope("value"));
     if (policy_.num_normalized() > 0) inputs_.Save(checkpoint.Scope("inputs"));
-    if (normalize_rewards_) returns_.Save(checkpoint.Scope("returns"));
+    if (rewards_.normalize) returns_.Save(checkpoint.Scope("returns"));
   }
 
   void Load(CheckpointReader checkpoint) override {
@@ -217,7 +212,7 @@ class MemoryAgent final : public MetaAgent {
         checkpoint.Load("iterations", torch::zeros({1}, torch::kInt64)).item<int64_t>();
     RunningMoments inputs = inputs_, returns = returns_;
     if (policy_.num_normalized() > 0) inputs = inputs_.Loaded(checkpoint.Scope("inputs"));
-    if (normalize_rewards_) returns = returns_.Loaded(checkpoint.Scope("returns"));
+    if (rewards_.normalize) returns = returns_.Loaded(checkpoint.Scope("returns"));
     outer_.policy->Load(checkpoint);
     if (outer_.value) outer_.value->Load(checkpoint.Scope("value"));
     row_ = row;
@@ -267,34 +262,42 @@ class MemoryAgent final : public MetaAgent {
     torch::Tensor final_values;  // [N, E]; undefined without the bootstrap
   };
 
-  TrialData Prepare(const Rollouts& rollouts, int64_t num_trials, RunningMoments& returns,
+  TrialData Prepare(const Rollouts& rollouts, const TrialStates& trials, RunningMoments& returns,
                     Metrics& metrics) const {
     const torch::NoGradGuard no_grad;
+    const int64_t num_trials = trials.num_trials(), horizon = spec_.horizon;
     const auto by_trial = [&](const torch::Tensor& values) {  // [T, E, H, ...] -> [N, S, ...]
       std::vector<int64_t> shape = {num_trials, -1};
       if (values.dim() == 4) shape.push_back(values.size(3));
       return values.reshape(shape);
     };
-    const Sequences on_host = TrialSequences(policy_, rollouts, num_trials);
+    Sequences on_host = TrialSequences(policy_, rollouts, num_trials);
+    if (advantage_.credit == Credit::kEpisode) {
+      on_host.time_left = on_host.time_left.narrow(1, 0, 1) -
+                          (torch::arange(on_host.num_steps()) % horizon).to(torch::kFloat32) /
+                              static_cast<double>(horizon);
+      on_host.time_left = on_host.time_left.expand_as(on_host.mask);
+    }
     TrialData data{.sequences = on_host.To(device_, torch::kFloat32)};
-    const Acted acted = Replay(data.sequences, rollouts);
+    const Acted acted = Replay(data.sequences, EndsOf(rollouts, trials));
 
     // rewards as they are learned from
     const torch::Tensor mask = by_trial(rollouts.mask);
-    torch::Tensor rewards = (by_trial(rollouts.rewards) - reward_shift_) * reward_scale_ * mask;
-    if (normalize_rewards_) {
-      returns.Add(DiscountedSoFar(rewards, mask).view({-1, 1}), mask.view({-1}));
+    torch::Tensor rewards = ShiftedRewards(by_trial(rollouts.rewards), mask, rewards_);
+    if (rewards_.normalize) {
+      returns.Add(DiscountedSoFar(rewards, mask, horizon, advantage_).view({-1, 1}),
+                  mask.view({-1}));
       rewards = rewards * returns.scale()[0];
     }
 
     const torch::Tensor values =
         acted.values.defined()
             ? acted.values.to(torch::kCPU)
-            : FitLinearValues(on_host.observations, rewards, mask, spec_.horizon, advantage_);
+            : FitLinearValues(on_host.observations, rewards, mask, horizon, advantage_);
     const TrialAdvantages advantages = ComputeTrialAdvantages(
         rewards, values, mask,
         acted.final_values.defined() ? acted.final_values.to(torch::kCPU) : torch::Tensor(),
-        spec_.horizon, advantage_, pool_);
+        horizon, advantage_, pool_);
 
     const torch::Tensor log_probs = by_trial(rollouts.log_probs).to(device_);
     data.batch = {.observations = data.sequences.observations,
@@ -303,7 +306,7 @@ class MemoryAgent final : public MetaAgent {
                   .weights = data.sequences.mask,
                   .old_log_probs = log_probs,
                   .old_distribution = acted.distribution,
-                  .horizon = spec_.horizon};
+                  .horizon = horizon};
     data.targets = advantages.targets.to(device_);
 
     metrics.Add("explained_variance", advantages.explained_variance);
@@ -317,8 +320,9 @@ class MemoryAgent final : public MetaAgent {
     return data;
   }
 
-  Acted Replay(const Sequences& sequences, const Rollouts& rollouts) const {
+  Acted Replay(const Sequences& sequences, const EpisodeEnds& ends_on_host) const {
     const Shards shards(sequences.num_trials(), shards_, pool_);
+    const EpisodeEnds ends = ends_on_host.To(device_, torch::kFloat32);
     std::vector<ActionDistribution> distributions(shards.size());
     std::vector<torch::Tensor> values(shards.size()), final_values(shards.size());
     shards.ForEach([&](const Shard& shard) {
@@ -326,11 +330,18 @@ class MemoryAgent final : public MetaAgent {
       const torch::Tensor own =
           torch::arange(shard.begin, shard.end, torch::kInt64).to(sequences.mask.device());
       const Sequences part = sequences.Trials(own);
-      const PolicyOutput out = policy_.Unroll({row_, policy_.layout()}, part);
-      distributions[shard.index] = out.distribution.Detach();
-      values[shard.index] = out.value;
+      std::vector<ActionDistribution> of_chunks;
+      std::vector<torch::Tensor> values_of_chunks;
+      UnrollInChunks(policy_, {row_, policy_.layout()}, part, truncation_, Derivatives::kFirst,
+                     [&](const PolicyOutput& out, int64_t, int64_t) {
+                       of_chunks.push_back(out.distribution.Detach());
+                       if (out.value.defined()) values_of_chunks.push_back(out.value);
+                     });
+      distributions[shard.index] = ActionDistribution::JoinedSteps(of_chunks);
+      if (!values_of_chunks.empty()) values[shard.index] = torch::cat(values_of_chunks, 1);
       if (advantage_.bootstrap_at_horizon) {
-        final_values[shard.index] = FinalValues(part, rollouts, shard);
+        final_values[shard.index] =
+            FinalValues(policy_, row_, part, ends.Trials(own), advantage_.credit);
       }
     });
     Acted acted{.distribution = ActionDistribution::Joined(distributions)};
@@ -339,71 +350,19 @@ class MemoryAgent final : public MetaAgent {
     return acted;
   }
 
-  // The value of every episode's last observation, which no action was chosen on, [n, E]; 0 after a
-  // terminal state.
-  torch::Tensor FinalValues(const Sequences& part, const Rollouts& rollouts,
-                            const Shard& shard) const {
-    const int64_t horizon = spec_.horizon;
-    const auto of_trials = [&](const torch::Tensor& values) {  // [T, E, ...] -> [n, E, ...]
-      std::vector<int64_t> shape = {-1, episodes_};
-      for (int64_t d = 2; d < values.dim(); ++d) shape.push_back(values.size(d));
-      return values.reshape(shape).narrow(0, shard.begin, shard.size()).to(device_);
-    };
-    const torch::Tensor observations = of_trials(rollouts.final_observations);
-    const torch::Tensor actions = of_trials(rollouts.actions);
-    const torch::Tensor rewards = of_trials(rollouts.rewards);
-    const torch::Tensor going_on = 1 - of_trials(rollouts.terminated);
-    const torch::Tensor last =
-        (of_trials(rollouts.mask).sum(2).to(torch::kInt64) - 1).clamp_min(0);  // [n, E]
-    torch::Tensor memory = part.memory, value_memory = part.value_memory;
-    std::vector<torch::Tensor> values;
-    for (int64_t episode = 0; episode < episodes_; ++episode) {
-      const int64_t end = (episode + 1) * horizon;
-      const PolicyOutput out = policy_.Unroll(
-          {row_, policy_.layout()}, part.Steps(episode * horizon, end, memory, value_memory));
-      memory = out.memory;
-      value_memory = out.value_memory;
-      // a percept of one step, which the memory of the trial does not go through
-      const torch::Tensor index = last.select(1, episode).unsqueeze(1);  // [n, 1]
-      Sequences percept = part.Steps(end - 1, end, memory, value_memory);
-      percept.observations = observations.select(1, episode).unsqueeze(1);
-      percept.previous_actions =
-          actions.select(1, episode)
-              .gather(1, index.unsqueeze(-1).expand({-1, 1, actions.size(3)}));
-      percept.previous_rewards = rewards.select(1, episode).gather(1, index);
-      percept.terminated = torch::zeros_like(percept.terminated);
-      percept.begun = torch::ones_like(percept.begun);
-      percept.mask = torch::ones_like(percept.mask);
-      values.push_back(policy_.Unroll({row_, policy_.layout()}, percept).value.squeeze(1));
-    }
-    return torch::stack(values, 1) * going_on;
-  }
-
-  // The discounted sum of a trial's rewards up to each step, whose deviation normalises rewards
-  // without knowing what follows.
-  torch::Tensor DiscountedSoFar(const torch::Tensor& rewards, const torch::Tensor& mask) const {
-    torch::Tensor sums = torch::zeros_like(rewards), sum = torch::zeros({rewards.size(0)});
-    for (int64_t step = 0; step < rewards.size(1); ++step) {
-      const torch::Tensor present = mask.select(1, step) != 0;
-      sum = torch::where(present, sum * advantage_.discount + rewards.select(1, step), sum);
-      sums.select(1, step).copy_(sum);
-    }
-    return sums;
-  }
-
-  void Normalize(const Sequences& sequences) {
+  // Observations and rewards of these episodes join the statistics, which the next ones are acted
+  // with.
+  void Normalize(const Rollouts& rollouts) {
     const torch::Tensor rows =
-        torch::cat({sequences.observations, sequences.previous_rewards.unsqueeze(-1)}, -1)
-            .to(torch::kCPU);
-    inputs_.Add(rows.view({-1, rows.size(-1)}), sequences.mask.to(torch::kCPU).reshape({-1}));
+        torch::cat({rollouts.observations, rollouts.rewards.unsqueeze(-1)}, -1);
+    inputs_.Add(rows.view({-1, rows.size(-1)}), rollouts.mask.view({-1}));
     row_ = row_.clone();
     policy_.SetNormalization(row_, inputs_.mean(), inputs_.scale());
   }
 
   int64_t meta_batch_size_, shards_, truncation_;
   TrialAdvantageOptions advantage_;
-  double reward_shift_, reward_scale_;
-  bool normalize_rewards_;
+  RewardOptions rewards_;
   double entropy_, final_entropy_;
   int64_t entropy_iterations_;
   FamilySpec spec_;

@@ -9,7 +9,7 @@
 #include "agents/optimizers/ppo.h"
 #include "agents/optimizers/trust_region.h"
 #include "agents/policies/memory_policy.h"
-#include "agents/trial_advantages.h"
+#include "meta/memory/trial_data.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -19,6 +19,7 @@ struct OuterLoop {
   std::unique_ptr<PolicyOptimizer> policy;
   std::unique_ptr<PolicyOptimizer> value;  // of the value function; null: together with the policy
   double value_coefficient = 0;            // of its loss beside the policy's objective
+  bool second_order = false;               // whether the policy's needs second derivatives
 };
 
 struct MemoryAgentOptions : Options {
@@ -26,9 +27,7 @@ struct MemoryAgentOptions : Options {
   int64_t episodes = 0;
   MemoryPolicyOptions policy;
   TrialAdvantageOptions advantage;
-  double reward_shift = 0;
-  double reward_scale = 1;
-  bool normalize_rewards = false;
+  RewardOptions rewards;
   double entropy_coefficient = 0.01;
   double final_entropy_coefficient = 0;
   int64_t entropy_anneal_iterations = 0;

@@ -44,7 +44,7 @@ struct Rl2Options final : MemoryAgentOptions {
     FieldFilter v(visitor, kOfInnerPolicies);
     outer.Visit(v);
     v.Field("value_coefficient", value_coefficient,
-            {.help = "Coefficient of the value function's squared error in what is improved.",
+            {.help = "Coefficient of a learned value function's squared error in what is improved.",
              .min = 0});
   }
 };
@@ -66,7 +66,8 @@ struct Rl2TrpoOptions final : MemoryAgentOptions {
     const bool learned = policy.value.kind != ValueKind::kLinear;
     return {.policy = MakeTrustRegion(outer),
             .value = learned ? MakePpo(fit, row, 0) : nullptr,
-            .value_coefficient = 0};
+            .value_coefficient = 0,
+            .second_order = true};
   }
 
   TrustRegionOptions outer;

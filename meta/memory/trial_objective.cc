@@ -51,21 +51,13 @@ template <typename Function>
 void TrialObjective::ForEachChunk(const torch::Tensor& leaf, const Shard& shard,
                                   Derivatives derivatives, const Function& function) const {
   const TrialData data = Of(shard);
-  const Parameters parameters{leaf, policy_.layout()};
-  const int64_t steps = data.sequences.num_steps();
-  const int64_t chunk = options_.truncation > 0 ? std::min(options_.truncation, steps) : steps;
-  torch::Tensor memory = data.sequences.memory, value_memory = data.sequences.value_memory;
-  for (int64_t first = 0; first < steps; first += chunk) {
-    const int64_t count = std::min(chunk, steps - first);
-    TrialData part{.sequences = data.sequences.Steps(first, first + count, memory, value_memory),
-                   .batch = Narrowed(data.batch, first, count),
-                   .targets = {}};
-    if (data.targets.defined()) part.targets = data.targets.narrow(1, first, count);
-    const PolicyOutput out = policy_.Unroll(parameters, part.sequences, derivatives);
-    memory = out.memory.detach();
-    if (out.value_memory.defined()) value_memory = out.value_memory.detach();
-    function(out, part);
-  }
+  UnrollInChunks(policy_, {leaf, policy_.layout()}, data.sequences, options_.truncation,
+                 derivatives, [&](const PolicyOutput& out, int64_t first, int64_t count) {
+                   TrialData part{
+                       .sequences = {}, .batch = Narrowed(data.batch, first, count), .targets = {}};
+                   if (data.targets.defined()) part.targets = data.targets.narrow(1, first, count);
+                   function(out, part);
+                 });
 }
 
 TrialObjective::Terms TrialObjective::TermsOf(const PolicyOutput& out, const TrialData& data,

@@ -12,18 +12,10 @@
 #include <vector>
 
 #include "agents/optimizers/objective.h"
-#include "agents/policies/memory_policy.h"
 #include "agents/shards.h"
+#include "meta/memory/trial_data.h"
 
 namespace fewstep {
-
-// N trials, ready for differentiation. All [N, S].
-struct TrialData {
-  Sequences sequences;
-  PolicyBatch batch;      // observations, actions, advantages, old log-probabilities; its weights
-                          // are 1 where there is a step
-  torch::Tensor targets;  // of the value function
-};
 
 struct TrialObjectiveOptions {
   double policy_coefficient = 1;  // on L: 0 leaves the value function alone

@@ -140,9 +140,9 @@ TEST_P(MemoryPolicyTest, WhatALearnerFindsIsWhatActed) {
         const auto family = MakeStakes(0.01, discrete, episodes == 1 ? 12 : 4);
         const MemoryPolicy policy(family->spec(), OptionsOf(GetParam()));
         const Parameters rows = RowsOf(policy, episodes == 2 ? kTasks : 1, ++seed);
-        torch::Tensor actions;
         for (const SamplingPlan plan : {SamplingPlan::kEpisodes, SamplingPlan::kLockstep}) {
-          const Played played = Play(policy, rows, *family, plan, threads, 420, episodes, seed);
+          // other trials for each plan
+          const Played played = Play(policy, rows, *family, plan, threads, 420, episodes, ++seed);
           const torch::Tensor acted = played.by_trial(played.rollouts.log_probs);
           const Sequences sequences = played.sequences();
           apart =
@@ -184,11 +184,25 @@ TEST_P(MemoryPolicyTest, AFaultThatIsPlantedIsSeen) {
     kept_across.memory = kept;
     EXPECT_GT(found(kept_across), kSeen);
 
-    // the trial's first step still sees it
-    const torch::Tensor first =
-        policy.Unroll(rows, s.Steps(0, 1, kept, {}))
-            .distribution.LogProb(played.by_trial(played.rollouts.actions).narrow(1, 0, 1));
-    EXPECT_GT((first - acted.narrow(1, 0, 1)).abs().max().item<double>(), kSeen);
+    // the first step still sees it, and what that step leaves is cleared; or at every episode's
+    // first step, as codes do that take the end of an episode for the end of the trial
+    const int64_t steps = s.num_steps();
+    const auto found_in_parts = [&](const std::vector<std::pair<int64_t, torch::Tensor>>& parts) {
+      std::vector<torch::Tensor> log_probs;
+      for (size_t i = 0; i < parts.size(); ++i) {
+        const int64_t first = parts[i].first;
+        const int64_t last = i + 1 < parts.size() ? parts[i + 1].first : steps;
+        log_probs.push_back(
+            policy.Unroll(rows, s.Steps(first, last, parts[i].second, {}))
+                .distribution.LogProb(
+                    played.by_trial(played.rollouts.actions).narrow(1, first, last - first)));
+      }
+      return played.Apart(torch::cat(log_probs, 1), acted).max().item<double>();
+    };
+    ASSERT_LT(found_in_parts({{0, fresh}}), 1e-5);
+    EXPECT_GT(found_in_parts({{0, kept}, {1, fresh}}), kSeen);
+    EXPECT_GT(found_in_parts({{0, fresh}, {1, fresh}}), kSeen);
+    EXPECT_GT(found_in_parts({{0, fresh}, {4, fresh}, {8, fresh}}), kSeen);
 
     Sequences shifted = s;  // the reward of the step itself, or of the step before the last
     shifted.previous_rewards = played.by_trial(played.rollouts.rewards) * s.begun;
@@ -197,7 +211,7 @@ TEST_P(MemoryPolicyTest, AFaultThatIsPlantedIsSeen) {
     EXPECT_GT(found(shifted), kSeen);
 
     Sequences flagged = s;  // every step begins an episode
-    flagged.horizon = 1;
+    flagged.starts = torch::ones_like(s.starts);
     EXPECT_GT(found(flagged), kSeen);
     Sequences ended = s;  // no episode has terminated
     ended.terminated = torch::zeros_like(s.terminated);

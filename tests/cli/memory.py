@@ -117,12 +117,24 @@ def check_ruler():
     text = fewstep(*words, "--against", "memory", "--deterministic").exits(0).out
     assert "less memory" in text and "mode" in text, text
 
+    # of decision processes the part of the discounted optimum, of runs as of rules
+    fewstep("train", "memory.toml", "--quiet",
+            *sets(run_name="mdp", run_iterations=1, family_name="tabular-mdp@rl2",
+                  family_trial_episodes=2, family_arms=0)).exits(0)
+    process = fewstep("ruler", "tabular-mdp@rl2", "--episodes", "2", "--trials", "50", "--agents",
+                      "random", "--runs", "runs/mdp", "--json").exits(0).json()
+    unit = process["discounted_optimum"]
+    for row in process["agents"]:
+        assert abs(row["of_discounted_optimum"] - row["mean_return"] / unit) < 1e-9, row
+        assert row["of_discounted_optimum_standard_error"] > 0
+
     # what a user may get wrong
     fewstep(*words, "--against", "nobody").exits(2, "nobody", "--against")
     fewstep("ruler", "bandit-bernoulli@rl2", "--arms", "4", "--episodes", "6", "--trials", "10",
             "--agents", "greedy", "--runs", "runs/memory").exits(2, "another definition", "3 arms")
     fewstep("ruler", "tabular-mdp@rl2", "--trials", "10", "--agents", "random",
             "--control-variate").exits(2, "--control-variate")
+    fewstep(*words[:-1], "runs/memory,runs/memory").exits(2, "two rows", "run.name")
     fewstep("ruler", "bandit-bernoulli@rl2", "--trials", "10", "--agents", "greedy", "--runs",
             "runs/none").exits(2, "runs/none")
 

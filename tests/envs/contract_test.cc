@@ -105,6 +105,16 @@ TEST_P(FamilyContract, RandomActionsStayFinite) {
             static_cast<std::ptrdiff_t>(t.rewards.size()));
 }
 
+TEST_P(FamilyContract, TerminatesWhereItSaysSoOnly) {
+  // many short episodes, so that some reach a terminal state where there is one
+  const auto env = MakeEnv(400, 1);
+  const Trajectory t =
+      Roll(*env, Rng(41), RandomActions(spec_, std::min(spec_.horizon, 20), 400, 42));
+  bool terminated = false;
+  for (size_t i = 0; i < t.flags.size(); i += 3) terminated = terminated || t.flags[i] != 0;
+  EXPECT_EQ(terminated, spec_.terminates);
+}
+
 TEST_P(FamilyContract, SameBitsAtAnyNumberOfThreads) {
   constexpr int kEnvs = 13;
   const auto actions = RandomActions(spec_, kSteps, kEnvs, 4);

@@ -1,6 +1,7 @@
 // An agent with all that it needs to train, built through the registry as the program does.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,12 @@ inline std::unique_ptr<Options> AgentOptions(const std::string& name, const std:
   auto options = BuiltinAgents().Get(name).make_options();
   Config::ParseText("[agent]\n" + settings, "test").Read("agent", *options);
   return options;
+}
+
+// The seed of tests that learn, which scripts/learning_tests changes.
+inline uint64_t TestSeed() {
+  const char* text = std::getenv("FEWSTEP_TEST_SEED");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1;
 }
 
 class AgentBench {

@@ -4,8 +4,6 @@
 // Rounding differs between processors, and learning amplifies it: a margin that one seed meets says
 // nothing. scripts/learning_tests runs these tests for many seeds (FEWSTEP_TEST_SEED) on several
 // instruction sets; settings and margins are such that all of them pass.
-#include <cstdlib>
-
 #include "envs/families/bandits/bandits.h"
 #include "tests/meta/agent_testing.h"
 
@@ -49,11 +47,6 @@ std::unique_ptr<TaskFamily> FamilyOf(World world) {
   options.horizon = kHorizon;
   options.observe_task = world == World::kTold;
   return BuiltinFamilies().Make("point-nav@maml", options);
-}
-
-uint64_t TestSeed() {
-  const char* text = std::getenv("FEWSTEP_TEST_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1;
 }
 
 // Mean returns on 40 held-out tasks before and after one gradient step.

@@ -2,6 +2,8 @@
 // the ends of episodes and masks; its parts; truncation.
 #include "meta/memory/trial_objective.h"
 
+#include <numeric>
+
 #include "agents/optimizers/ppo.h"
 #include "agents/optimizers/trust_region.h"
 #include "agents/trials.h"
@@ -134,18 +136,26 @@ TEST(TrialObjective, PartsShareTheTrialsOut) {
   for (const int64_t epoch : {0, 1}) {
     const auto parts = objective.Parts(epoch, 3);
     ASSERT_EQ(parts.size(), 3u);
-    // gradients are means over steps: weighted by the steps they sum to the whole one; the weights
-    // are found by fitting, and every trial counts once when they add to 1 and leave no residual
-    std::vector<torch::Tensor> gradients;
-    for (const auto& part : parts) gradients.push_back(part->Gradient(scene.point, kClippedForm));
-    const torch::Tensor matrix = torch::cat(gradients).transpose(0, 1);  // [P, 3]
-    const torch::Tensor gram = matrix.t().mm(matrix);
-    const torch::Tensor weights =
-        torch::matmul(torch::inverse(gram), matrix.t().mm(whole.transpose(0, 1)));
-    EXPECT_LT(RelativeDistance(matrix.mm(weights).transpose(0, 1), whole), 1e-9);
-    EXPECT_NEAR(weights.sum().item<double>(), 1, 1e-9);
-    EXPECT_GT(weights.min().item<double>(), 0.1);
-    firsts.push_back(gradients.front());
+    // gradients are means over steps; parts that are the trials of Shards in the order of the
+    // shuffle
+    std::vector<int> order(kTrials);
+    std::iota(order.begin(), order.end(), 0);
+    Rng(9).Fork("epoch", static_cast<uint64_t>(epoch)).Shuffle(order);
+    torch::Tensor sum = torch::zeros_like(whole);
+    double steps = 0;
+    const Shards shares(kTrials, 3, *scene.pool);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      double own = 0;
+      for (int64_t t = shares[i].begin; t < shares[i].end; ++t) {
+        own += scene.data.sequences.mask[order[static_cast<size_t>(t)]].sum().item<double>();
+      }
+      const torch::Tensor gradient = parts[i]->Gradient(scene.point, kClippedForm);
+      if (i == 0) firsts.push_back(gradient);
+      sum = sum + gradient * own;
+      steps += own;
+    }
+    EXPECT_EQ(steps, scene.data.sequences.mask.sum().item<double>());
+    EXPECT_LT(RelativeDistance(sum / steps, whole), 1e-12);
   }
   EXPECT_GT(RelativeDistance(firsts[0], firsts[1]), 1e-3);  // drawn anew
   EXPECT_EQ(objective.Parts(0, 100).size(), static_cast<size_t>(kTrials));
@@ -272,6 +282,27 @@ TEST(PpoMinibatches, AStepIsTakenOnEachPart) {
     EXPECT_GT(metrics.Get("gradient_norm"), 0);
   }
   EXPECT_GT(moves[0], moves[1] * 1.2);
+  EXPECT_GT(moves[1], 0);
+  EXPECT_EQ(moves[2], 0);
+}
+
+TEST(PpoMinibatches, TheRateFallsByIterationsWhateverThePartsAre) {
+  // more minibatches than trials: as many parts as there are trials
+  const Scene scene(true);
+  const TrialObjective objective = scene.Make({.value_coefficient = 0.5});
+  PpoOptions options;
+  options.outer_epochs = 1;
+  options.minibatches = 1000;
+  options.anneal_iterations = 2;
+  const auto ppo = MakePpo(options, scene.point, 0);
+  torch::Tensor point = scene.point;
+  std::vector<double> moves;
+  for (int i = 0; i < 3; ++i) {
+    Metrics metrics;
+    const torch::Tensor next = ppo->Improve(point, objective, metrics);
+    moves.push_back(Distance(next, point));
+    point = next;
+  }
   EXPECT_GT(moves[1], 0);
   EXPECT_EQ(moves[2], 0);
 }
