@@ -46,10 +46,6 @@ class BatchOfOne final : public Actor {
   torch::Tensor memory_;  // [1, 1, M]
 };
 
-}  // namespace
-
-namespace {
-
 // Applies `function` to every tensor of sequences that is there.
 template <typename Function>
 Sequences Each(Sequences sequences, const Function& function) {

@@ -206,7 +206,8 @@ class MemoryAgent final : public MetaAgent {
   }
 
   void Load(CheckpointReader checkpoint) override {
-    // all of it is read before any of it is used; the optimizers throw before they change anything
+    // all of it is read before any of it is used; an optimizer throws before it changes anything,
+    // and of two the first has no state
     const torch::Tensor row = checkpoint.Load("theta", row_);
     const int64_t iterations =
         checkpoint.Load("iterations", torch::zeros({1}, torch::kInt64)).item<int64_t>();
@@ -273,10 +274,9 @@ class MemoryAgent final : public MetaAgent {
     };
     Sequences on_host = TrialSequences(policy_, rollouts, num_trials);
     if (advantage_.credit == Credit::kEpisode) {
-      on_host.time_left = on_host.time_left.narrow(1, 0, 1) -
-                          (torch::arange(on_host.num_steps()) % horizon).to(torch::kFloat32) /
-                              static_cast<double>(horizon);
-      on_host.time_left = on_host.time_left.expand_as(on_host.mask);
+      const torch::Tensor step = torch::arange(on_host.num_steps()) % horizon;
+      on_host.time_left =
+          (1 - step / static_cast<double>(horizon)).to(torch::kFloat32).expand_as(on_host.mask);
     }
     TrialData data{.sequences = on_host.To(device_, torch::kFloat32)};
     const Acted acted = Replay(data.sequences, EndsOf(rollouts, trials));

@@ -266,6 +266,14 @@ TEST(MemoryNetwork, HeadsThatDoNotDivideTheSizeAreRefused) {
   }
 }
 
+TEST(InitialValues, AnLstmBeginsByRemembering) {
+  const Network network(kCases[2]);
+  const Parameters row = Initialized(network.layout, Rng(1));
+  const torch::Tensor bias = row.View(2)[0][0];  // i, f, g, o
+  EXPECT_EQ(bias.narrow(0, 4, 4).min().item<float>(), 1);
+  EXPECT_EQ(bias.sum().item<float>(), 4);
+}
+
 TEST(InitialValues, OrthogonalBlocksAreOrthogonal) {
   const auto layout = std::make_shared<ParameterLayout>();
   layout->Add("tall", {7, 6}, ParameterRole::kBody, Initial::Orthogonal(2, 2));
