@@ -56,7 +56,8 @@ TEST_P(Rl2Bandit, ComesNearTheExactOptimum) {
   AgentBench bench(GetParam().agent, GetParam().settings, 1, TestSeed(),
                    BuiltinFamilies().Make("bandit-bernoulli@rl2", *options));
   bench.set_seed(TestSeed());
-  // of the way from acting at random, 2, to the optimum, 2.278; 20 seeds pass, the least of 8 was 0.86
+  // of the way from acting at random, 2, to the optimum, 2.278; 20 seeds pass, the least of 8 was
+  // 0.86
   const double way = (TrialReturnAfter(bench, 120, 20000) - 2) / (*BayesOptimalReturn(2, 4) - 2);
   EXPECT_GT(way, 0.75);
   EXPECT_LT(way, 1.1);
