@@ -1,6 +1,7 @@
 #include "agents/shards.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace fewstep {
 
@@ -30,6 +31,37 @@ torch::Tensor Shards::Gradient(
     gradients[shard.index] = torch::autograd::grad({function(leaf, shard)}, {leaf})[0];
   });
   return SumInOrder(gradients);
+}
+
+std::function<torch::Tensor(const torch::Tensor& vector)> Shards::Hessian(
+    const torch::Tensor& point,
+    const std::function<torch::Tensor(const torch::Tensor& leaf, const Shard& shard)>& function)
+    const {
+  // one leaf a shard, and the gradient there with its graph, which every product goes through
+  struct Graphs {
+    std::vector<torch::Tensor> leaves, gradients;
+  };
+  const auto graphs = std::make_shared<Graphs>();
+  graphs->leaves.resize(shards_.size());
+  graphs->gradients.resize(shards_.size());
+  ForEach([&](const Shard& shard) {
+    const torch::AutoGradMode with_gradient(true);
+    torch::Tensor& leaf = graphs->leaves[shard.index];
+    leaf = point.detach().clone().requires_grad_(true);
+    graphs->gradients[shard.index] =
+        torch::autograd::grad({function(leaf, shard)}, {leaf}, {}, /*retain_graph=*/true,
+                              /*create_graph=*/true)[0];
+  });
+  return [shards = *this, graphs](const torch::Tensor& vector) {
+    std::vector<torch::Tensor> products(shards.size());
+    shards.ForEach([&](const Shard& shard) {
+      const torch::AutoGradMode with_gradient(true);
+      products[shard.index] =
+          torch::autograd::grad({(graphs->gradients[shard.index] * vector).sum()},
+                                {graphs->leaves[shard.index]}, {}, /*retain_graph=*/true)[0];
+    });
+    return SumInOrder(products);
+  };
 }
 
 torch::Tensor SumInOrder(const std::vector<torch::Tensor>& parts) {

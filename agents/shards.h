@@ -39,6 +39,13 @@ class Shards {
                          const std::function<torch::Tensor(const torch::Tensor& leaf,
                                                            const Shard& shard)>& function) const;
 
+  // Products with the Hessian of such a sum at `point`. Every shard's graph is built once and lives
+  // as long as what is returned, and so must what `function` refers to.
+  std::function<torch::Tensor(const torch::Tensor& vector)> Hessian(
+      const torch::Tensor& point,
+      const std::function<torch::Tensor(const torch::Tensor& leaf, const Shard& shard)>& function)
+      const;
+
  private:
   std::vector<Shard> shards_;
   WorkerPool* pool_;

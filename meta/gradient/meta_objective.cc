@@ -183,30 +183,12 @@ torch::Tensor MetaObjective::AdaptedBeyond(const torch::Tensor& meta) const {
 }
 
 LinearMap MetaObjective::HessianOfKl(const torch::Tensor& meta) const {
-  // one leaf a shard, and the gradient there with its graph, which every product goes through
-  struct Graphs {
-    std::vector<torch::Tensor> leaves, gradients;
-  };
-  const auto graphs = std::make_shared<Graphs>();
-  graphs->leaves.resize(shards_.size());
-  graphs->gradients.resize(shards_.size());
-  shards_.ForEach([&](const Shard& shard) {
-    const torch::AutoGradMode with_gradient(true);
-    torch::Tensor& leaf = graphs->leaves[shard.index];
-    leaf = meta.detach().clone().requires_grad_(true);
-    const torch::Tensor kl = Terms(leaf, shard, {}, Differentiate::kKl).kl;
-    graphs->gradients[shard.index] =
-        torch::autograd::grad({kl}, {leaf}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
-  });
-  return [this, graphs](const torch::Tensor& vector) {
-    std::vector<torch::Tensor> products(shards_.size());
-    shards_.ForEach([&](const Shard& shard) {
-      const torch::AutoGradMode with_gradient(true);
-      products[shard.index] =
-          torch::autograd::grad({(graphs->gradients[shard.index] * vector).sum()},
-                                {graphs->leaves[shard.index]}, {}, /*retain_graph=*/true)[0];
-    });
-    return adaptation_.Trained(SumInOrder(products));
+  const LinearMap products =
+      shards_.Hessian(meta, [this](const torch::Tensor& leaf, const Shard& shard) {
+        return Terms(leaf, shard, {}, Differentiate::kKl).kl;
+      });
+  return [this, products](const torch::Tensor& vector) {
+    return adaptation_.Trained(products(vector));
   };
 }
 

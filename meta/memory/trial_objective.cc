@@ -141,36 +141,15 @@ ObjectiveValues TrialObjective::Values(const torch::Tensor& point,
 }
 
 LinearMap TrialObjective::HessianOfKl(const torch::Tensor& point) const {
-  // one leaf a shard, and the gradient there with its graph, which every product goes through
-  struct Graphs {
-    std::vector<torch::Tensor> leaves, gradients;
-  };
-  const auto graphs = std::make_shared<Graphs>();
-  graphs->leaves.resize(shards_.size());
-  graphs->gradients.resize(shards_.size());
-  shards_.ForEach([&](const Shard& shard) {
-    const torch::AutoGradMode with_gradient(true);
-    torch::Tensor& leaf = graphs->leaves[shard.index];
-    leaf = point.detach().clone().requires_grad_(true);
-    torch::Tensor kl = torch::zeros({}, point.options());
+  return shards_.Hessian(point, [this](const torch::Tensor& leaf, const Shard& shard) {
+    torch::Tensor kl = torch::zeros({}, leaf.options().requires_grad(false));
     ForEachChunk(
         leaf, shard, Derivatives::kSecond, [&](const PolicyOutput& out, const TrialData& data) {
           const torch::Tensor divergence = data.batch.old_distribution.Kl(out.distribution);
           kl = kl + (data.batch.weights * divergence).sum();
         });
-    graphs->gradients[shard.index] =
-        torch::autograd::grad({kl}, {leaf}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
+    return kl;
   });
-  return [this, graphs](const torch::Tensor& vector) {
-    std::vector<torch::Tensor> products(shards_.size());
-    shards_.ForEach([&](const Shard& shard) {
-      const torch::AutoGradMode with_gradient(true);
-      products[shard.index] =
-          torch::autograd::grad({(graphs->gradients[shard.index] * vector).sum()},
-                                {graphs->leaves[shard.index]}, {}, /*retain_graph=*/true)[0];
-    });
-    return SumInOrder(products);
-  };
 }
 
 std::vector<std::unique_ptr<Objective>> TrialObjective::Parts(int64_t epoch, int64_t count) const {
