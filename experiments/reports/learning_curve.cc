@@ -35,10 +35,16 @@ PlotSeries Series(const std::vector<Run>& runs, size_t iterations, const std::st
 }  // namespace
 
 std::string Summary(const LearningCurve& curve, const Metrics& metrics) {
+  const auto number = [&](const LearningCurve::Line& line) {
+    return metrics.GetOr(line.column, std::nan(""));
+  };
+  double largest = 0;
+  for (const LearningCurve::Line& line : curve.lines) {
+    if (std::isfinite(number(line))) largest = std::max(largest, std::abs(number(line)));
+  }
   const auto value = [&](const LearningCurve::Line& line) {
-    const double number = metrics.GetOr(line.column, std::nan(""));
-    return std::isfinite(number) ? fmt::format("{:.{}f}", number, DigitsOf(number))
-                                 : std::string("-");
+    return std::isfinite(number(line)) ? fmt::format("{:.{}f}", number(line), DigitsOf(largest))
+                                       : std::string("-");
   };
   if (curve.lines.empty()) return "";
   std::string text = fmt::format("{} {}", curve.score, value(curve.lines.back()));
