@@ -107,6 +107,12 @@ struct Sampler::Batch {
   int64_t num_tasks() const { return static_cast<int64_t>(tasks.size()); }
   int64_t num_trials() const { return trials.num_trials(); }
   int64_t trial_episodes() const { return num_tasks() * options.episodes / num_trials(); }
+  // Of the call's episode `item`, which is one of trial `trial`.
+  EpisodeOrigin OriginOf(int64_t item, int64_t trial) const {
+    return {rng.Fork("env", static_cast<uint64_t>(item)),
+            trials.stream.Fork("trial", static_cast<uint64_t>(trial)),
+            trials.episodes + item - trial * trial_episodes()};
+  }
   const Task& TaskOf(int64_t trial) const {
     return tasks[static_cast<size_t>(trial * num_tasks() / num_trials())];
   }
@@ -132,6 +138,7 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
                 "{} trials of {} tasks with {} episodes", trials->num_trials(), num_tasks,
                 num_episodes);
 
+  if (trials->episodes == 0) trials->stream = rng;
   SamplingPlan plan = plan_;
   if (plan == SamplingPlan::kAuto) {
     plan = policy.has_native_actor() ? SamplingPlan::kEpisodes : SamplingPlan::kLockstep;
@@ -146,6 +153,7 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
   } else {
     CollectLockstep(batch, out);
   }
+  trials->episodes += num_episodes / trials->num_trials();
   seconds_ += SteadySeconds() - start;
   return out;
 }
@@ -206,7 +214,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
                          .previous_reward = previous_rewards[trial],
                          .previous_terminated = previous_terminated[trial] != 0};
       const EpisodeResult result =
-          runners_[w]->Run(*prepared[static_cast<size_t>(task)], batch.rng.Fork("env", stream),
+          runners_[w]->Run(*prepared[static_cast<size_t>(task)], batch.OriginOf(item, trial),
                            &ActInWorker, &context,
                            {.observations = observations + item * horizon * observation_size,
                             .actions = actions + item * horizon * width,
@@ -273,14 +281,15 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
   std::iota(ids.begin(), ids.end(), 0);
   for (int64_t episode = 0; episode < episodes; ++episode) {
     // start every simulation; where the trial has ended its episode is not recorded
-    std::vector<Rng> env_streams, act_streams;
+    std::vector<EpisodeOrigin> origins;
+    std::vector<Rng> act_streams;
     for (int64_t trial = 0; trial < trials; ++trial) {
-      const auto stream = static_cast<uint64_t>(trial * episodes + episode);
-      env_streams.push_back(batch.rng.Fork("env", stream));
-      act_streams.push_back(batch.rng.Fork("act", stream));
+      const int64_t item = trial * episodes + episode;
+      origins.push_back(batch.OriginOf(item, trial));
+      act_streams.push_back(batch.rng.Fork("act", static_cast<uint64_t>(item)));
       is_running[trial] = trial_ended[trial] == 0 ? 1.0f : 0.0f;
     }
-    env_->Start(ids, env_streams, {present_values, static_cast<size_t>(present.numel())});
+    env_->Start(ids, origins, {present_values, static_cast<size_t>(present.numel())});
     int64_t num_running = std::count(is_running, is_running + trials, 1.0f);
 
     // the episode's part of what is recorded, [N, H, ...]

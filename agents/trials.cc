@@ -11,7 +11,9 @@ TrialStates TrialStates::Clone() const {
           previous_rewards.clone(),
           terminated.clone(),
           begun.clone(),
-          ended.clone()};
+          ended.clone(),
+          episodes,
+          stream};
 }
 
 TrialStates BeginTrials(const Policy& policy, int64_t num_trials) {
@@ -20,7 +22,9 @@ TrialStates BeginTrials(const Policy& policy, int64_t num_trials) {
           .previous_rewards = torch::zeros({num_trials}),
           .terminated = torch::zeros({num_trials}),
           .begun = torch::zeros({num_trials}),
-          .ended = torch::zeros({num_trials})};
+          .ended = torch::zeros({num_trials}),
+          .episodes = 0,
+          .stream = Rng(0)};
 }
 
 Sequences TrialSequences(const Policy& policy, const Rollouts& rollouts, int64_t num_trials) {

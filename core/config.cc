@@ -1,6 +1,7 @@
 #include "core/config.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <span>
@@ -21,6 +22,13 @@ std::string FormatDouble(double value) {
   // TOML tells floats from integers by the point or the exponent
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
+}
+
+// "[0.0, 1.5]"
+std::string FormatNumbers(const std::vector<double>& values) {
+  std::vector<std::string> parts;
+  for (const double value : values) parts.push_back(FormatDouble(value));
+  return fmt::format("[{}]", fmt::join(parts, ", "));
 }
 
 // "[[0.0, 1.0], [2.0, -1.0]]"
@@ -57,6 +65,13 @@ std::string QuoteToml(std::string_view text) {
     }
   }
   return quoted + "\"";
+}
+
+// ["a", "b"]
+std::string FormatTexts(const std::vector<std::string>& texts) {
+  std::vector<std::string> parts;
+  for (const std::string& text : texts) parts.push_back(QuoteToml(text));
+  return fmt::format("[{}]", fmt::join(parts, ", "));
 }
 
 std::string RangeText(const FieldInfo& info) {
@@ -103,6 +118,7 @@ ErrorContext ContextOf(const toml::node* node, const std::string& document, std:
 // Reads fields out of one table and remembers which keys exist.
 class Reader final : public FieldVisitor {
  public:
+  // `table_name` is empty for the document itself.
   Reader(const toml::table* table, std::string table_name, std::string source)
       : table_(table), table_name_(std::move(table_name)), source_(std::move(source)) {}
 
@@ -128,16 +144,7 @@ class Reader final : public FieldVisitor {
   }
 
   void Field(std::string_view key, std::string& value, const FieldInfo& info) override {
-    if (const toml::node* node = Find(key)) {
-      const auto text = node->value_exact<std::string>();
-      if (!text) WrongType(key, *node, "a string");
-      if (!info.choices.empty() && std::ranges::find(info.choices, *text) == info.choices.end()) {
-        Fail(key, node,
-             fmt::format("'{}' is not one of {}{}", *text, fmt::join(info.choices, ", "),
-                         DidYouMean(*text, info.choices)));
-      }
-      value = *text;
-    }
+    if (const toml::node* node = Find(key)) value = Text(key, *node, info);
   }
 
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override {
@@ -149,6 +156,21 @@ class Reader final : public FieldVisitor {
         value.push_back(Integer(key, element));
         CheckRange(key, element, static_cast<double>(value.back()), info);
       }
+    }
+  }
+
+  void Field(std::string_view key, std::vector<double>& value, const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      value.clear();
+      ForEach(*node, [&](const toml::node& one) { value.push_back(Number(key, one, info)); });
+    }
+  }
+
+  void Field(std::string_view key, std::vector<std::string>& value,
+             const FieldInfo& info) override {
+    if (const toml::node* node = Find(key)) {
+      value.clear();
+      ForEach(*node, [&](const toml::node& one) { value.push_back(Text(key, one, info)); });
     }
   }
 
@@ -170,10 +192,20 @@ class Reader final : public FieldVisitor {
   void Table(std::string_view key, Options& options) override {
     const toml::node* node = Find(key);
     if (node != nullptr && !node->is_table()) WrongType(key, *node, "a table");
-    Reader part(node == nullptr ? nullptr : node->as_table(),
-                fmt::format("{}.{}", table_name_, key), source_);
-    options.Visit(part);
-    part.RejectUnknown({});
+    ReadPart(node == nullptr ? nullptr : node->as_table(), Path(key), options);
+  }
+
+  void List(std::string_view key, OptionsList& list) override {
+    const toml::node* node = Find(key);
+    if (node == nullptr) return;
+    const std::string wanted = fmt::format("tables [[{}]]", Path(key));
+    const toml::array* array = node->as_array();
+    if (array == nullptr) WrongType(key, *node, wanted);
+    for (const toml::node& element : *array) {
+      if (!element.is_table()) WrongType(key, element, wanted);
+      const std::string path = fmt::format("{}[{}]", Path(key), list.size());
+      ReadPart(element.as_table(), path, list.Append());
+    }
   }
 
   void RejectUnknown(const std::vector<std::string>& ignored) const {
@@ -192,6 +224,35 @@ class Reader final : public FieldVisitor {
   const toml::node* Find(std::string_view key) {
     known_.emplace_back(key);
     return table_ == nullptr ? nullptr : table_->get(key);
+  }
+
+  std::string Path(std::string_view key) const {
+    return table_name_.empty() ? std::string(key) : fmt::format("{}.{}", table_name_, key);
+  }
+
+  void ReadPart(const toml::table* table, const std::string& path, Options& options) const {
+    Reader part(table, path, source_);
+    options.Visit(part);
+    part.RejectUnknown({});
+  }
+
+  // The elements of an array, or one value alone.
+  template <typename Function>
+  static void ForEach(const toml::node& node, const Function& function) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr) return function(node);
+    for (const toml::node& element : *array) function(element);
+  }
+
+  std::string Text(std::string_view key, const toml::node& node, const FieldInfo& info) const {
+    const auto text = node.value_exact<std::string>();
+    if (!text) WrongType(key, node, "a string");
+    if (!info.choices.empty() && std::ranges::find(info.choices, *text) == info.choices.end()) {
+      Fail(key, &node,
+           fmt::format("'{}' is not one of {}{}", *text, fmt::join(info.choices, ", "),
+                       DidYouMean(*text, info.choices)));
+    }
+    return *text;
   }
 
   int64_t Integer(std::string_view key, const toml::node& node) const {
@@ -245,8 +306,7 @@ class Reader final : public FieldVisitor {
 
   [[noreturn]] void Fail(std::string_view key, const toml::node* node,
                          const std::string& message) const {
-    throw Error(ErrorKind::kUsage, message,
-                ContextOf(node, source_, fmt::format("{}.{}", table_name_, key)));
+    throw Error(ErrorKind::kUsage, message, ContextOf(node, source_, Path(key)));
   }
 
   const toml::table* table_;
@@ -255,15 +315,45 @@ class Reader final : public FieldVisitor {
   std::vector<std::string> known_;
 };
 
+// Appends a text that stands for `node` alone: tables by the order of their keys, which TOML++ keeps
+// sorted, and an integer as the number that it is.
+void AppendCanonical(const toml::node& node, std::string& text) {
+  if (const toml::table* table = node.as_table()) {
+    text += '{';
+    for (const auto& [key, value] : *table) {
+      text += QuoteToml(key.str());
+      text += '=';
+      AppendCanonical(value, text);
+      text += ';';
+    }
+    text += '}';
+  } else if (const toml::array* array = node.as_array()) {
+    text += '[';
+    for (const toml::node& element : *array) {
+      AppendCanonical(element, text);
+      text += ';';
+    }
+    text += ']';
+  } else if (const auto string = node.value_exact<std::string>()) {
+    text += QuoteToml(*string);
+  } else if (const auto boolean = node.value_exact<bool>()) {
+    text += *boolean ? "true" : "false";
+  } else if (const auto integer = node.value_exact<int64_t>()) {
+    text += FormatDouble(static_cast<double>(*integer));
+  } else if (const auto number = node.value_exact<double>()) {
+    text += FormatDouble(*number);
+  } else {
+    text += "date";
+  }
+}
+
 class Writer final : public FieldVisitor {
  public:
   explicit Writer(std::string table) : table_(std::move(table)) {}
 
   // The table, then those of its parts: TOML has no way back from a table.
-  static std::string Write(std::string table, Options& options) {
-    Writer writer(std::move(table));
-    options.Visit(writer);
-    return fmt::format("[{}]\n{}{}", writer.table_, writer.text, writer.parts_);
+  static std::string Write(const std::string& table, Options& options) {
+    return WriteUnder(fmt::format("[{}]", table), table, options);
   }
 
   std::string text;
@@ -282,14 +372,33 @@ class Writer final : public FieldVisitor {
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo&) override {
     text += fmt::format("{} = [{}]\n", key, fmt::join(value, ", "));
   }
+  void Field(std::string_view key, std::vector<double>& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, FormatNumbers(value));
+  }
+  void Field(std::string_view key, std::vector<std::string>& value, const FieldInfo&) override {
+    text += fmt::format("{} = {}\n", key, FormatTexts(value));
+  }
   void Field(std::string_view key, NumberTable& value, const FieldInfo&) override {
     text += fmt::format("{} = {}\n", key, FormatTable(value));
   }
   void Table(std::string_view key, Options& options) override {
     parts_ += fmt::format("\n{}", Write(fmt::format("{}.{}", table_, key), options));
   }
+  void List(std::string_view key, OptionsList& list) override {
+    for (size_t i = 0; i < list.size(); ++i) {
+      const std::string path = fmt::format("{}.{}", table_, key);
+      parts_ += fmt::format("\n{}", WriteUnder(fmt::format("[[{}]]", path), path, list.at(i)));
+    }
+  }
 
  private:
+  static std::string WriteUnder(const std::string& header, const std::string& path,
+                                Options& options) {
+    Writer writer(path);
+    options.Visit(writer);
+    return fmt::format("{}\n{}{}", header, writer.text, writer.parts_);
+  }
+
   std::string table_, parts_;
 };
 
@@ -311,10 +420,25 @@ class Describer final : public FieldVisitor {
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override {
     Add(key, "integers", Kind::kNumber, fmt::format("[{}]", fmt::join(value, ", ")), info);
   }
+  void Field(std::string_view key, std::vector<double>& value, const FieldInfo& info) override {
+    Add(key, "numbers", Kind::kNumber, FormatNumbers(value), info);
+  }
+  void Field(std::string_view key, std::vector<std::string>& value,
+             const FieldInfo& info) override {
+    Add(key, "strings", Kind::kOther, FormatTexts(value), info);
+  }
   void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override {
     Add(key, "numbers", Kind::kNumber, FormatTable(value), info);
   }
-  void Table(std::string_view key, Options& options) override {
+  void Table(std::string_view key, Options& options) override { AddPart(key, options); }
+  void List(std::string_view key, OptionsList& list) override {
+    AddPart(fmt::format("{}[]", key), *list.MakeOne());
+  }
+
+ private:
+  enum class Kind { kNumber, kOther };
+
+  void AddPart(std::string_view key, Options& options) {
     Describer part;
     options.Visit(part);
     for (FieldDescription& field : part.fields) {
@@ -322,9 +446,6 @@ class Describer final : public FieldVisitor {
       fields.push_back(std::move(field));
     }
   }
-
- private:
-  enum class Kind { kNumber, kOther };
 
   void Add(std::string_view key, std::string type, Kind kind, std::string value,
            const FieldInfo& info) {
@@ -340,13 +461,21 @@ struct Config::Document {
   std::string source;
   toml::table root;
 
-  // What stands at "table.key" or "table.part.key"; null where nothing does.
+  // What stands at "table.key", "table.part.key" or "list[2].key"; null where nothing does.
   const toml::node* Find(std::string_view path) const {
     const toml::node* node = &root;
     while (node != nullptr && !path.empty()) {
       const size_t dot = std::min(path.find('.'), path.size());
+      std::string_view name = path.substr(0, dot);
+      const size_t bracket = std::min(name.find('['), name.size());
       const toml::table* table = node->as_table();
-      node = table == nullptr ? nullptr : table->get(path.substr(0, dot));
+      node = table == nullptr ? nullptr : table->get(name.substr(0, bracket));
+      if (node != nullptr && bracket < name.size()) {
+        size_t index = 0;
+        std::from_chars(name.data() + bracket + 1, name.data() + name.size(), index);
+        const toml::array* array = node->as_array();
+        node = array == nullptr ? nullptr : array->get(index);
+      }
       path.remove_prefix(std::min(dot + 1, path.size()));
     }
     return node;
@@ -453,6 +582,12 @@ void Config::Read(std::string_view name, Options& options,
   reader.RejectUnknown(ignored);
 }
 
+void Config::ReadAll(Options& options) const {
+  Reader reader(&document_->root, "", document_->source);
+  options.Visit(reader);
+  reader.RejectUnknown({});
+}
+
 std::string Config::Choice(std::string_view table, std::string_view key,
                            const std::vector<std::string>& known) const {
   const toml::node* node = document_->root[table][key].node();
@@ -485,8 +620,15 @@ std::string Config::Choice(std::string_view table, std::string_view key,
 }
 
 ErrorContext Config::Where(std::string_view table, std::string_view key) const {
-  const std::string path = fmt::format("{}.{}", table, key);
+  const std::string path =
+      key.empty() ? std::string(table) : fmt::format("{}.{}", table, key);
   return ContextOf(document_->Find(path), document_->source, path);
+}
+
+std::string Config::Canonical() const {
+  std::string text;
+  AppendCanonical(document_->root, text);
+  return text;
 }
 
 void Config::CheckTables(const std::vector<std::string>& known) const {
@@ -513,6 +655,9 @@ void FieldFilter::Pass(std::string_view key, T& value, const FieldInfo& info) {
 void FieldFilter::Table(std::string_view key, Options& options) {
   if (Shown(key)) visitor_.Table(key, options);
 }
+void FieldFilter::List(std::string_view key, OptionsList& list) {
+  if (Shown(key)) visitor_.List(key, list);
+}
 void FieldFilter::Field(std::string_view key, bool& value, const FieldInfo& info) {
   Pass(key, value, info);
 }
@@ -526,6 +671,13 @@ void FieldFilter::Field(std::string_view key, std::string& value, const FieldInf
   Pass(key, value, info);
 }
 void FieldFilter::Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, std::vector<double>& value, const FieldInfo& info) {
+  Pass(key, value, info);
+}
+void FieldFilter::Field(std::string_view key, std::vector<std::string>& value,
+                        const FieldInfo& info) {
   Pass(key, value, info);
 }
 void FieldFilter::Field(std::string_view key, NumberTable& value, const FieldInfo& info) {

@@ -77,6 +77,7 @@ E ValueOf(const ChoiceName<E> (&names)[n], std::string_view name) {
 }
 
 class Options;
+class OptionsList;
 
 class FieldVisitor {
  public:
@@ -86,9 +87,15 @@ class FieldVisitor {
   virtual void Field(std::string_view key, double& value, const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, std::string& value, const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) = 0;
+  // An array, or one value alone.
+  virtual void Field(std::string_view key, std::vector<double>& value, const FieldInfo& info) = 0;
+  virtual void Field(std::string_view key, std::vector<std::string>& value,
+                     const FieldInfo& info) = 0;
   virtual void Field(std::string_view key, NumberTable& value, const FieldInfo& info) = 0;
   // Options of a part, in a table of their own: [agent.encoder] for the key "encoder" of [agent].
   virtual void Table(std::string_view key, Options& options) = 0;
+  // Any number of like parts, each in a table of its own: [[reward]] for the key "reward".
+  virtual void List(std::string_view key, OptionsList& list) = 0;
 
   // An enum, which a recipe writes as one of its names; info.choices may leave some of them out.
   template <typename E, size_t n>
@@ -112,8 +119,12 @@ class FieldFilter final : public FieldVisitor {
   void Field(std::string_view key, double& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::string& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override;
+  void Field(std::string_view key, std::vector<double>& value, const FieldInfo& info) override;
+  void Field(std::string_view key, std::vector<std::string>& value,
+             const FieldInfo& info) override;
   void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override;
   void Table(std::string_view key, Options& options) override;
+  void List(std::string_view key, OptionsList& list) override;
 
  private:
   bool Shown(std::string_view key) const;
@@ -129,6 +140,29 @@ class Options {
  public:
   virtual ~Options() = default;
   virtual void Visit(FieldVisitor& visitor) = 0;
+};
+
+// Like parts of which a file holds any number.
+class OptionsList {
+ public:
+  virtual ~OptionsList() = default;
+  virtual size_t size() const = 0;
+  virtual Options& at(size_t index) = 0;
+  virtual Options& Append() = 0;
+  virtual std::unique_ptr<Options> MakeOne() const = 0;  // as it is without a key, to describe
+};
+
+template <typename Part>
+class ListOf final : public OptionsList {
+ public:
+  explicit ListOf(std::vector<Part>& parts) : parts_(parts) {}  // must outlive it
+  size_t size() const override { return parts_.size(); }
+  Options& at(size_t index) override { return parts_.at(index); }
+  Options& Append() override { return parts_.emplace_back(); }
+  std::unique_ptr<Options> MakeOne() const override { return std::make_unique<Part>(); }
+
+ private:
+  std::vector<Part>& parts_;
 };
 
 // A parsed recipe: TOML tables with the file and line of every key. Immutable but for Set and Drop.
@@ -158,14 +192,22 @@ class Config {
   void Read(std::string_view name, Options& options,
             const std::vector<std::string>& ignored = {}) const;
 
+  // Reads the whole document into `options`, whose Visit lists its tables. Throws as Read does.
+  void ReadAll(Options& options) const;
+
   // The string at [table] key, which must be there and be one of `known`. Throws Error(kUsage) with
   // the nearest of `known`, or with the key that is there and was probably meant to be `key`.
   std::string Choice(std::string_view table, std::string_view key,
                      const std::vector<std::string>& known) const;
 
   // File, line and key of [table] key ("part.key" in the table of a part), for errors about its
-  // value; the line is 0 when it is absent.
+  // value; the line is 0 when it is absent. `table` "reward[2]" is the third of [[reward]]; an empty
+  // key stands for the table itself.
   ErrorContext Where(std::string_view table, std::string_view key) const;
+
+  // What the document says, whatever its layout, its comments and the order of its keys: the same
+  // text for the same tables, for hashing.
+  std::string Canonical() const;
 
   // Throws Error(kUsage) when there is a table or a top-level key that is not in `known`.
   void CheckTables(const std::vector<std::string>& known) const;
@@ -183,6 +225,7 @@ std::string WriteToml(std::string_view table, Options& options);
 struct FieldDescription {
   std::string key, type, value, unit, range, help;
 };
+// Of a list of parts "key[].field", the fields of one of them with their defaults.
 std::vector<FieldDescription> DescribeFields(Options& options);
 
 }  // namespace fewstep

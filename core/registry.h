@@ -29,6 +29,11 @@ class Registry {
     }
   }
 
+  // Adds it, in place of one that has the name.
+  void Replace(std::string name, Entry entry) {
+    entries_.insert_or_assign(std::move(name), std::move(entry));
+  }
+
   // Throws Error(kUsage) naming the nearest known entry.
   const Entry& Get(std::string_view name) const {
     const auto found = entries_.find(name);

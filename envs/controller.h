@@ -24,6 +24,8 @@ class Controller {
   // seconds. Keeps status().shown where the new task has as many units.
   virtual void BeginTask(const Task& task) = 0;
   virtual void BeginEpisode() = 0;
+  // Of the episode that has begun, with `stream` as its randomness: where in its trial it lies.
+  virtual EpisodeOrigin Origin(const Rng& stream) const { return stream; }
   // Writes action_size numbers, or one (the index of the choice) for discrete actions.
   virtual void Act(std::span<const float> observation, std::span<float> action) = 0;
   // What the action brought; `ended` closes the episode.

@@ -4,12 +4,28 @@
 
 namespace fewstep {
 
+namespace {
+
+void CheckEntry(const std::string& name, const FamilyEntry& entry) {
+  if (entry.make && entry.make_options) return;
+  throw Error(ErrorKind::kPlugin, fmt::format("the family '{}' cannot be made", name),
+              {.remedy = "Its entry needs make_options and make"});
+}
+
+}  // namespace
+
 void FamilyCatalog::Add(std::string name, FamilyEntry entry) {
-  if (!entry.make || !entry.make_options) {
-    throw Error(ErrorKind::kPlugin, fmt::format("the family '{}' cannot be made", name),
-                {.remedy = "Its entry needs make_options and make"});
-  }
+  CheckEntry(name, entry);
   families_.Add(std::move(name), std::move(entry));
+}
+
+void FamilyCatalog::Replace(std::string name, FamilyEntry entry) {
+  CheckEntry(name, entry);
+  families_.Replace(std::move(name), std::move(entry));
+}
+
+void FamilyCatalog::NoteProblem(std::string path, std::string message) {
+  problems_.emplace_back(std::move(path), std::move(message));
 }
 
 std::unique_ptr<FamilyOptions> FamilyCatalog::MakeOptions(std::string_view name) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -14,12 +15,17 @@
 
 namespace fewstep {
 
+inline constexpr const char* kBuiltIn = "built in";
+
 struct FamilyEntry {
-  std::string origin = "built in";  // or the path of what brought it
+  std::string origin = kBuiltIn;  // or the path of what brought it
   // The family's keys in a recipe with their defaults: those that all have, then its own.
   std::function<std::unique_ptr<FamilyOptions>()> make_options;
   // Throws Error(kUsage) on options that the family refuses.
   std::function<std::unique_ptr<TaskFamily>(const FamilyOptions&)> make;
+  // Writes what the family is defined by into a folder, which is made, so that it can be opened
+  // there; null for what is compiled in. Throws Error(kRuntime).
+  std::function<void(const std::string& folder)> save = nullptr;
 };
 
 // An entry of a family with options of its own type. Options of another type give those that every
@@ -42,9 +48,15 @@ class FamilyCatalog {
  public:
   // Throws Error(kUsage) when the name is taken, Error(kPlugin) when a function is missing.
   void Add(std::string name, FamilyEntry entry);
+  // The same in place of a family that has the name.
+  void Replace(std::string name, FamilyEntry entry);
+  // Notes that the family at `path` cannot be used: told to whoever asks for a name in vain.
+  void NoteProblem(std::string path, std::string message);
 
   bool Contains(std::string_view name) const { return families_.Contains(name); }
   std::vector<std::string> Names() const { return families_.Names(); }
+  // Path and message of what could not be used.
+  const std::vector<std::pair<std::string, std::string>>& problems() const { return problems_; }
   // These throw Error(kUsage), naming the nearest family, when there is none of this name.
   const FamilyEntry& Get(std::string_view name) const { return families_.Get(name); }
   std::unique_ptr<FamilyOptions> MakeOptions(std::string_view name) const;
@@ -59,6 +71,7 @@ class FamilyCatalog {
 
  private:
   Registry<FamilyEntry> families_{"task family"};
+  std::vector<std::pair<std::string, std::string>> problems_;
 };
 
 // Every family that is compiled in.

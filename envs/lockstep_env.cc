@@ -14,7 +14,10 @@ bool AllFinite(std::span<const double> values) noexcept {
   return true;
 }
 
-LockstepEnv::LockstepEnv(const FamilySpec& spec, int num_envs) : spec_(spec) {
+LockstepEnv::LockstepEnv(const FamilySpec& spec, const TaskLaw& law, int num_envs)
+    : spec_(spec),
+      law_(law),
+      changing_(static_cast<size_t>(std::max(num_envs, 0)), ChangingTask(spec_, law_)) {
   if (num_envs < 1) {
     throw Error(ErrorKind::kUsage, fmt::format("{} is not a number of simulations", num_envs));
   }
@@ -56,14 +59,17 @@ void LockstepEnv::SetTasks(std::span<const Task> tasks) {
     prepared.push_back(i > 0 && tasks[i] == tasks[i - 1] ? prepared.back() : Prepare(tasks[i]));
   }
   tasks_ = std::move(prepared);
-  for (Episode& episode : episodes_) episode.started = false;
+  for (size_t env = 0; env < tasks_.size(); ++env) {
+    episodes_[env].started = false;
+    changing_[env].Begin(tasks_[env]->task().values, Rng(0));
+  }
   TasksChanged();
 }
 
-void LockstepEnv::Start(std::span<const int> ids, std::span<const Rng> streams,
+void LockstepEnv::Start(std::span<const int> ids, std::span<const EpisodeOrigin> origins,
                         std::span<float> observations) {
   const size_t size = static_cast<size_t>(spec_.observation_size);
-  FEWSTEP_CHECK(streams.size() == ids.size(), "{} streams for {} simulations", streams.size(),
+  FEWSTEP_CHECK(origins.size() == ids.size(), "{} origins for {} simulations", origins.size(),
                 ids.size());
   FEWSTEP_CHECK(observations.size() == ids.size() * size, "{} numbers for {} observations of {}",
                 observations.size(), ids.size(), size);
@@ -75,7 +81,8 @@ void LockstepEnv::Start(std::span<const int> ids, std::span<const Rng> streams,
 
   for (size_t i = 0; i < ids.size(); ++i) {
     episodes_[static_cast<size_t>(ids[i])] =
-        Episode{.stream = streams[i], .rng = streams[i], .started = true};
+        Episode{.origin = origins[i], .rng = origins[i].stream, .started = true};
+    changing_task(ids[i]).Begin(task(ids[i]).task().values, origins[i]);
   }
   ResetSimulations(ids);
 
@@ -141,6 +148,11 @@ void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
   }
 }
 
+std::span<const double> LockstepEnv::PresentTask(int env) const {
+  CheckIndex(env);
+  return changing_[static_cast<size_t>(env)].values();
+}
+
 void LockstepEnv::GetState(int env, std::span<double> state) {
   CheckIndex(env);
   FEWSTEP_CHECK(state.size() == spec_.state.size(), "{} numbers for a state of {}", state.size(),
@@ -158,7 +170,8 @@ void LockstepEnv::SetState(int env, std::span<const double> state) {
                 {.remedy = fmt::format("They are {}", fmt::join(spec_.state, ", "))});
   }
   // an episode of its own, with a stream that does not depend on what was drawn before
-  episode.rng = episode.stream.Fork("state");
+  episode.rng = episode.origin.stream.Fork("state");
+  changing_task(env).Begin(task(env).task().values, episode.origin);
   episode.step = 0;
   episode.truncated = false;
   episode.outcome = {};

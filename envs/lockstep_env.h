@@ -6,7 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "envs/changing_task.h"
 #include "envs/task_family.h"
+#include "envs/task_law.h"
 
 namespace fewstep {
 
@@ -26,19 +28,23 @@ class LockstepEnv : public VectorEnv {
   const FamilySpec& spec() const final { return spec_; }
 
   void SetTasks(std::span<const Task> tasks) final;
-  void Start(std::span<const int> ids, std::span<const Rng> streams,
+  void Start(std::span<const int> ids, std::span<const EpisodeOrigin> origins,
              std::span<float> observations) final;
   void Step(std::span<const double> actions, StepBatch& out) final;
+  std::span<const double> PresentTask(int env) const final;
   void GetState(int env, std::span<double> state) final;
   void SetState(int env, std::span<const double> state) final;
   void Observe(int env, std::span<double> observation) final;
 
  protected:
   // Throws Error(kUsage) when num_envs is not positive.
-  LockstepEnv(const FamilySpec& spec, int num_envs);
+  LockstepEnv(const FamilySpec& spec, const TaskLaw& law, int num_envs);
 
-  // Simulation i, as its kind sees it. `observation` is its row of the present observations.
+  // Simulation i, as its kind sees it. `task` is the one it was given, `changing_task` that one as
+  // it has changed since; `observation` is its row of the present observations.
   const PreparedTask& task(int env) const { return *tasks_[static_cast<size_t>(env)]; }
+  ChangingTask& changing_task(int env) { return changing_[static_cast<size_t>(env)]; }
+  int step(int env) const { return episodes_[static_cast<size_t>(env)].step; }
   Rng& rng(int env) { return episodes_[static_cast<size_t>(env)].rng; }
   std::span<double> observation(int env);
   std::span<double> metrics(int env);
@@ -49,7 +55,8 @@ class LockstepEnv : public VectorEnv {
   // Each works on simulations `ids` (sorted, unique, not empty). ResetSimulations writes
   // observations and may set outcome().diverged; StepSimulations writes outcomes and, unless the
   // simulation diverged, observations and metrics; it allocates nothing, and puts a simulation that
-  // diverged back to where it was before the step.
+  // diverged back to where it was before the step. After a step that does not end the episode it
+  // moves changing_task to the next step, of which the observation is.
   virtual std::shared_ptr<const PreparedTask> Prepare(const Task& task) const = 0;
   virtual void TasksChanged() = 0;
   virtual void ResetSimulations(std::span<const int> ids) = 0;
@@ -60,8 +67,8 @@ class LockstepEnv : public VectorEnv {
 
  private:
   struct Episode {
-    Rng stream{0};  // of the latest start
-    Rng rng{0};     // the same, as far as it was drawn
+    EpisodeOrigin origin{Rng(0)};  // of the latest start
+    Rng rng{0};                    // its stream, as far as it was drawn
     int step = 0;
     bool started = false;  // since its task was set
     bool ended = false;
@@ -70,7 +77,9 @@ class LockstepEnv : public VectorEnv {
   };
 
   FamilySpec spec_;
+  TaskLaw law_;
   std::vector<std::shared_ptr<const PreparedTask>> tasks_;
+  std::vector<ChangingTask> changing_;  // refer to spec_ and law_
   std::vector<Episode> episodes_;
   std::vector<double> observations_;  // [B, O]
   std::vector<double> metrics_;       // [B, M]

@@ -50,6 +50,14 @@ class FieldHasher {
     Add(parameter.valid->low);
     Add(parameter.valid->high);
   }
+  void Add(const TaskChange& change) {
+    Add(static_cast<int>(change.kind));
+    Add(static_cast<int>(change.clock));
+    Add(change.every);
+    Add(static_cast<uint64_t>(change.parameters.size()));
+    for (const size_t parameter : change.parameters) Add(static_cast<uint64_t>(parameter));
+    Add(change.drift);
+  }
 
   uint64_t digest() const { return XXH3_64bits_digest(&state_); }
 
@@ -95,6 +103,7 @@ std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text) 
   hasher.Add(spec.metrics);
   hasher.Add(spec.state);
   if (spec.trial_episodes > 1) hasher.Add(spec.trial_episodes);
+  if (spec.change) hasher.Add(*spec.change);
   hasher.Add(model_text);
   return fmt::format("{:016x}", hasher.digest());
 }
@@ -178,10 +187,10 @@ Task ParseTask(const FamilySpec& spec, std::span<const std::string> assignments)
 }
 
 void VectorEnv::Reset(std::span<const int> ids, const Rng& rng, std::span<float> observations) {
-  std::vector<Rng> streams;
-  streams.reserve(ids.size());
-  for (const int env : ids) streams.push_back(rng.Fork("env", static_cast<uint64_t>(env)));
-  Start(ids, streams, observations);
+  std::vector<EpisodeOrigin> origins;
+  origins.reserve(ids.size());
+  for (const int env : ids) origins.emplace_back(rng.Fork("env", static_cast<uint64_t>(env)));
+  Start(ids, origins, observations);
 }
 
 StepBatch VectorEnv::MakeStepBatch() const {

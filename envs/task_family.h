@@ -50,10 +50,26 @@ struct ParameterSpec {
   Range valid_range() const { return valid.value_or(Range{low, high}); }
 };
 
-// How a picture of a simulation without physics is drawn: names of the two numbers of the state
-// that are a point in the plane, and of the two parameters that are its goal. Empty: there is none.
+// How the task of a trial changes while the trial goes on. The trial's clock counts control steps,
+// an episode as long as the horizon, or episodes; at every `every` of them the named parameters are
+// drawn anew from the law of training tasks, or drift: a step of a random walk with the standard
+// deviation `drift`, reflected at the ends of what a task may hold. The task that an episode runner
+// is given is that of the trial's beginning.
+struct TaskChange {
+  enum class Kind { kRedraw, kDrift } kind = Kind::kRedraw;
+  enum class Clock { kSteps, kEpisodes } clock = Clock::kSteps;
+  int every = 1;
+  std::vector<size_t> parameters;  // which, by their index
+  std::vector<double> drift;       // a change, of each of them; empty when redrawn
+  bool operator==(const TaskChange&) const = default;
+};
+
+// What a picture of a simulation shows of its task. Without physics: names of the two numbers of
+// the state that are a point in the plane, and of the two parameters that are its goal. With it: the
+// two or three parameters that are a place in the world (m). Empty: there is none.
 struct DrawingHints {
   std::vector<std::string> position, goal;
+  double goal_radius = 0, goal_height = 0;  // with physics: of a ball, and its z where goal has two
 };
 
 // The published definition of a family. Everything here but `summary`, `terminates`,
@@ -78,6 +94,7 @@ struct FamilySpec {
   int trial_episodes = 1;                   // episodes an agent spends on one task; 1: no trial
   double control_dt = 0;                    // seconds a control step; 0 without physics
   bool finite = false;  // finitely many tasks: trained on and evaluated on the same ones
+  std::optional<TaskChange> change = {};  // none: the task stays as it is
   std::vector<ParameterSpec> parameters;
   std::vector<std::string> metrics;  // names of the extra values of a step
   std::vector<std::string> state;    // names of the numbers of a settable state
@@ -124,6 +141,18 @@ class PreparedTask {
   Task task_;
 };
 
+// What the randomness of an episode comes from, and where in its trial it lies. A stream alone is an
+// episode that is a trial by itself.
+struct EpisodeOrigin {
+  EpisodeOrigin(const Rng& alone) : stream(alone), trial(alone) {}  // NOLINT: implicit
+  EpisodeOrigin(const Rng& of_episode, const Rng& of_trial, int64_t index)
+      : stream(of_episode), trial(of_trial), episode(index) {}
+
+  Rng stream;           // of the reset and the dynamics
+  Rng trial;            // of how the task changes: the same in all episodes of a trial
+  int64_t episode = 0;  // of the trial
+};
+
 // Chooses actions inside EpisodeRunner::Run. `step` counts from 0 in the episode; the actions and
 // rewards of the steps before it are in the buffers. `action` has action_width numbers.
 using ActFunction = void (*)(void* context, const float* observation, int step,
@@ -149,9 +178,9 @@ struct EpisodeResult {
 class EpisodeRunner {
  public:
   virtual ~EpisodeRunner() = default;
-  // All randomness of the episode (reset, dynamics) comes from `stream`. Never throws after the
-  // arguments are checked: a diverged simulation ends its episode.
-  virtual EpisodeResult Run(const PreparedTask& task, const Rng& stream, ActFunction act,
+  // All randomness of the episode comes from `origin`. Never throws after the arguments are
+  // checked: a diverged simulation ends its episode.
+  virtual EpisodeResult Run(const PreparedTask& task, const EpisodeOrigin& origin, ActFunction act,
                             void* context, const EpisodeBuffers& out) = 0;
 };
 
@@ -187,8 +216,8 @@ class VectorEnv {
   virtual void SetTasks(std::span<const Task> tasks) = 0;
 
   // Starts a new episode in simulations `ids` (sorted, unique); simulation ids[i] draws all
-  // randomness of the episode from streams[i]. Writes ids.size() rows of observations.
-  virtual void Start(std::span<const int> ids, std::span<const Rng> streams,
+  // randomness of the episode from origins[i]. Writes ids.size() rows of observations.
+  virtual void Start(std::span<const int> ids, std::span<const EpisodeOrigin> origins,
                      std::span<float> observations) = 0;
 
   // Start with the stream rng.Fork("env", i) for simulation i.
@@ -199,9 +228,12 @@ class VectorEnv {
   // reward 0 and its flags repeated.
   virtual void Step(std::span<const double> actions, StepBatch& out) = 0;
 
+  // The task of one simulation as it is now: another than SetTasks gave it where tasks change.
+  virtual std::span<const double> PresentTask(int env) const = 0;
+
   // State of one simulation, in the order of FamilySpec::state. SetState starts an episode there
   // (after Start) and refreshes its observation; what follows depends on the state, the actions
-  // and, where the dynamics are random, the stream of the latest Start.
+  // and, where dynamics are random or tasks change, the origin of the latest Start.
   virtual void GetState(int env, std::span<double> state) = 0;
   virtual void SetState(int env, std::span<const double> state) = 0;
   // The present observation of one simulation, unrounded: [O].
@@ -220,9 +252,9 @@ class TaskFamily {
   virtual const FamilySpec& spec() const = 0;
   virtual const std::string& hash() const = 0;  // DefinitionHash
 
-  // n tasks. Train and test draw from rng.Fork(name of the split); a finite family draws train
-  // tasks with the published probabilities and enumerates test tasks in turn. Throws Error(kUsage)
-  // when the family has no such split.
+  // n tasks, from rng.Fork(name of the split); a finite family draws train tasks with the published
+  // probabilities and goes through its test tasks in turn, as every family does where it has a list
+  // of a split's tasks. Throws Error(kUsage) when the family has no such split.
   virtual std::vector<Task> Sample(Split split, int n, const Rng& rng) const = 0;
 
   // Throws Error(kUsage) on a task of another family, a wrong number of values or one out of range.

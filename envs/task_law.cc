@@ -46,10 +46,22 @@ void CheckDrawn(const FamilySpec& spec, Split split, const Task& task) {
 
 }  // namespace
 
+void DrawTask(const FamilySpec& spec, const TaskLaw& law, Split split, Rng& rng,
+              std::span<double> values) {
+  if (const auto list = law.lists.find(split); list != law.lists.end()) {
+    std::ranges::copy(list->second[rng.Below(list->second.size())], values.begin());
+    return;
+  }
+  const DrawFunction& own = split == Split::kOod ? law.ood : law.test;
+  const DrawFunction& draw = split != Split::kTrain && own ? own : law.draw;
+  if (draw) return draw(rng, values);
+  DrawIndependently(spec, rng, values);
+}
+
 std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split split, int n,
                               const Rng& rng) {
   FEWSTEP_CHECK(n >= 0, "n = {}", n);
-  if (split == Split::kOod && !law.ood) {
+  if (!law.has(split)) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("'{}' has no out-of-distribution tasks: none are published", spec.name),
                 {.remedy = "Use the split train or test"});
@@ -58,6 +70,14 @@ std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split 
   tasks.reserve(static_cast<size_t>(n));
 
   // finitely many tasks: testing goes through all of them in turn
+  const auto list = law.lists.find(split);
+  if (split != Split::kTrain && list != law.lists.end()) {
+    const std::vector<std::vector<double>>& all = list->second;
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      tasks.push_back({spec.name, all[i % all.size()]});
+    }
+    return tasks;
+  }
   if (spec.finite && split == Split::kTest) {
     const std::vector<Task> all = EnumerateTasks(spec);
     for (size_t i = 0; i < static_cast<size_t>(n); ++i) tasks.push_back(all[i % all.size()]);
@@ -65,16 +85,11 @@ std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split 
   }
 
   const Rng split_rng = rng.Fork(NameOf(kSplitNames, split));
-  const DrawFunction& draw = split == Split::kOod ? law.ood : law.draw;
   for (int i = 0; i < n; ++i) {
     Rng stream = split_rng.Fork("task", static_cast<uint64_t>(i));
     Task task{spec.name, std::vector<double>(spec.parameters.size())};
-    if (draw) {
-      draw(stream, task.values);
-      CheckDrawn(spec, split, task);
-    } else {
-      DrawIndependently(spec, stream, task.values);
-    }
+    DrawTask(spec, law, split, stream, task.values);
+    CheckDrawn(spec, split, task);
     tasks.push_back(std::move(task));
   }
   return tasks;
@@ -111,7 +126,7 @@ void CheckTask(const FamilySpec& spec, const Task& task) {
   }
 }
 
-std::string ApplyOptions(const FamilyOptions& options, std::string_view model_text,
+std::string ApplyOptions(const FamilyOptions& options, const HashSource& source,
                          FamilySpec& spec) {
   if (options.horizon < 0 || options.horizon > kMaxHorizon) {
     throw Error(ErrorKind::kUsage, fmt::format("{} is not a horizon", options.horizon),
@@ -128,9 +143,19 @@ std::string ApplyOptions(const FamilyOptions& options, std::string_view model_te
   }
   if (options.trial_episodes > 0) spec.trial_episodes = static_cast<int>(options.trial_episodes);
 
-  std::string hash = DefinitionHash(spec, model_text);
+  std::string hash;
+  if (source.alone) {
+    FamilySpec bare;
+    bare.name = spec.name;
+    bare.horizon = spec.horizon;
+    bare.trial_episodes = spec.trial_episodes;
+    hash = DefinitionHash(bare, source.text);
+  } else {
+    hash = DefinitionHash(spec, source.text);
+  }
   if (!options.observe_task) return hash;
   spec = WithTaskObserved(std::move(spec));
+  if (source.alone) return DefinitionHash({.name = "task observed"}, hash);
   return DefinitionHash(spec, hash);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +20,19 @@ using DrawFunction = std::function<void(Rng& rng, std::span<double> values)>;
 struct TaskLaw {
   DrawFunction draw = nullptr;  // train and test; empty: the default
   DrawFunction ood = nullptr;   // empty: no such split
+  DrawFunction test = nullptr;  // where test tasks have a law of their own
+  // Splits whose tasks are a list, as values in the order of the parameters: train tasks are drawn
+  // from it, each as likely as the others; of the other splits they are taken in turn.
+  std::map<Split, std::vector<std::vector<double>>> lists = {};
+
+  bool has(Split split) const {
+    return split != Split::kOod || ood != nullptr || lists.contains(Split::kOod);
+  }
 };
+
+// Draws one task of a split from the law; of a list, one of its tasks. Does not check it.
+void DrawTask(const FamilySpec& spec, const TaskLaw& law, Split split, Rng& rng,
+              std::span<double> values);
 
 // n tasks of `spec`, as TaskFamily::Sample promises. Task i has a stream of its own, so the first
 // tasks do not depend on n. Throws Error(kPlugin) when the law draws what no task may hold.
@@ -38,9 +51,16 @@ inline constexpr int64_t kMaxHorizon = 1'000'000;
 // The longest trial that a recipe may ask for.
 inline constexpr int64_t kMaxTrialEpisodes = 100'000;
 
-// Applies the options that every family has to `spec` and returns the definition's hash, over
-// `model_text` too. Throws Error(kUsage) on a horizon or a trial out of range.
-std::string ApplyOptions(const FamilyOptions& options, std::string_view model_text,
+// What a definition's hash is over: the spec and the model's text, or a text alone that says it all,
+// where the spec's own texts are only what this program makes of it.
+struct HashSource {
+  std::string_view text;
+  bool alone = false;
+};
+
+// Applies the options that every family has to `spec` and returns the definition's hash. Throws
+// Error(kUsage) on a horizon or a trial out of range.
+std::string ApplyOptions(const FamilyOptions& options, const HashSource& source,
                          FamilySpec& spec);
 
 }  // namespace fewstep

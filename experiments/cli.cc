@@ -1,7 +1,9 @@
 #include "experiments/cli.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <new>
 #include <unistd.h>
@@ -37,6 +39,9 @@ constexpr const char* kFooter =
 Exit codes: 0 success, 1 the machine refused, 2 bad usage or configuration, 3 bad data, 4 bad
 definition of a task family, 129/130/143 interrupted by SIGHUP/SIGINT/SIGTERM with a checkpoint saved.
 `fewstep COMMAND --help` explains a command.)";
+
+// The first word of this program as the child of a ModelGuard.
+constexpr const char* kCompileModelWord = "compile-model-for-guard";
 
 constexpr const char* kOutOfMemory =
     "out of memory. Use smaller batches (agent.meta_batch_size, agent.episodes)";
@@ -89,6 +94,18 @@ void PrepareProcess() {
 
 namespace {
 
+// What is always looked at, and this program as the guard of models.
+void AddUsualFamilies(Catalog& catalog) {
+  catalog.opener.guard.command = {"/proc/self/exe", kCompileModelWord};
+  const char* variable = std::getenv(kPluginsVariable);
+  for (std::string_view paths = variable ? variable : ""; !paths.empty();) {
+    const size_t end = std::min(paths.find(':'), paths.size());
+    AddFamiliesIfAny(std::string(paths.substr(0, end)), catalog.opener, catalog.families);
+    paths.remove_prefix(std::min(end + 1, paths.size()));
+  }
+  AddFamiliesIfAny(UserPlugins(), catalog.opener, catalog.families);
+}
+
 // The whole program; what goes wrong is thrown.
 int Run(int argc, char** argv) {
   CLI::App app("fewstep meta-trains agents that adapt to a new MuJoCo task in a few steps.",
@@ -96,7 +113,8 @@ int Run(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("fewstep {} ({})", Version(), GitRevision()));
-  const Catalog catalog = BuiltinCatalog();
+  Catalog catalog = BuiltinCatalog();
+  AddUsualFamilies(catalog);
   CommonOptions common{.catalog = catalog};
   common.command_line = fmt::format("{}", fmt::join(argv, argv + argc, " "));
   int exit_code = 0;
@@ -132,8 +150,31 @@ int Run(int argc, char** argv) {
 
 }  // namespace
 
+void AddPluginOptions(CLI::App& command, CommonOptions& common) {
+  auto replace = std::make_shared<bool>(false);
+  command.add_flag("--override", *replace,
+                   "A family of --plugin takes the place of one that has its name");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--plugin",
+          [&common, replace](const std::vector<std::string>& paths) {
+            for (const std::string& path : paths) {
+              AddFamilies(path, common.catalog.opener, *replace ? Clash::kReplace : Clash::kRefuse,
+                          common.catalog.families);
+            }
+          },
+          fmt::format("Families from outside: a folder with a family.toml, or a folder of such; may "
+                      "be\nrepeated. Those in ${} and in {} are always there",
+                      kPluginsVariable, "~/.local/share/fewstep/plugins"))
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+}
+
 int RunCommandLine(int argc, char** argv) {
   PrepareProcess();
+  if (argc > 1 && argv[1] == std::string_view(kCompileModelWord)) {
+    return declarative::CompileForGuard({argv + 2, argv + argc});
+  }
   try {
     return Run(argc, argv);
   } catch (const Error& error) {

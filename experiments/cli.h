@@ -19,11 +19,14 @@ struct Catalog;
 
 // What every command has.
 struct CommonOptions {
-  const Catalog& catalog;
+  Catalog& catalog;  // complete once options are read: --plugin adds to it
   bool quiet = false;
   bool json = false;
   std::string command_line = {};
 };
+
+// Adds --plugin and --override, by which families from outside enter the catalogue.
+void AddPluginOptions(CLI::App& command, CommonOptions& common);
 
 // Each adds one subcommand to `app`; parsing it sets `exit_code` by running it.
 void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code);

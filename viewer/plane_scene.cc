@@ -57,7 +57,7 @@ ModelPtr MakePlane(const FamilySpec& spec) {
                     spec.name),
         {.remedy = "fewstep evaluate shows how its agents adapt"});
   }
-  return CompileModel(kPlane, "plane.xml", Textures::kKeep);
+  return CompileModel(kPlane, {}, "plane.xml", Textures::kKeep);
 }
 
 double PlaneExtent(const FamilySpec& spec) {

@@ -29,9 +29,11 @@ void Playback::BeginTask() {
 }
 
 void Playback::BeginEpisode() {
-  const int id = 0;
-  env_->Reset({&id, 1}, rng_.Fork("episode", episode_++), observation_);
   controller_.BeginEpisode();
+  const int id = 0;
+  const EpisodeOrigin origin =
+      controller_.Origin(rng_.Fork("episode", episode_++).Fork("env", 0));
+  env_->Start({&id, 1}, {&origin, 1}, observation_);
   steps_ = 0;
   return_ = 0;
   ended_ = diverged_ = false;

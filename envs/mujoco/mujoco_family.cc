@@ -36,8 +36,11 @@ class MujocoFamily final : public TaskFamily {
 }  // namespace
 
 std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
-                                             const FamilyOptions& options) {
-  std::string hash = ApplyOptions(options, definition.mjcf, definition.spec);
+                                             const FamilyOptions& options,
+                                             std::string_view hashed) {
+  const HashSource source =
+      hashed.empty() ? HashSource{definition.mjcf} : HashSource{hashed, /*alone=*/true};
+  std::string hash = ApplyOptions(options, source, definition.spec);
   return std::make_unique<MujocoFamily>(std::move(definition), std::move(hash));
 }
 

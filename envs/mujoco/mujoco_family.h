@@ -11,6 +11,7 @@
 
 #include <mujoco/mujoco.h>
 
+#include "envs/mujoco/mujoco_model.h"
 #include "envs/task_family.h"
 #include "envs/task_law.h"
 
@@ -18,20 +19,22 @@ namespace fewstep {
 
 // What the functions of a definition see.
 struct Simulation {
-  static constexpr int kMemory = 16;
+  static constexpr int kMemory = 32;
 
   const mjModel* model;
   mjData* data;
   double control_dt;    // seconds a control step: FamilySpec::control_dt
-  const double* task;   // the task's values, in the order of FamilySpec::parameters
+  const double* task;   // the task's present values, in the order of FamilySpec::parameters
   const void* context;  // MujocoDefinition::context
-  double* memory;  // [kMemory] carried from before_step to reward and terminated of the same step
+  double* memory;  // [kMemory] carried from before_step to after_physics, reward and terminated
+                   // of the same step
 };
 
 struct MujocoDefinition {
   FamilySpec spec;  // state: names of qpos, then qvel, then act
   TaskLaw law;
   std::string mjcf;
+  ModelFiles files;    // what the MJCF includes: models, meshes, textures
   int frame_skip = 1;  // mj_step calls a control step
   // Position and velocity quantities (xpos, subtree_com, cvel, sensors of them) are brought up to
   // date after a step. Whole episodes continue from them with mj_step2, so this costs them nothing.
@@ -39,17 +42,22 @@ struct MujocoDefinition {
   std::shared_ptr<const void> context;
 
   // Once, on the compiled nominal model; `data` is scratch for mj_setConst. Optional.
-  void (*configure_model)(mjModel* model, mjData* data) noexcept = nullptr;
-  // Edits a copy of the nominal model for one task; mj_setConst follows. Null: tasks leave the
-  // model untouched and share the nominal one.
-  void (*apply_task)(mjModel* model, const double* task, const void* context) noexcept = nullptr;
+  void (*configure_model)(mjModel* model, mjData* data, const void* context) noexcept = nullptr;
+  // Writes into `model`, a copy of the nominal one or what an earlier task made of it, every field
+  // that tasks of this family change, from the nominal values; RefreshConstants follows. Null:
+  // tasks leave the model untouched and share the nominal one.
+  void (*apply_task)(const mjModel* nominal, mjModel* model, const double* task,
+                     const void* context) noexcept = nullptr;
   // Changes qpos and qvel from the model's defaults; mj_forward follows.
   void (*reset)(const Simulation&, Rng&) noexcept = nullptr;
   // Writes ctrl, and at most the applied forces, from action_size finite numbers (one index when
   // discrete).
   void (*control)(const Simulation&, const double* action) noexcept = nullptr;
-  // Notes in memory what the reward needs of the state before the step. Optional.
+  // Notes in memory what the reward needs of the state before the step, with its derived quantities
+  // where refresh_after_step. Optional.
   void (*before_step)(const Simulation&) noexcept = nullptr;
+  // Notes in memory what must be read before refresh_after_step loses it: contact forces. Optional.
+  void (*after_physics)(const Simulation&) noexcept = nullptr;
   // The reward of the step just taken; writes the metrics [M].
   double (*reward)(const Simulation&, double* metrics) noexcept = nullptr;
   // Optional: never terminal.
@@ -61,8 +69,10 @@ struct MujocoDefinition {
 };
 
 // Throws Error(kPlugin) on a definition that makes no sense, Error(kData) when the model does not
-// compile, Error(kRuntime) on a wrong MuJoCo library.
+// compile, Error(kRuntime) on a wrong MuJoCo library. The definition's hash is over its spec
+// and MJCF; or over `hashed`, a text that says all of the definition.
 std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
-                                             const FamilyOptions& options);
+                                             const FamilyOptions& options,
+                                             std::string_view hashed = {});
 
 }  // namespace fewstep

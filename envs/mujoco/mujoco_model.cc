@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <numeric>
 
 #include "core/error.h"
 
@@ -36,6 +37,54 @@ void DropTextures(mjSpec* spec) {
   while (mjsElement* element = mjs_firstElement(spec, mjOBJ_TEXTURE)) mjs_delete(spec, element);
 }
 
+// As the compiler takes them from a model.
+double MeanInertia(const mjModel* model) noexcept {
+  return std::accumulate(model->dof_M0, model->dof_M0 + model->nv, 0.0) /
+         static_cast<double>(model->nv);
+}
+
+double MeanMass(const mjModel* model) noexcept {
+  return std::accumulate(model->body_mass + 1, model->body_mass + model->nbody, 0.0) /
+         static_cast<double>(model->nbody - 1);
+}
+
+// Which statistics the compiler has taken from the model, rather than from its <statistic>.
+struct TakenStatistics {
+  bool meaninertia, meanmass;
+};
+TakenStatistics StatisticsOf(const mjModel* model) noexcept {
+  return {model->stat.meaninertia == MeanInertia(model), model->stat.meanmass == MeanMass(model)};
+}
+
+void Derive(mjModel* model, mjData* data, const TakenStatistics& taken) noexcept {
+  mj_setConst(model, data);
+  if (taken.meaninertia) model->stat.meaninertia = MeanInertia(model);
+  if (taken.meanmass) model->stat.meanmass = MeanMass(model);
+}
+
+// MuJoCo's view of files in memory.
+class VirtualFiles {
+ public:
+  VirtualFiles(const ModelFiles& files, const std::string& name) {
+    mj_defaultVFS(&vfs_);
+    for (const auto& [path, bytes] : files) {
+      if (mj_addBufferVFS(&vfs_, path.c_str(), bytes.data(), static_cast<int>(bytes.size())) == 0) {
+        continue;
+      }
+      mj_deleteVFS(&vfs_);
+      throw Error(ErrorKind::kData, fmt::format("MuJoCo cannot take the file '{}'", path),
+                  {.file = name});
+    }
+  }
+  ~VirtualFiles() { mj_deleteVFS(&vfs_); }
+  VirtualFiles(const VirtualFiles&) = delete;
+  VirtualFiles& operator=(const VirtualFiles&) = delete;
+  const mjVFS* get() const { return &vfs_; }
+
+ private:
+  mjVFS vfs_;
+};
+
 }  // namespace
 
 void InitializeMujoco() {
@@ -60,17 +109,30 @@ std::string LastMujocoWarning() {
   return warning_text;
 }
 
-ModelPtr CompileModel(std::string_view mjcf, const std::string& name, Textures textures) {
+ModelPtr CompileModel(std::string_view mjcf, const ModelFiles& files, const std::string& name,
+                      Textures textures) {
   InitializeMujoco();
+  const VirtualFiles virtual_files(files, name);
   char message[1000] = "";
   const std::string text(mjcf);
-  const SpecPtr spec(mj_parseXMLString(text.c_str(), nullptr, message, sizeof(message)));
+  const SpecPtr spec(
+      mj_parseXMLString(text.c_str(), virtual_files.get(), message, sizeof(message)));
   if (!spec) throw Error(ErrorKind::kData, message, {.file = name});
 
   if (textures == Textures::kDrop) DropTextures(spec.get());
-  ModelPtr model(mj_compile(spec.get(), nullptr));
+  ModelPtr model(mj_compile(spec.get(), virtual_files.get()));
   if (!model) throw Error(ErrorKind::kData, mjs_getError(spec.get()), {.file = name});
   return model;
+}
+
+void RefreshConstants(const mjModel* nominal, mjModel* model, mjData* data) noexcept {
+  Derive(model, data, StatisticsOf(nominal));
+}
+
+void ScaleTotalMass(mjModel* model, mjData* data, double mass) noexcept {
+  const TakenStatistics taken = StatisticsOf(model);
+  mj_setTotalmass(model, mass);
+  Derive(model, data, taken);
 }
 
 DataPtr MakeData(const mjModel* model) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,9 +35,22 @@ std::string LastMujocoWarning();
 
 enum class Textures { kKeep, kDrop };
 
+// The files that a model may name, by their names relative to it.
+using ModelFiles = std::map<std::string, std::string>;
+
 // Compiles MJCF text. Without textures a model is smaller by what they hold and simulates the same.
 // Throws Error(kData) with the compiler's message; `name` stands for the file in it.
-ModelPtr CompileModel(std::string_view mjcf, const std::string& name, Textures textures);
+ModelPtr CompileModel(std::string_view mjcf, const ModelFiles& files, const std::string& name,
+                      Textures textures);
+
+// mj_setConst, and the statistics that the compiler takes from masses, which it leaves alone:
+// meaninertia and meanmass. A statistic that the MJCF sets by hand is kept as in `nominal`, which
+// may be the same model. `data` is scratch. Errors of MuJoCo leave it by longjmp.
+void RefreshConstants(const mjModel* nominal, mjModel* model, mjData* data) noexcept;
+
+// Scales every mass and inertia by one factor, so that all bodies together have `mass` kg, and what
+// follows from them: RefreshConstants. `data` is scratch.
+void ScaleTotalMass(mjModel* model, mjData* data, double mass) noexcept;
 
 // Throws Error(kRuntime) when memory runs out, or on a model that cannot be batched.
 DataPtr MakeData(const mjModel* model);

@@ -12,32 +12,39 @@ namespace {
 class MujocoRunner final : public EpisodeRunner {
  public:
   explicit MujocoRunner(std::shared_ptr<const MujocoCore> core)
-      : core_(std::move(core)), batch_(MakeBatch(core_->nominal(), 1, 1)) {
+      : core_(std::move(core)),
+        batch_(MakeBatch(core_->nominal(), 1, 1)),
+        task_(core_->definition().spec, core_->definition().law) {
     const FamilySpec& spec = core_->definition().spec;
     observation_.resize(static_cast<size_t>(spec.observation_size));
     action_.resize(static_cast<size_t>(spec.action_width()));
     metrics_.resize(spec.metrics.size());
     observation32_.resize(observation_.size());
     action32_.resize(action_.size());
+    if (!core_->edits_while_running()) return;
+    own_model_ = CopyModel(core_->nominal());
+    model_ = own_model_.get();
+    mjb_setModels(batch_.get(), &model_);
+    state_.resize(static_cast<size_t>(mj_stateSize(model_, mjSTATE_INTEGRATION)));
   }
 
-  EpisodeResult Run(const PreparedTask& task, const Rng& stream, ActFunction act, void* context,
-                    const EpisodeBuffers& out) override {
+  EpisodeResult Run(const PreparedTask& task, const EpisodeOrigin& origin, ActFunction act,
+                    void* context, const EpisodeBuffers& out) override {
     const auto* prepared = dynamic_cast<const MujocoTask*>(&task);
     FEWSTEP_CHECK(prepared && task.task().family == core_->definition().spec.name,
                   "a task of '{}' in '{}'", task.task().family, core_->definition().spec.name);
     FEWSTEP_CHECK(act && out.observations && out.actions && out.rewards, "a buffer is missing");
 
     // tasks that edit the model bring their own
-    if (core_->definition().apply_task && prepared->model() != model_) {
+    if (core_->definition().apply_task && !own_model_ && prepared->model() != model_) {
       model_ = prepared->model();
       mjb_setModels(batch_.get(), &model_);
     }
 
     // an error raised by MuJoCo leaves the episode where it is
+    task_.Begin(task.task().values, origin);
     Episode episode{.runner = this,
-                    .task = task.task().values.data(),
-                    .rng = stream,
+                    .rng = origin.stream,
                     .act = act,
                     .context = context,
                     .out = out,
@@ -57,7 +64,6 @@ class MujocoRunner final : public EpisodeRunner {
  private:
   struct Episode {
     MujocoRunner* runner;
-    const double* task;
     Rng rng;
     ActFunction act;
     void* context;
@@ -75,10 +81,12 @@ class MujocoRunner final : public EpisodeRunner {
     const Simulation simulation{.model = model,
                                 .data = data,
                                 .control_dt = definition.spec.control_dt,
-                                .task = episode.task,
+                                .task = self.task_.values().data(),
                                 .context = definition.context.get(),
                                 .memory = memory};
 
+    const Change change{*self.core_, self.task_, self.own_model_.get(), self.state_.data()};
+    if (self.own_model_) self.core_->Edit(self.own_model_.get(), simulation.task, data);
     StartEpisode(definition, simulation, episode.rng, self.observation_.data());
     if (!IsSound(model, data) || !AllFinite(self.observation_)) {
       episode.result.diverged = true;
@@ -96,8 +104,8 @@ class MujocoRunner final : public EpisodeRunner {
       // advance; a bad step is not recorded
       StepOutcome outcome{.diverged = true};
       if (AllFinite(self.action_)) {
-        outcome = Advance(definition, simulation, self.action_.data(), Derived::kCurrent,
-                          self.observation_, self.metrics_.data());
+        outcome = Advance(definition, simulation, self.action_.data(), Derived::kCurrent, change,
+                          result.length + 1, self.observation_, self.metrics_.data());
       }
       if (outcome.diverged) {
         result.diverged = true;
@@ -128,7 +136,10 @@ class MujocoRunner final : public EpisodeRunner {
 
   std::shared_ptr<const MujocoCore> core_;
   BatchPtr batch_;
+  ChangingTask task_;
+  ModelPtr own_model_;              // where the model is edited during episodes
   const mjModel* model_ = nullptr;  // the one given to mjb_setModels
+  std::vector<double> state_;       // scratch of Change
   std::vector<double> observation_, action_, metrics_;
   std::vector<float> observation32_, action32_;
 };

@@ -11,17 +11,16 @@ namespace fewstep {
 namespace {
 
 // Argument of EditModel.
-struct Edit {
-  const MujocoDefinition* definition;
+struct EditCall {
+  const MujocoCore* core;
   mjModel* model;
   const double* task;
 };
 
-// mjb_apply function: edits a model for its task and derives its constants, with data as scratch.
+// mjb_apply function, with data as scratch.
 void EditModel(const mjModel*, mjData* data, int, void* argument) {
-  const Edit& edit = *static_cast<const Edit*>(argument);
-  edit.definition->apply_task(edit.model, edit.task, edit.definition->context.get());
-  mj_setConst(edit.model, data);
+  const EditCall& call = *static_cast<const EditCall*>(argument);
+  call.core->Edit(call.model, call.task, data);
 }
 
 // The whole observation [O].
@@ -54,20 +53,26 @@ MujocoCore::MujocoCore(MujocoDefinition definition) : definition_(std::move(defi
 }
 
 ModelPtr MujocoCore::Compile(Textures textures) const {
-  ModelPtr model = CompileModel(definition_.mjcf, definition_.spec.name, textures);
+  ModelPtr model = CompileModel(definition_.mjcf, definition_.files, definition_.spec.name, textures);
   if (definition_.configure_model) {
-    definition_.configure_model(model.get(), MakeData(model.get()).get());
+    definition_.configure_model(model.get(), MakeData(model.get()).get(),
+                                definition_.context.get());
   }
   // a diverged simulation must be seen, not silently put back to its initial state
   model->opt.disableflags |= mjDSBL_AUTORESET;
   return model;
 }
 
+void MujocoCore::Edit(mjModel* model, const double* task, mjData* data) const noexcept {
+  definition_.apply_task(nominal_.get(), model, task, definition_.context.get());
+  RefreshConstants(nominal_.get(), model, data);
+}
+
 ModelPtr MujocoCore::ModelFor(const mjModel* model, const Task& task) const {
   ModelPtr edited = CopyModel(model);
-  Edit edit{&definition_, edited.get(), task.values.data()};
+  EditCall call{this, edited.get(), task.values.data()};
   const std::lock_guard lock(workshop_mutex_);
-  if (mjb_apply(workshop_.get(), nullptr, 0, EditModel, &edit, 0) != 0) {
+  if (mjb_apply(workshop_.get(), nullptr, 0, EditModel, &call, 0) != 0) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("no simulation is possible for the task {} of '{}': {}",
                             ToString(definition_.spec, task), definition_.spec.name,
@@ -106,11 +111,18 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
 }
 
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
-                    const double* action, Derived derived, std::span<double> observation,
-                    double* metrics) noexcept {
+                    const double* action, Derived derived, const Change& change, int next_step,
+                    std::span<double> observation, double* metrics) noexcept {
   const mjModel* model = simulation.model;
   mjData* data = simulation.data;
-  if (definition.before_step) definition.before_step(simulation);
+  if (definition.before_step) {
+    // what it may read of derived quantities must be of this state
+    if (derived == Derived::kStale && definition.refresh_after_step) {
+      mj_step1(model, data);
+      derived = Derived::kCurrent;
+    }
+    definition.before_step(simulation);
+  }
   definition.control(simulation, action);
 
   // mj_step is mj_step1, quantities derived from positions and velocities, then mj_step2. Where
@@ -122,12 +134,21 @@ StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simula
     ++substep;
   }
   for (; substep < definition.frame_skip; ++substep) mj_step(model, data);
+  if (definition.after_physics) definition.after_physics(simulation);
   if (definition.refresh_after_step) mj_step1(model, data);
   if (!IsSound(model, data)) return {.diverged = true};
 
   StepOutcome outcome;
   outcome.reward = definition.reward(simulation, metrics);
   outcome.terminated = definition.terminated && definition.terminated(simulation);
+
+  // what is observed next is of the next task, in its model
+  if (!outcome.terminated && change.task.MoveTo(next_step) && change.own_model) {
+    mj_getState(model, data, change.state, mjSTATE_INTEGRATION);
+    change.core.Edit(change.own_model, simulation.task, data);
+    mj_setState(model, data, change.state, mjSTATE_INTEGRATION);
+    mj_step1(model, data);
+  }
   Observe(definition, simulation, observation.data());
   outcome.diverged = !std::isfinite(outcome.reward) || !AllFinite(observation);
   return outcome;

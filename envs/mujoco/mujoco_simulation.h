@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "envs/changing_task.h"
 #include "envs/lockstep_env.h"
 #include "envs/mujoco/mujoco_family.h"
 #include "envs/mujoco/mujoco_model.h"
@@ -22,6 +23,12 @@ class MujocoCore {
   const MujocoDefinition& definition() const { return definition_; }
   const mjModel* nominal() const { return nominal_.get(); }  // without textures: for simulation
   const mjModel* display() const { return display_.get(); }  // with textures: for drawing
+
+  // Whether the model changes while a simulation runs: each then needs one of its own.
+  bool edits_while_running() const { return definition_.apply_task && definition_.spec.change; }
+
+  // Edits `model` for the task. `data` is scratch. Errors of MuJoCo leave it by longjmp.
+  void Edit(mjModel* model, const double* task, mjData* data) const noexcept;
 
   // A copy of `model` edited for the task. Throws Error(kUsage) when the task makes a model that
   // MuJoCo refuses.
@@ -48,6 +55,14 @@ class MujocoTask final : public PreparedTask {
   const mjModel* model_;
 };
 
+// How a simulation's task changes, and with it the simulation's own model where there is one.
+struct Change {
+  const MujocoCore& core;
+  ChangingTask& task;
+  mjModel* own_model;  // null: tasks do not edit the model
+  double* state;       // scratch, [mj_stateSize(model, mjSTATE_INTEGRATION)]
+};
+
 // Starts an episode: defaults, the definition's reset, mj_forward, observation.
 void StartEpisode(const MujocoDefinition& definition, const Simulation& simulation, Rng& rng,
                   double* observation) noexcept;
@@ -61,11 +76,12 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
 // refresh_after_step has just computed them, or may be of another one.
 enum class Derived { kStale, kCurrent };
 
-// One control step; both values of `derived` give the same bits. When the outcome is diverged, the
-// simulation is left as it broke, and observation and metrics hold nothing of use.
+// One control step, after which step `next_step` of the episode follows; both values of `derived`
+// give the same bits. When the outcome is diverged, the simulation is left as it broke, and
+// observation and metrics hold nothing of use.
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
-                    const double* action, Derived derived, std::span<double> observation,
-                    double* metrics) noexcept;
+                    const double* action, Derived derived, const Change& change, int next_step,
+                    std::span<double> observation, double* metrics) noexcept;
 
 // False when the state is not finite or MuJoCo found a bad number in it since the last reset.
 bool IsSound(const mjModel* model, const mjData* data) noexcept;

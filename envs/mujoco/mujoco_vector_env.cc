@@ -12,7 +12,7 @@ namespace {
 class MujocoVectorEnv final : public LockstepEnv {
  public:
   MujocoVectorEnv(std::shared_ptr<const MujocoCore> core, int num_envs, int num_threads)
-      : LockstepEnv(core->definition().spec, num_envs),
+      : LockstepEnv(core->definition().spec, core->definition().law, num_envs),
         core_(std::move(core)),
         batch_(MakeBatch(core_->nominal(), num_envs, num_threads)),
         next_observations_(static_cast<size_t>(num_envs) *
@@ -24,12 +24,14 @@ class MujocoVectorEnv final : public LockstepEnv {
 
     // the batch keeps states only; what is drawn follows from them
     mjb_getData(batch_.get(), env, view_data_.get());
-    mj_forward(static_cast<const MujocoTask&>(task(env)).model(), view_data_.get());
+    mj_forward(models_.empty() ? core_->nominal() : models_[static_cast<size_t>(env)],
+               view_data_.get());
 
     // a task that edits the model is drawn with its own
     if (!core_->definition().apply_task) return {core_->display(), view_data_.get()};
-    if (!view_model_ || view_task_ != task(env).task()) {
-      view_task_ = task(env).task();
+    const std::span<const double> values = PresentTask(env);
+    if (!view_model_ || !std::ranges::equal(view_task_.values, values)) {
+      view_task_ = {spec().name, {values.begin(), values.end()}};
       view_model_ = core_->ModelFor(core_->display(), view_task_);
     }
     return {view_model_.get(), view_data_.get()};
@@ -48,9 +50,20 @@ class MujocoVectorEnv final : public LockstepEnv {
     return {.model = model,
             .data = data,
             .control_dt = definition().spec.control_dt,
-            .task = task(env).task().values.data(),
+            .task = PresentTask(env).data(),
             .context = definition().context.get(),
             .memory = memory};
+  }
+
+  // What simulation i's own model and scratch are, where models are edited while it runs.
+  Change change(int env) {
+    const auto i = static_cast<size_t>(env);
+    if (own_models_.empty()) return {*core_, changing_task(env), nullptr, nullptr};
+    return {*core_, changing_task(env), own_models_[i].get(), states_.data() + i * state_size_};
+  }
+  void EditOwnModel(int env, mjData* data) {
+    if (own_models_.empty()) return;
+    core_->Edit(own_models_[static_cast<size_t>(env)].get(), PresentTask(env).data(), data);
   }
 
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
@@ -60,9 +73,16 @@ class MujocoVectorEnv final : public LockstepEnv {
   void TasksChanged() override {
     if (!definition().apply_task) return;
     models_.clear();
-    for (int env = 0; env < num_envs(); ++env) {
+    own_models_.resize(core_->edits_while_running() ? static_cast<size_t>(num_envs()) : 0);
+    for (ModelPtr& model : own_models_) {
+      if (!model) model = CopyModel(core_->nominal());
+      models_.push_back(model.get());
+    }
+    for (int env = 0; own_models_.empty() && env < num_envs(); ++env) {
       models_.push_back(static_cast<const MujocoTask&>(task(env)).model());
     }
+    state_size_ = static_cast<size_t>(mj_stateSize(core_->nominal(), mjSTATE_INTEGRATION));
+    states_.resize(own_models_.size() * state_size_);
     mjb_setModels(batch_.get(), models_.data());
   }
 
@@ -117,6 +137,7 @@ class MujocoVectorEnv final : public LockstepEnv {
   static void ResetOne(const mjModel* model, mjData* data, int env, void* argument) {
     auto& self = *static_cast<MujocoVectorEnv*>(argument);
     double memory[Simulation::kMemory] = {};
+    self.EditOwnModel(env, data);
     StartEpisode(self.definition(), self.simulation(model, data, env, memory), self.rng(env),
                  self.observation(env).data());
     self.outcome(env).diverged = !IsSound(model, data) || !AllFinite(self.observation(env));
@@ -126,6 +147,7 @@ class MujocoVectorEnv final : public LockstepEnv {
     const Start& start = *static_cast<const Start*>(argument);
     MujocoVectorEnv& self = *start.env;
     double memory[Simulation::kMemory] = {};
+    self.EditOwnModel(env, data);
     StartAt(self.definition(), self.simulation(model, data, env, memory), start.state,
             self.observation(env).data());
     self.outcome(env).diverged = !IsSound(model, data) || !AllFinite(self.observation(env));
@@ -139,7 +161,8 @@ class MujocoVectorEnv final : public LockstepEnv {
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
     StepOutcome result =
         Advance(self.definition(), self.simulation(model, data, env, memory),
-                self.action(env).data(), Derived::kStale, next, self.metrics(env).data());
+                self.action(env).data(), Derived::kStale, self.change(env), self.step(env) + 1,
+                next, self.metrics(env).data());
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {
@@ -159,6 +182,9 @@ class MujocoVectorEnv final : public LockstepEnv {
   BatchPtr batch_;
   Call call_;
   std::vector<const mjModel*> models_;     // [B] when tasks edit the model
+  std::vector<ModelPtr> own_models_;       // [B] when they do so while simulations run
+  std::vector<double> states_;             // [B, state_size_] scratch of changes
+  size_t state_size_ = 0;
   std::vector<double> next_observations_;  // [B, O] until the step is known to be sound
   DataPtr view_data_;
   ModelPtr view_model_;

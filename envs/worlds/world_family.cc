@@ -24,19 +24,26 @@ void CheckChoice(const FamilySpec& spec, double action) {
                 "choice {} of {}", action, spec.action_size);
 }
 
-// One checked step. `observation` and `metrics` are written in full unless the step diverged.
-StepOutcome StepWorld(const FamilySpec& spec, World& world, const double* action, Rng& rng,
-                      std::span<double> observation, std::span<double> metrics,
-                      std::span<double> state_before) {
+// One checked step, after which step `next_step` follows. `observation` and `metrics` are written in
+// full unless the step diverged; `state` is scratch.
+StepOutcome StepWorld(const FamilySpec& spec, World& world, ChangingTask& task, int next_step,
+                      const double* action, Rng& rng, std::span<double> observation,
+                      std::span<double> metrics, std::span<double> state) {
   if (spec.action_kind == ActionKind::kDiscrete) CheckChoice(spec, *action);
-  world.GetState(state_before.data());
+  world.GetState(state.data());
   const WorldStep step = world.Step(action, rng, observation.data(), metrics.data());
   if (std::isfinite(step.reward) && AllFinite(observation)) {
+    // what is observed next is of the next task
+    if (!step.terminated && task.MoveTo(next_step)) {
+      world.Begin(task.values());
+      world.GetState(state.data());
+      world.SetState(state.data(), observation.data());
+    }
     return {.reward = step.reward, .terminated = step.terminated};
   }
 
   // back to where it was: a diverged step is not taken
-  world.SetState(state_before.data(), observation.data());
+  world.SetState(state.data(), observation.data());
   std::fill(metrics.begin(), metrics.end(), 0.0);
   return {.diverged = true};
 }
@@ -81,20 +88,22 @@ class WorldRunner final : public EpisodeRunner {
         observation_(static_cast<size_t>(definition_->spec.observation_size)),
         action_(static_cast<size_t>(definition_->spec.action_width())),
         metrics_(definition_->spec.metrics.size()),
+        task_(definition_->spec, definition_->law),
         state_(definition_->spec.state.size()),
         observation32_(observation_.size()),
         action32_(action_.size()) {}
 
-  EpisodeResult Run(const PreparedTask& task, const Rng& stream, ActFunction act, void* context,
-                    const EpisodeBuffers& out) override {
+  EpisodeResult Run(const PreparedTask& task, const EpisodeOrigin& origin, ActFunction act,
+                    void* context, const EpisodeBuffers& out) override {
     const FamilySpec& spec = definition_->spec;
     FEWSTEP_CHECK(task.task().family == spec.name, "a task of '{}' in '{}'", task.task().family,
                   spec.name);
     FEWSTEP_CHECK(act && out.observations && out.actions && out.rewards, "a buffer is missing");
     if (out.metric_sums) std::fill_n(out.metric_sums, metrics_.size(), 0.0);
 
-    Rng rng = stream;
-    world_->Begin(task.task().values);
+    Rng rng = origin.stream;
+    task_.Begin(task.task().values, origin);
+    world_->Begin(task_.values());
     world_->Reset(rng, observation_.data());
     Round();
 
@@ -111,7 +120,8 @@ class WorldRunner final : public EpisodeRunner {
 
       // advance; a diverged step is not recorded
       const StepOutcome outcome =
-          StepWorld(spec, *world_, action_.data(), rng, observation_, metrics_, state_);
+          StepWorld(spec, *world_, task_, result.length + 1, action_.data(), rng, observation_,
+                    metrics_, state_);
       if (outcome.diverged) {
         result.diverged = true;
         break;
@@ -143,16 +153,18 @@ class WorldRunner final : public EpisodeRunner {
 
   std::shared_ptr<const WorldDefinition> definition_;
   std::unique_ptr<World> world_;
-  std::vector<double> observation_, action_, metrics_, state_;
+  std::vector<double> observation_, action_, metrics_;
+  ChangingTask task_;
+  std::vector<double> state_;
   std::vector<float> observation32_, action32_;
 };
 
 class WorldVectorEnv final : public LockstepEnv {
  public:
   WorldVectorEnv(std::shared_ptr<const WorldDefinition> definition, int num_envs)
-      : LockstepEnv(definition->spec, num_envs),
+      : LockstepEnv(definition->spec, definition->law, num_envs),
         definition_(std::move(definition)),
-        state_before_(spec().state.size()) {
+        state_(spec().state.size()) {
     for (int env = 0; env < num_envs; ++env) worlds_.push_back(definition_->make_world());
   }
 
@@ -168,22 +180,27 @@ class WorldVectorEnv final : public LockstepEnv {
     for (int env = 0; env < num_envs(); ++env) world(env).Begin(task(env).task().values);
   }
   void ResetSimulations(std::span<const int> ids) override {
-    for (const int env : ids) world(env).Reset(rng(env), observation(env).data());
+    for (const int env : ids) {
+      if (spec().change) world(env).Begin(PresentTask(env));
+      world(env).Reset(rng(env), observation(env).data());
+    }
   }
   void StepSimulations(std::span<const int> ids) override {
     for (const int env : ids) {
-      outcome(env) = StepWorld(spec(), world(env), action(env).data(), rng(env), observation(env),
-                               metrics(env), state_before_);
+      outcome(env) =
+          StepWorld(spec(), world(env), changing_task(env), step(env) + 1, action(env).data(),
+                    rng(env), observation(env), metrics(env), state_);
     }
   }
   void ReadState(int env, std::span<double> state) override { world(env).GetState(state.data()); }
   void WriteState(int env, std::span<const double> state) override {
+    if (spec().change) world(env).Begin(PresentTask(env));
     world(env).SetState(state.data(), observation(env).data());
   }
 
   std::shared_ptr<const WorldDefinition> definition_;
   std::vector<std::unique_ptr<World>> worlds_;
-  std::vector<double> state_before_;
+  std::vector<double> state_;  // scratch
 };
 
 class WorldFamily final : public TaskFamily {
@@ -219,7 +236,7 @@ std::unique_ptr<TaskFamily> MakeWorldFamily(WorldDefinition definition,
   CheckDefinition(definition.spec);
   if (!definition.make_world) RejectDefinition(definition.spec, "it has no make_world function");
   if (!definition.make_world()) RejectDefinition(definition.spec, "make_world gives no world");
-  std::string hash = ApplyOptions(options, "", definition.spec);
+  std::string hash = ApplyOptions(options, {""}, definition.spec);
   if (definition.spec.task_observed) {
     definition.make_world = [make = std::move(definition.make_world), spec = definition.spec] {
       return std::make_unique<TaskObservedWorld>(make(), spec);

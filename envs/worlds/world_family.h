@@ -23,7 +23,8 @@ struct WorldStep {
 class World {
  public:
   virtual ~World() = default;
-  // Takes the task's values, in the order of FamilySpec::parameters; checked before.
+  // Takes the task's values, in the order of FamilySpec::parameters; checked before. Leaves the
+  // state alone: where tasks change it is called between two steps, and SetState follows.
   virtual void Begin(std::span<const double> task) = 0;
   // Draws an initial state and writes the observation, FamilySpec::plain_observation_size numbers.
   virtual void Reset(Rng& rng, double* observation) noexcept = 0;

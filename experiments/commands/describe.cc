@@ -7,6 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "envs/declarative/family_file.h"
+#include "envs/declarative/family_folder.h"
+#include "envs/declarative/randomization.h"
+#include "envs/declarative/signals.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
 #include "experiments/reports/table.h"
@@ -33,14 +37,7 @@ void PrintWrapped(std::string_view text) {
   for (const std::string& line : WrapText(text, OutputWidth())) Print("{}\n", line);
 }
 
-void DescribeOptions(const std::string& table_name, const std::string& summary, Options& options,
-                     bool json) {
-  if (json) {
-    Print(ToText({{"table", table_name}, {"summary", summary}, {"keys", KeysJson(options)}}));
-    return;
-  }
-  PrintWrapped(fmt::format("[{}]  {}", table_name, summary));
-  Print("\n");
+Table KeysTable(Options& options) {
   Table table({{"key"}, {"default"}, {"meaning"}});
   for (const FieldDescription& field : DescribeFields(options)) {
     // "[1 to 100 steps]"; a number without a unit has the unit 1
@@ -51,7 +48,18 @@ void DescribeOptions(const std::string& table_name, const std::string& summary, 
     table.AddRow({field.key, field.value,
                   values.empty() ? field.help : fmt::format("{} [{}]", field.help, values)});
   }
-  Print(FittedText(table));
+  return table;
+}
+
+void DescribeOptions(const std::string& table_name, const std::string& summary, Options& options,
+                     bool json) {
+  if (json) {
+    Print(ToText({{"table", table_name}, {"summary", summary}, {"keys", KeysJson(options)}}));
+    return;
+  }
+  PrintWrapped(fmt::format("[{}]  {}", table_name, summary));
+  Print("\n");
+  Print(FittedText(KeysTable(options)));
 }
 
 nlohmann::ordered_json FamilyJson(const TaskFamily& family, const FamilyEntry& entry) {
@@ -79,6 +87,17 @@ nlohmann::ordered_json FamilyJson(const TaskFamily& family, const FamilyEntry& e
                                  {"metrics", spec.metrics},
                                  {"state", spec.state}};
   if (spec.trial_episodes > 1) json["trial_episodes"] = spec.trial_episodes;
+  if (spec.change) {
+    nlohmann::ordered_json change = {
+        {"kind", spec.change->kind == TaskChange::Kind::kDrift ? "drift" : "redraw"},
+        {"clock", spec.change->clock == TaskChange::Clock::kSteps ? "steps" : "episodes"},
+        {"every", spec.change->every}};
+    for (const size_t index : spec.change->parameters) {
+      change["parameters"].push_back(spec.parameters[index].name);
+    }
+    if (!spec.change->drift.empty()) change["drift"] = spec.change->drift;
+    json["change"] = std::move(change);
+  }
   // parameters that differ by nothing but their names stand together
   for (const ParameterGroup& group : GroupParameters(spec)) {
     const ParameterSpec& parameter = spec.parameters[group.first];
@@ -121,6 +140,7 @@ void DescribeFamily(const TaskFamily& family, const FamilyEntry& entry, bool jso
   Print("{}  (hash {})\n", spec.name, family.hash());
   PrintWrapped(spec.summary);
   Print("\n");
+  if (entry.origin != kBuiltIn) line("origin", entry.origin);
   line("source", spec.source);
   line("model", spec.model);
   for (const ParameterGroup& group : GroupParameters(spec)) {
@@ -168,13 +188,51 @@ void DescribeRecipe(const BuiltinRecipe& recipe, bool json) {
                 {"toml", recipe.text}}));
 }
 
+// The keys of family.toml table by table, and what a task may change of a model.
+void DescribeFamilyFile(bool json) {
+  declarative::FamilyFile file;
+  nlohmann::ordered_json quantities = nlohmann::ordered_json::array();
+  Table table({{"quantity"}, {"of"}, {"numbers"}, {"writes"}, {"what stays true"}});
+  for (const declarative::Quantity& quantity : declarative::Quantities()) {
+    const std::string of(quantity.object == mjOBJ_UNKNOWN
+                             ? "the model"
+                             : declarative::ObjectNoun(quantity.object));
+    const std::string numbers =
+        fmt::format("{}{}{}", quantity.width, quantity.unit.empty() ? "" : " ", quantity.unit);
+    table.AddRow({std::string(quantity.name), of, numbers, std::string(quantity.writes),
+                  std::string(quantity.invariant)});
+    quantities.push_back({{"name", quantity.name},
+                          {"of", of},
+                          {"numbers", quantity.width},
+                          {"unit", quantity.unit},
+                          {"writes", quantity.writes},
+                          {"invariant", quantity.invariant}});
+  }
+  if (json) {
+    Print(ToText({{"keys", KeysJson(file)},
+                  {"signals", declarative::kSignalHelp},
+                  {"quantities", quantities}}));
+    return;
+  }
+  PrintWrapped(
+      "A folder with family.toml and an MJCF model is a task family. Its keys; [] stands for tables "
+      "of which there may be any number, as [[parameter]]:");
+  Print("\n");
+  Print(FittedText(KeysTable(file)));
+  Print("\n");
+  PrintWrapped(fmt::format("A signal is {}", declarative::kSignalHelp));
+  Print("\nQuantities of [[randomization]], always from the values in the model:\n\n");
+  Print(FittedText(table));
+}
+
 struct DescribeArguments {
   std::string name;
   std::vector<std::string> sets;
 };
 
 int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common) {
-  const auto& [families, agents] = common.catalog;
+  const FamilyCatalog& families = common.catalog.families;
+  const AgentRegistry& agents = common.catalog.agents;
   const std::string& name = arguments.name;
   if (families.Contains(name)) {
     Config config;
@@ -188,6 +246,8 @@ int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common)
     NamedOptions named(agent, *options);
     DescribeOptions("agent", fmt::format("{}: {}", name, agents.Get(name).summary), named,
                     common.json);
+  } else if (name == declarative::kFamilyFileName) {
+    DescribeFamilyFile(common.json);
   } else if (name == "run") {
     RunOptions options;
     DescribeOptions("run", "what every recipe has", options, common.json);
@@ -198,10 +258,11 @@ int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common)
     for (const std::string& agent : agents.Names()) known.push_back(agent);
     for (const std::string& builtin : BuiltinRecipeNames()) known.push_back(builtin);
     known.emplace_back("run");
+    known.emplace_back(declarative::kFamilyFileName);
     throw Error(ErrorKind::kUsage,
                 fmt::format("nothing is called '{}'{}", name, DidYouMean(name, known)),
                 {.remedy = "fewstep list shows families, agents and recipes; run is the table that "
-                           "every recipe has"});
+                           "every recipe has, family.toml what defines a family"});
   }
   return 0;
 }
@@ -212,21 +273,24 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto arguments = std::make_shared<DescribeArguments>();
   CLI::App* command = app.add_subcommand(
       "describe",
-      "Print a family's exact definition, the keys of an agent or of [run], or a recipe.");
+      "Print a family's exact definition, the keys of an agent, of [run] or of family.toml, or a "
+      "recipe.");
   command->footer(
       "Examples:\n"
       "  fewstep describe half-cheetah-vel@promp     reward, observation, tasks, hash\n"
       "  fewstep describe bandit-bernoulli@rl2 --set arms=10 --set trial_episodes=100\n"
       "  fewstep describe maml-ppo                   the keys of [agent]\n"
       "  fewstep describe run                        the keys of [run]\n"
+      "  fewstep describe family.toml                how a folder defines a family\n"
       "  fewstep describe quickstart > my.toml       a recipe to start from");
-  command->add_option("name", arguments->name, "A family, an agent, run, or a recipe")->required();
+  command->add_option("name", arguments->name, "A family, an agent, a recipe, run, or family.toml")->required();
   command
       ->add_option("--set", arguments->sets,
                    "A family with one of its keys set, as horizon=50; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command->add_flag("--json", common.json, "Print JSON");
+  AddPluginOptions(*command, common);
   command->callback(
       [arguments, &common, &exit_code] { exit_code = RunDescribe(*arguments, common); });
 }

@@ -44,7 +44,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
     checkpoint_path = run;
     run = std::filesystem::absolute(run).parent_path().parent_path().string();
   }
-  RunConfig config = ReadRun(run, common.catalog);
+  auto [catalog, config] = OpenRun(run, common.catalog);
   const EvaluationOptions own = EvaluationOf(config);
   config.run.threads = arguments.threads;
   if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
@@ -53,7 +53,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
   if (!arguments.device.empty()) config.run.device = ValueOf(kDeviceNames, arguments.device);
 
-  Workbench bench(config, common.catalog);
+  Workbench bench(config, catalog);
   CheckFootprint(EvaluationFootprint(bench, EvaluationOf(config)));
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
   const TensorFile checkpoint = OpenCheckpoint(config, checkpoint_path);
@@ -135,6 +135,7 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
                     "Judge acting with the mode of the policy instead of sampling");
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
+  AddPluginOptions(*command, common);
   command->callback(
       [arguments, &common, &exit_code] { exit_code = RunEvaluate(*arguments, common); });
 }

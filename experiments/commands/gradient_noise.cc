@@ -26,7 +26,7 @@ struct GradientNoiseArguments {
 
 int RunGradientNoise(const GradientNoiseArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  RunConfig config = ReadRun(arguments.run, common.catalog);
+  auto [catalog, config] = OpenRun(arguments.run, common.catalog);
   config.run.threads = arguments.threads;
   GradientNoiseOptions options{
       .rounds = arguments.rounds,
@@ -66,7 +66,7 @@ int RunGradientNoise(const GradientNoiseArguments& arguments, const CommonOption
   for (const TensorFile& checkpoint : checkpoints) {
     const auto iteration = checkpoint.Scalar<int64_t>("run.iteration");
     const std::vector<GradientNoise> study =
-        MeasureGradientNoise(config, common.catalog, checkpoint, options,
+        MeasureGradientNoise(config, catalog, checkpoint, options,
                              [&] { progress.Update({.iteration = ++done}); });
     for (const GradientNoise& noise : study) {
       table.AddRow({fmt::format("{}", iteration), NameOf(kSurrogateNames, noise.surrogate),
@@ -132,6 +132,7 @@ void AddGradientNoiseCommand(CLI::App& app, CommonOptions& common, int& exit_cod
       ->check(CLI::Range(0, 4096));
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
+  AddPluginOptions(*command, common);
   command->callback(
       [arguments, &common, &exit_code] { exit_code = RunGradientNoise(*arguments, common); });
 }

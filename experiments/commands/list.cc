@@ -47,9 +47,22 @@ class Section {
 };
 
 Section Families(const FamilyCatalog& families) {
-  Section section("families", {{"name"}, {"what [its tasks]"}});
+  Section section("families", {{"name"}, {"what [its tasks] (where it comes from, if not built in)"}});
+  const auto add_problem = [&](const std::string& name, const std::string& origin,
+                               std::string_view problem) {
+    section.Add({name, fmt::format("cannot be used: {}", problem)},
+                {{"name", name}, {"origin", origin}, {"problem", problem}});
+  };
   for (const std::string& name : families.Names()) {
-    const std::unique_ptr<TaskFamily> family = families.Make(name);
+    const std::string& origin = families.Get(name).origin;
+    std::unique_ptr<TaskFamily> family;
+    try {
+      family = families.Make(name);
+    } catch (const Error& problem) {
+      if (origin == kBuiltIn) throw;
+      add_problem(name, origin, problem.what());
+      continue;
+    }
     std::vector<std::string> laws;
     const FamilySpec& spec = family->spec();
     for (const ParameterGroup& group : GroupParameters(spec)) {
@@ -57,12 +70,14 @@ Section Families(const FamilyCatalog& families) {
           fmt::format("{} ~ {}", ToString(spec, group), spec.parameters[group.first].law));
     }
     const std::string tasks = fmt::format("{}", fmt::join(laws, ", "));
-    section.Add({name, fmt::format("{} [{}]", spec.summary, tasks)},
+    const std::string from = origin == kBuiltIn ? "" : fmt::format(" ({})", origin);
+    section.Add({name, fmt::format("{} [{}]{}", spec.summary, tasks, from)},
                 {{"name", name},
                  {"what", spec.summary},
                  {"tasks", tasks},
-                 {"origin", families.Get(name).origin}});
+                 {"origin", origin}});
   }
+  for (const auto& [path, problem] : families.problems()) add_problem(path, path, problem);
   return section;
 }
 
@@ -105,7 +120,7 @@ Section Runs(const std::string& directory, const Catalog& catalog) {
   Section section("runs", {{"path"}, {"checkpoint", Align::kRight}, {"family"}, {"agent"}});
   for (const std::string& path : paths) {
     try {
-      const RunConfig config = ReadRun(path, catalog);
+      const RunConfig config = OpenRun(path, catalog).config;
       const auto checkpoints = CheckpointStore(path + "/checkpoints").List();
       section.Add({path,
                    checkpoints.empty() ? "none"
@@ -161,6 +176,7 @@ void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--directory", *directory, "Folder that holds run folders")
       ->capture_default_str();
   command->add_flag("--json", common.json, "Print JSON");
+  AddPluginOptions(*command, common);
   command->callback([what, directory, &common, &exit_code] {
     exit_code = RunList(ValueOf(kListedNames, *what), *directory, common);
   });

@@ -159,6 +159,7 @@ void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
                     "Write the task behind each observation");
   command->add_option("--out", arguments->out, "CSV to write");
   command->add_flag("--json", common.json, "Print a summary as JSON");
+  AddPluginOptions(*command, common);
   command->callback(
       [arguments, &common, &exit_code] { exit_code = RunRollout(*arguments, common); });
 }

@@ -73,6 +73,7 @@ void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_flag("--tune", options->tune, "Choose constants on training tasks");
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
+  AddPluginOptions(*command, common);
   command->callback([options, &common, &exit_code] { exit_code = RunRuler(*options, common); });
 }
 

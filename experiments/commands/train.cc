@@ -93,6 +93,7 @@ RunConfig WithChanges(RunConfig stored, const std::vector<std::string>& changes,
 }
 
 struct PlannedRun {
+  Catalog catalog;
   RunConfig config;
   Plan plan = Plan::kStart;
 };
@@ -100,18 +101,19 @@ struct PlannedRun {
 // Decides about a run that is there already; changes nothing on the disk.
 PlannedRun PlanRun(RunConfig config, const TrainArguments& arguments, const Catalog& catalog) {
   const std::string path = config.run_path();
-  if (!RunDirectory(path, 2).Exists()) return {std::move(config), Plan::kStart};
+  if (!RunDirectory(path, 2).Exists()) return {catalog, std::move(config), Plan::kStart};
   const Plan plan = arguments.resume    ? Plan::kResume
                     : arguments.restart ? Plan::kRestart
                                         : AskAboutExisting(path);
-  if (plan == Plan::kRestart) return {std::move(config), plan};
-  RunConfig stored = ReadRun(path, catalog);
-  const std::vector<std::string> changes = Changes(stored, config);
-  return {WithChanges(std::move(stored), changes, arguments.recipe, catalog), plan};
+  if (plan == Plan::kRestart) return {catalog, std::move(config), plan};
+  OpenedRun stored = OpenRun(path, catalog);
+  const std::vector<std::string> changes = Changes(stored.config, config);
+  config = WithChanges(std::move(stored.config), changes, arguments.recipe, stored.catalog);
+  return {std::move(stored.catalog), std::move(config), plan};
 }
 
-TrainResult TrainPlanned(PlannedRun& run, const TrainOptions& options, const Catalog& catalog) {
-  return Train(run.config, catalog, run.plan == Plan::kResume, options, [&] {
+TrainResult TrainPlanned(PlannedRun& run, const TrainOptions& options) {
+  return Train(run.config, run.catalog, run.plan == Plan::kResume, options, [&] {
     if (run.plan == Plan::kRestart) MoveAside(run.config.run_path());
   });
 }
@@ -134,7 +136,7 @@ int RunTrain(const TrainArguments& arguments, const CommonOptions& common) {
   RunConfig config = ReadRecipe(arguments, catalog);
   if (arguments.seeds.empty()) {
     PlannedRun run = PlanRun(std::move(config), arguments, catalog);
-    return Finish(TrainPlanned(run, options, catalog), common);
+    return Finish(TrainPlanned(run, options), common);
   }
 
   // one run a seed, then statistics over all
@@ -145,7 +147,7 @@ int RunTrain(const TrainArguments& arguments, const CommonOptions& common) {
   std::vector<SeedResult> results;
   LearningCurve learning_curve;
   for (PlannedRun& run : runs) {
-    const TrainResult result = TrainPlanned(run, options, catalog);
+    const TrainResult result = TrainPlanned(run, options);
     if (result.signal != 0) return 128 + result.signal;
     learning_curve = result.learning_curve;
     results.push_back(
@@ -165,9 +167,9 @@ int RunResume(const ResumeArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   std::vector<std::string> changes = arguments.sets;
   if (!arguments.device.empty()) changes.push_back("run.device=" + arguments.device);
-  RunConfig config =
-      WithChanges(ReadRun(arguments.run, common.catalog), changes, "--set", common.catalog);
-  return Finish(Train(config, common.catalog, /*resume=*/true,
+  OpenedRun run = OpenRun(arguments.run, common.catalog);
+  RunConfig config = WithChanges(std::move(run.config), changes, "--set", run.catalog);
+  return Finish(Train(config, run.catalog, /*resume=*/true,
                       {.quiet = common.quiet, .command_line = common.command_line}),
                 common);
 }
@@ -206,6 +208,7 @@ void AddTrainCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->excludes(resume);
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print the final evaluation as JSON");
+  AddPluginOptions(*command, common);
   command->callback([arguments, &common, &exit_code] { exit_code = RunTrain(*arguments, common); });
 }
 
@@ -228,6 +231,7 @@ void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->check(CLI::IsMember(NamesOf(kDeviceNames)));
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print the final evaluation as JSON");
+  AddPluginOptions(*command, common);
   command->callback(
       [arguments, &common, &exit_code] { exit_code = RunResume(*arguments, common); });
 }

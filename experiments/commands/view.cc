@@ -28,9 +28,9 @@ struct ViewArguments {
 
 int RunView(const ViewArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
-  RunConfig config = ReadRun(arguments.run, common.catalog);
+  auto [catalog, config] = OpenRun(arguments.run, common.catalog);
   config.run.threads = arguments.threads;
-  Workbench bench(config, common.catalog);
+  Workbench bench(config, catalog);
 
   // the agent as it was saved
   const TensorFile checkpoint = OpenCheckpoint(config, arguments.checkpoint);
@@ -99,6 +99,7 @@ void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--screenshot", arguments->screenshot,
                       "Write the last picture here, as a PPM image");
   command->add_flag("--quiet", common.quiet, "No progress");
+  AddPluginOptions(*command, common);
   command->callback([arguments, &common, &exit_code] { exit_code = RunView(*arguments, common); });
 }
 

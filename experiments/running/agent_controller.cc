@@ -36,6 +36,11 @@ void AgentController::BeginEpisode() {
   step_ = 0;
 }
 
+EpisodeOrigin AgentController::Origin(const Rng& stream) const {
+  if (trial_.episodes == 0) return stream;
+  return {stream, trial_.stream.Fork("trial", 0), trial_.episodes};
+}
+
 void AgentController::Act(std::span<const float> observation, std::span<float> action) {
   const bool begun = trial_.begun.item<float>() != 0;
   actor_->Act({.observation = observation.data(),

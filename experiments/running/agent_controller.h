@@ -25,6 +25,7 @@ class AgentController final : public Controller {
 
   void BeginTask(const Task& task) override;
   void BeginEpisode() override;
+  EpisodeOrigin Origin(const Rng& stream) const override;
   void Act(std::span<const float> observation, std::span<float> action) override;
   void Observe(double reward, bool ended) override;
   AdaptationStatus status() const override;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "envs/family_catalog.h"
+#include "envs/outside_families.h"
 #include "meta/meta_agent.h"
 
 namespace fewstep {
@@ -9,6 +10,7 @@ namespace fewstep {
 struct Catalog {
   FamilyCatalog families;
   AgentRegistry agents;
+  FamilyOpener opener = {};  // of families that a run brings along
 };
 
 // What is compiled in.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "experiments/running/run_directory.h"
 
 namespace fewstep {
 
@@ -127,21 +128,26 @@ RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string defau
   return read;
 }
 
-RunConfig ReadRun(const std::string& path, const Catalog& catalog) {
+OpenedRun OpenRun(const std::string& path, const Catalog& catalog) {
   const std::string recipe = path + "/run.toml";
   std::error_code ignored;
   if (!std::filesystem::exists(recipe, ignored)) {
     throw Error(ErrorKind::kUsage, "not a run directory: it has no run.toml",
                 {.file = path, .remedy = "fewstep list shows the runs in ./runs"});
   }
-  RunConfig config = ReadRunConfig(Config::ParseFile(recipe), catalog);
+  OpenedRun run{catalog, {}};
+  const std::string copy = fmt::format("{}/{}", path, kFamilyCopy);
+  if (std::filesystem::exists(copy, ignored)) {
+    AddFamilies(copy, run.catalog.opener, Clash::kReplace, run.catalog.families);
+  }
+  run.config = ReadRunConfig(Config::ParseFile(recipe), run.catalog);
   // a run may have been moved
   std::filesystem::path place = std::filesystem::path(path).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();
   if (place == "." || place == "..") place = std::filesystem::weakly_canonical(place);
-  config.run.directory = place.has_parent_path() ? place.parent_path().string() : ".";
-  config.run.name = place.filename().string();
-  return config;
+  run.config.run.directory = place.has_parent_path() ? place.parent_path().string() : ".";
+  run.config.run.name = place.filename().string();
+  return run;
 }
 
 std::vector<std::string> Changes(RunConfig& from, RunConfig& to) {

@@ -49,8 +49,15 @@ struct RunConfig {
 // file, line and key.
 RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string default_name = "run");
 
-// The resolved recipe of the run in directory `path`. Throws Error(kUsage) when it is not a run.
-RunConfig ReadRun(const std::string& path, const Catalog& catalog);
+// A run's resolved recipe and what it may name: a catalogue whose family of that name is the one the
+// run was trained on, where it keeps a copy.
+struct OpenedRun {
+  Catalog catalog;
+  RunConfig config;
+};
+
+// The run in directory `path`. Throws Error(kUsage) when it is not a run.
+OpenedRun OpenRun(const std::string& path, const Catalog& catalog);
 
 // [family] and [agent]: a name and the options of what it names.
 class NamedOptions final : public Options {

@@ -34,7 +34,7 @@ bool RunDirectory::Exists() const {
        it.increment(error)) {
     // skip what Create makes before run.toml: a process killed in between leaves it
     const std::string name = it->path().filename().string();
-    if (name == "build.json" || name.starts_with('.')) continue;
+    if (name == "build.json" || name == kFamilyCopy || name.starts_with('.')) continue;
     std::error_code ignored;
     if ((name == "checkpoints" || name == "evaluations") &&
         std::filesystem::is_empty(it->path(), ignored)) {
@@ -45,12 +45,14 @@ bool RunDirectory::Exists() const {
   return false;
 }
 
-void RunDirectory::Create(const std::string& recipe, const std::string& build_json) {
+void RunDirectory::Create(const std::string& recipe, const std::string& build_json,
+                          const std::function<void(const std::string& folder)>& save_family) {
   MakeFolder(path_);
   Lock();
   MakeFolder(path_ + "/checkpoints");
   MakeFolder(path_ + "/evaluations");
   WriteFileAtomically(path_ + "/build.json", build_json);
+  if (save_family) save_family(fmt::format("{}/{}", path_, kFamilyCopy));
   WriteRecipe(recipe);
 }
 

@@ -6,8 +6,10 @@
 //   tensorboard/       event files
 //   checkpoints/       generations (docs/format_checkpoint.md)
 //   evaluations/       adaptation curves: JSON, Markdown, SVG
+//   family/            a copy of the family's definition, unless it is compiled in
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +24,9 @@
 
 namespace fewstep {
 
+// The folder inside a run's where its family is kept.
+inline constexpr const char* kFamilyCopy = "family";
+
 class RunDirectory {
  public:
   // Does nothing on the disk.
@@ -33,8 +38,10 @@ class RunDirectory {
   // Whether something of a run is there, so that a new one must not be started.
   bool Exists() const;
 
-  // Makes the folders, locks the run and writes recipe and facts. Throws Error(kRuntime).
-  void Create(const std::string& recipe, const std::string& build_json);
+  // Makes the folders, locks the run and writes recipe and facts, and the family's definition by
+  // `save_family` where there is one. Throws Error(kRuntime).
+  void Create(const std::string& recipe, const std::string& build_json,
+              const std::function<void(const std::string& folder)>& save_family = {});
 
   // Keeps other processes from training in this run while this object lives. Throws Error(kRuntime)
   // when another one does.

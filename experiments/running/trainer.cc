@@ -22,6 +22,7 @@ std::string BuildJson(const Trainable& trainable, const Workbench& bench, const 
   nlohmann::ordered_json json;
   for (const auto& [name, value] : BuildFacts()) json[name] = value;
   json["family"] = config.family_name;
+  json["family_origin"] = bench.catalog.families.Get(config.family_name).origin;
   for (const auto& [name, value] : trainable.identity()) json[name] = value;
   json["threads"] = bench.pool.num_threads();
   json["device"] = bench.device.str();
@@ -99,7 +100,8 @@ TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
     // a recipe that could not be read back could not be resumed
     const std::string recipe = config.ToToml();
     ReadRunConfig(Config::ParseText(recipe, directory.recipe_path()), catalog);
-    directory.Create(recipe, BuildJson(*trainable, bench, config, options));
+    directory.Create(recipe, BuildJson(*trainable, bench, config, options),
+                     catalog.families.Get(config.family_name).save);
     LogInfo(fmt::format("{}: {}, {} iterations, {} threads", directory.path(),
                         trainable->description(), config.run.iterations, bench.pool.num_threads()));
     return Finish(*trainable, config, directory, nullptr, 0, options);
@@ -109,7 +111,7 @@ TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
   const std::optional<LoadedCheckpoint> checkpoint =
       LoadNewest(directory, *trainable, catalog, config);
   // what was changed holds for the next resume as well
-  RunConfig stored = ReadRun(directory.path(), catalog);
+  RunConfig stored = OpenRun(directory.path(), catalog).config;
   const std::vector<std::string> changes = Changes(stored, config);
   for (const std::string& change : changes) LogInfo(fmt::format("changed: {}", change));
   if (!changes.empty()) directory.WriteRecipe(config.ToToml());

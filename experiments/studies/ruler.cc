@@ -144,9 +144,9 @@ MeanAndError MeanOf(const std::vector<double>& values) {
 class TrainedRun {
  public:
   TrainedRun(const std::string& path, const Ruler& ruler, const Catalog& catalog)
-      : config_(ReadRun(path, catalog)) {
+      : run_(OpenRun(path, catalog)) {
     config_.run.threads = ruler.options.threads;
-    bench_ = std::make_unique<Workbench>(config_, catalog);
+    bench_ = std::make_unique<Workbench>(config_, run_.catalog);
     const FamilySpec& spec = bench_->family->spec();
     if (bench_->family->hash() != ruler.family_hash) {
       throw Error(
@@ -191,7 +191,8 @@ class TrainedRun {
   }
 
  private:
-  RunConfig config_;
+  OpenedRun run_;
+  RunConfig& config_ = run_.config;
   std::unique_ptr<Workbench> bench_;
   int64_t iteration_ = 0;
 };

@@ -124,7 +124,7 @@ Played PlayByHand(const Scene& scene, int episodes, int trial_episodes, const Rn
       }
       late = reset == Reset::kOneStepLate && begins && episode > 0;
       const auto item = static_cast<uint64_t>(task * episodes + episode);
-      const Rng stream = rng.Fork("env", item);
+      const EpisodeOrigin stream = rng.Fork("env", item);
       Rng act = rng.Fork("act", item);
       const int id = 0;
       std::vector<float> observation(static_cast<size_t>(spec.observation_size));

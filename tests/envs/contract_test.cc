@@ -1,4 +1,5 @@
-// The contract of a task family, for every family that is compiled in and one of the tests' own.
+// The contract of a task family, for every family that is compiled in, the examples, and some of the
+// tests' own.
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "envs/outside_families.h"
 #include "envs/task_law.h"
 #include "tests/envs/family_testing.h"
 
@@ -20,6 +22,9 @@ FamilyCatalog AllFamilies() {
   FamilyCatalog catalog = BuiltinFamilies();
   catalog.Add("bandit@test", EntryOf<FamilyOptions>(MakeBandit));
   catalog.Add("pendulum@test", EntryOf<FamilyOptions>(MakePendulum));
+  catalog.Add("drifting-pendulum@test", EntryOf<FamilyOptions>(MakeDriftingPendulum));
+  catalog.Add("changing-bandit@test", EntryOf<FamilyOptions>(MakeChangingBandit));
+  AddFamilies(FEWSTEP_SOURCE_DIR "/examples/families", FamilyOpener{}, Clash::kRefuse, catalog);
   return catalog;
 }
 
@@ -27,7 +32,8 @@ FamilyCatalog AllFamilies() {
 constexpr std::string_view kTaskObserved = ", task observed";
 std::vector<std::string> AllCases() {
   std::vector<std::string> cases = AllFamilies().Names();
-  for (const char* name : {"half-cheetah-vel@promp", "point-nav@maml"}) {
+  for (const char* name : {"half-cheetah-vel@promp", "point-nav@maml", "drifting-pendulum@test",
+                           "changing-bandit@test", "swimmer-dynamics@example"}) {
     cases.push_back(name + std::string(kTaskObserved));
   }
   return cases;
@@ -317,8 +323,9 @@ TEST_P(FamilyContract, BadTasksAreRefused) {
   Task task = good;
   task.values.push_back(0);
   expect_refused(task, "a value too many");
+  const Range valid = spec_.parameters[0].valid_range();
   for (const double value :
-       {spec_.parameters[0].high + 1e-9, spec_.parameters[0].low - 1e-9,
+       {valid.high + 1e-9, valid.low - 1e-9,
         std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     task = good;
     task.values[0] = value;

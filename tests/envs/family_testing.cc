@@ -24,9 +24,9 @@ constexpr char kPendulum[] = R"(
   <actuator><motor joint="hinge" ctrlrange="-1 1" ctrllimited="true"/></actuator>
 </mujoco>)";
 
-void ApplyTask(mjModel* model, const double* task, const void*) noexcept {
-  model->body_mass[1] *= task[0];
-  for (int i = 0; i < 3; ++i) model->body_inertia[3 + i] *= task[0];
+void ApplyTask(const mjModel* nominal, mjModel* model, const double* task, const void*) noexcept {
+  model->body_mass[1] = task[0] * nominal->body_mass[1];
+  mju_scl(model->body_inertia + 3, nominal->body_inertia + 3, task[0], 3);
   model->opt.gravity[2] = -task[1];
 }
 
@@ -107,7 +107,21 @@ std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options) {
   return MakeMujocoFamily(PendulumDefinition(), options);
 }
 
-std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options) {
+std::unique_ptr<TaskFamily> MakeDriftingPendulum(const FamilyOptions& options) {
+  MujocoDefinition definition = PendulumDefinition();
+  definition.spec.name = "drifting-pendulum@test";
+  definition.spec.trial_episodes = 3;
+  definition.spec.change = TaskChange{.kind = TaskChange::Kind::kDrift,
+                                      .clock = TaskChange::Clock::kSteps,
+                                      .every = 7,
+                                      .parameters = {0, 1},
+                                      .drift = {0.3, 2}};
+  return MakeMujocoFamily(std::move(definition), options);
+}
+
+namespace {
+
+WorldDefinition BanditDefinition() {
   WorldDefinition definition;
   definition.make_world = []() -> std::unique_ptr<World> { return std::make_unique<Bandit>(); };
   FamilySpec& spec = definition.spec;
@@ -125,6 +139,24 @@ std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options) {
         {.name = name, .unit = "", .low = 0, .high = 1, .choices = {}, .law = "U(0, 1)"});
   }
   spec.state = {"previous reward"};
+  return definition;
+}
+
+}  // namespace
+
+std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options) {
+  return MakeWorldFamily(BanditDefinition(), options);
+}
+
+std::unique_ptr<TaskFamily> MakeChangingBandit(const FamilyOptions& options) {
+  WorldDefinition definition = BanditDefinition();
+  definition.spec.name = "changing-bandit@test";
+  definition.spec.trial_episodes = 4;
+  definition.spec.change = TaskChange{.kind = TaskChange::Kind::kRedraw,
+                                      .clock = TaskChange::Clock::kSteps,
+                                      .every = 20,
+                                      .parameters = {0, 2},
+                                      .drift = {}};
   return MakeWorldFamily(std::move(definition), options);
 }
 

@@ -33,8 +33,14 @@ class NoWarningsTest : public ::testing::Test {
 MujocoDefinition PendulumDefinition();
 std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options);
 
+// The same, whose mass and gravity drift every 7 control steps of a trial of three episodes.
+std::unique_ptr<TaskFamily> MakeDriftingPendulum(const FamilyOptions& options);
+
 // Three arms that pay 1 with the probabilities of the task: discrete choices and random rewards.
 std::unique_ptr<TaskFamily> MakeBandit(const FamilyOptions& options);
+
+// The same, drawn anew every 20 steps, of which its horizon of 50 is no multiple.
+std::unique_ptr<TaskFamily> MakeChangingBandit(const FamilyOptions& options);
 
 // A family's name as a test may be called: "point_nav_maml".
 std::string FamilyTestName(const ::testing::TestParamInfo<std::string>& family);

@@ -21,7 +21,8 @@ Episode Play(Controller& controller, const TaskFamily& family, const Task& task,
   const Rng stream = rng.Fork("env", 0);
   std::vector<float> observation(static_cast<size_t>(spec.observation_size));
   std::vector<float> action(static_cast<size_t>(spec.action_width()));
-  env->Start({&id, 1}, {&stream, 1}, observation);
+  const EpisodeOrigin origin = stream;
+  env->Start({&id, 1}, {&origin, 1}, observation);
   controller.BeginEpisode();
   std::vector<torch::Tensor> actions;
   std::vector<double> rewards;

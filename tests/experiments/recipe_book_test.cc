@@ -78,7 +78,8 @@ TEST(RecipeBook, HoldsEveryFileOfTheFolderByteForByte) {
 
 TEST(RecipeBook, EveryRecipeSaysWhatItIsAndReadsAsARun) {
   const Catalog catalog = BuiltinCatalog();
-  const auto& [families, agents] = catalog;
+  const FamilyCatalog& families = catalog.families;
+  const AgentRegistry& agents = catalog.agents;
   for (const BuiltinRecipe& recipe : BuiltinRecipes()) {
     SCOPED_TRACE(recipe.name);
     const RecipeNotes& notes = recipe.notes;

@@ -21,6 +21,13 @@ class FieldList final : public FieldVisitor {
     std::string bad_type, other_value;  // TOML
   };
 
+  void List(std::string_view key, OptionsList&) override { ADD_FAILURE() << key; }
+  void Field(std::string_view key, std::vector<double>&, const FieldInfo&) override {
+    ADD_FAILURE() << key;
+  }
+  void Field(std::string_view key, std::vector<std::string>&, const FieldInfo&) override {
+    ADD_FAILURE() << key;
+  }
   void Table(std::string_view key, Options& options) override {
     FieldList part;
     options.Visit(part);

@@ -3,7 +3,6 @@
 #include "envs/families/half_cheetah/half_cheetah.h"
 
 #include <cmath>
-#include <numeric>
 
 #include "embedded/half_cheetah.xml.h"
 #include "envs/families/families.h"
@@ -15,16 +14,9 @@ namespace {
 constexpr double kTimestep = 0.01;  // s
 constexpr int kTorso = 1;           // body of the root
 
-// The published model has 14 kg in all: every mass and inertia is scaled by one factor, and the
-// two statistics that a compiler would have taken from the masses follow.
-void ScaleMasses(mjModel* model, mjData* data) noexcept {
-  mj_setTotalmass(model, 14);
-  mj_setConst(model, data);
-  model->stat.meaninertia = std::accumulate(model->dof_M0, model->dof_M0 + model->nv, 0.0) /
-                            static_cast<double>(model->nv);
-  model->stat.meanmass =
-      std::accumulate(model->body_mass + 1, model->body_mass + model->nbody, 0.0) /
-      static_cast<double>(model->nbody - 1);
+// The published model has 14 kg in all.
+void ScaleMasses(mjModel* model, mjData* data, const void*) noexcept {
+  ScaleTotalMass(model, data, 14);
 }
 
 // OpenAI Gym's reset.

@@ -87,14 +87,15 @@ int Compare(const char* path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
-  const ModelPtr peer = CompileModel(text.str(), path, Textures::kKeep);
+  const ModelPtr peer = CompileModel(text.str(), {}, path, Textures::kKeep);
   peer->opt.disableflags |= mjDSBL_AUTORESET;
 
   // ours as it is simulated
   MujocoDefinition definition = half_cheetah::Define(half_cheetah::PublishedDefinitions()[0]);
-  const ModelPtr ours = CompileModel(definition.mjcf, "half_cheetah.xml", Textures::kDrop);
+  const ModelPtr ours = CompileModel(definition.mjcf, {}, "half_cheetah.xml", Textures::kDrop);
   const int64_t warnings = MujocoWarningCount();
-  definition.configure_model(ours.get(), MakeData(ours.get()).get());
+  definition.configure_model(ours.get(), MakeData(ours.get()).get(),
+                             definition.context.get());
   ours->opt.disableflags |= mjDSBL_AUTORESET;
 
   int num_compared = 0;
