@@ -622,7 +622,9 @@ std::string Config::Choice(std::string_view table, std::string_view key,
 ErrorContext Config::Where(std::string_view table, std::string_view key) const {
   const std::string path =
       key.empty() ? std::string(table) : fmt::format("{}.{}", table, key);
-  return ContextOf(document_->Find(path), document_->source, path);
+  const toml::node* node = document_->Find(path);
+  // what is absent is missed in its table
+  return ContextOf(node != nullptr ? node : document_->Find(table), document_->source, path);
 }
 
 std::string Config::Canonical() const {

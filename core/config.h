@@ -201,7 +201,8 @@ class Config {
                      const std::vector<std::string>& known) const;
 
   // File, line and key of [table] key ("part.key" in the table of a part), for errors about its
-  // value; the line is 0 when it is absent. `table` "reward[2]" is the third of [[reward]]; an empty
+  // value; the line is that of the table when it is absent, and 0 when that is, too. `table`
+  // "reward[2]" is the third of [[reward]]; an empty
   // key stands for the table itself.
   ErrorContext Where(std::string_view table, std::string_view key) const;
 

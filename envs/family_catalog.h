@@ -19,6 +19,7 @@ inline constexpr const char* kBuiltIn = "built in";
 
 struct FamilyEntry {
   std::string origin = kBuiltIn;  // or the path of what brought it
+  std::string library_hash = {};  // of the file at `origin`, where that is a plug-in
   // The family's keys in a recipe with their defaults: those that all have, then its own.
   std::function<std::unique_ptr<FamilyOptions>()> make_options;
   // Throws Error(kUsage) on options that the family refuses.

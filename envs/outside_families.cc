@@ -6,13 +6,16 @@
 #include <vector>
 
 #include "envs/declarative/declarative_family.h"
+#include "envs/plugin/plugin_library.h"
 
 namespace fewstep {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool IsFamily(const std::string& path) { return declarative::IsFamilyFolder(path); }
+bool IsFamily(const std::string& path) {
+  return declarative::IsFamilyFolder(path) || plugin::IsLibrary(path);
+}
 
 // The families directly inside a folder, in the order of their names.
 std::vector<std::string> FamiliesIn(const std::string& folder) {
@@ -27,8 +30,10 @@ std::vector<std::string> FamiliesIn(const std::string& folder) {
 
 }  // namespace
 
-std::pair<std::string, FamilyEntry> FamilyOpener::Open(const std::string& path) const {
-  return declarative::OpenFamilyFolder(path, guard);
+std::vector<std::pair<std::string, FamilyEntry>> FamilyOpener::Open(
+    const std::string& path) const {
+  if (plugin::IsLibrary(path)) return plugin::EntriesOf(plugin::OpenLibrary(path));
+  return {declarative::OpenFamilyFolder(path, guard)};
 }
 
 void AddFamilies(const std::string& path, const FamilyOpener& opener, Clash clash,
@@ -40,18 +45,19 @@ void AddFamilies(const std::string& path, const FamilyOpener& opener, Clash clas
     throw Error(ErrorKind::kUsage,
                 fs::exists(path, error) ? "there is no family here, nor in its folders"
                                         : "there is nothing here",
-                {.file = path, .remedy = "A family is a folder with a family.toml"});
+                {.file = path, .remedy = "A family is a folder with a family.toml, or a plug-in: a file *.so"});
   }
   for (const std::string& family : paths) {
-    auto [name, entry] = opener.Open(family);
-    if (clash == Clash::kRefuse && catalog.Contains(name)) {
-      throw Error(ErrorKind::kUsage,
-                  fmt::format("there is a family '{}' already ({})", name,
-                              catalog.Get(name).origin),
-                  {.file = family,
-                   .remedy = "Give it another name, or say --override to use this one"});
+    for (auto& [name, entry] : opener.Open(family)) {
+      if (clash == Clash::kRefuse && catalog.Contains(name)) {
+        throw Error(ErrorKind::kUsage,
+                    fmt::format("there is a family '{}' already ({})", name,
+                                catalog.Get(name).origin),
+                    {.file = family,
+                     .remedy = "Give it another name, or say --override to use this one"});
+      }
+      catalog.Replace(name, std::move(entry));
     }
-    catalog.Replace(name, std::move(entry));
   }
 }
 

@@ -1,8 +1,10 @@
-// Task families that are not compiled in: folders with a family.toml.
+// Task families that are not compiled in: folders with a family.toml, and plug-ins, which are shared
+// libraries.
 #pragma once
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "envs/declarative/model_guard.h"
 #include "envs/family_catalog.h"
@@ -13,8 +15,9 @@ namespace fewstep {
 struct FamilyOpener {
   declarative::ModelGuard guard;
 
-  // The family at `path` by its name. Throws Error with file and line when it cannot be.
-  std::pair<std::string, FamilyEntry> Open(const std::string& path) const;
+  // The family of a folder, or those of a library, by their names. Throws Error when they cannot be
+  // opened. Opening a library runs what it has to say.
+  std::vector<std::pair<std::string, FamilyEntry>> Open(const std::string& path) const;
 };
 
 enum class Clash { kRefuse, kReplace };

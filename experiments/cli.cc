@@ -40,6 +40,9 @@ Exit codes: 0 success, 1 the machine refused, 2 bad usage or configuration, 3 ba
 definition of a task family, 129/130/143 interrupted by SIGHUP/SIGINT/SIGTERM with a checkpoint saved.
 `fewstep COMMAND --help` explains a command.)";
 
+// Seconds that compiling a model from outside may take.
+constexpr const char* kModelSecondsVariable = "FEWSTEP_MODEL_SECONDS";
+
 // The first word of this program as the child of a ModelGuard.
 constexpr const char* kCompileModelWord = "compile-model-for-guard";
 
@@ -97,6 +100,9 @@ namespace {
 // What is always looked at, and this program as the guard of models.
 void AddUsualFamilies(Catalog& catalog) {
   catalog.opener.guard.command = {"/proc/self/exe", kCompileModelWord};
+  if (const char* seconds = std::getenv(kModelSecondsVariable)) {
+    catalog.opener.guard.seconds = std::clamp(std::atoi(seconds), 1, 3600);
+  }
   const char* variable = std::getenv(kPluginsVariable);
   for (std::string_view paths = variable ? variable : ""; !paths.empty();) {
     const size_t end = std::min(paths.find(':'), paths.size());
@@ -163,8 +169,8 @@ void AddPluginOptions(CLI::App& command, CommonOptions& common) {
                           common.catalog.families);
             }
           },
-          fmt::format("Families from outside: a folder with a family.toml, or a folder of such; may "
-                      "be\nrepeated. Those in ${} and in {} are always there",
+          fmt::format("Families from outside: a folder with a family.toml, a plug-in (*.so), or a folder "
+                      "of\nsuch; may be repeated. Those in ${} and in {} are always there",
                       kPluginsVariable, "~/.local/share/fewstep/plugins"))
       ->type_name("PATH")
       ->allow_extra_args(false);

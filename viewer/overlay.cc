@@ -26,7 +26,7 @@ TextColumns StateOf(const Playback& playback, const PlayState& play) {
   text.Add("Family", spec.name);
   for (size_t i = 0; i < spec.parameters.size(); ++i) {
     text.Add(spec.parameters[i].name,
-             fmt::format("{:.3g} {}", playback.task().values[i], spec.parameters[i].unit));
+             fmt::format("{:.3g} {}", playback.present_task()[i], spec.parameters[i].unit));
   }
   text.Add("Adaptation", fmt::format("{} of {} {}s", status.shown, status.available, status.unit));
   text.Add("Step", fmt::format("{} of {}{}", playback.steps(), spec.horizon,

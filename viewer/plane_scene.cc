@@ -24,9 +24,11 @@ constexpr const char* kPlane = R"(
 </mujoco>)";
 
 constexpr float kPointColor[] = {0.95f, 0.65f, 0.25f, 1},
-                kTrailColor[] = {0.95f, 0.65f, 0.25f, 0.6f}, kGoalColor[] = {0.35f, 0.8f, 0.45f, 1};
+                kTrailColor[] = {0.95f, 0.65f, 0.25f, 0.6f}, kGoalColor[] = {0.35f, 0.8f, 0.45f, 1},
+                // what moves is seen through it
+                kBallColor[] = {0.35f, 0.8f, 0.45f, 0.5f};
 
-// Where the two numbers that `names` are stand in a list; empty when there are none.
+// Where the numbers that `names` are stand in a list; empty when there are none.
 std::vector<size_t> IndicesOf(const std::vector<std::string>& names,
                               const std::vector<std::string>& list) {
   std::vector<size_t> indices;
@@ -97,9 +99,24 @@ void AddPoint(const Playback& playback, mjvScene& scene) {
   const std::vector<size_t> at = GoalOf(spec);
   if (at.empty()) return;
   const double disc[] = {1.6 * size, size / 8, 0};
-  const double goal[] = {playback.task().values[at[0]], playback.task().values[at[1]], size / 8};
+  const std::span<const double> task = playback.present_task();
+  const double goal[] = {task[at[0]], task[at[1]], size / 8};
   if (mjvGeom* target = NextGeom(scene)) {
     mjv_initGeom(target, mjGEOM_CYLINDER, disc, goal, nullptr, kGoalColor);
+  }
+}
+
+void AddGoal(const Playback& playback, mjvScene& scene) {
+  const DrawingHints& drawing = playback.spec().drawing;
+  const std::vector<size_t> at = GoalOf(playback.spec());
+  if (at.empty() || drawing.goal_radius <= 0) return;
+  const std::span<const double> task = playback.present_task();
+  const double goal[] = {task[at[0]], task[at[1]],
+                         at.size() > 2 ? task[at[2]] : drawing.goal_height};
+  const double ball[] = {drawing.goal_radius, drawing.goal_radius, drawing.goal_radius};
+  if (mjvGeom* target = NextGeom(scene)) {
+    mjv_initGeom(target, mjGEOM_SPHERE, ball, goal, nullptr, kBallColor);
+    target->category = mjCAT_DECOR;
   }
 }
 

@@ -1,4 +1,5 @@
-// How families without physics are drawn: a point in the plane, where it was, and its goal.
+// What is drawn beside the physics: a goal; of families without physics a point in the plane, where
+// it was, and its goal.
 #pragma once
 
 #include "envs/mujoco/mujoco_model.h"
@@ -16,5 +17,8 @@ double PlaneExtent(const FamilySpec& spec);
 
 // Adds the point, its trail and its goal to a scene of the plane.
 void AddPoint(const Playback& playback, mjvScene& scene);
+
+// Adds the goal of a family with physics to its scene, as a ball, where it has one.
+void AddGoal(const Playback& playback, mjvScene& scene);
 
 }  // namespace fewstep

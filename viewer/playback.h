@@ -32,6 +32,8 @@ class Playback {
 
   const FamilySpec& spec() const { return env_->spec(); }
   const Task& task() const { return tasks_[task_]; }
+  // Its numbers as they are now: others where tasks change.
+  std::span<const double> present_task() const { return env_->PresentTask(0); }
   AdaptationStatus status() const { return controller_.status(); }
   int steps() const { return steps_; }  // of the present episode
   double episode_return() const { return return_; }

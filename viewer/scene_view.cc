@@ -111,7 +111,11 @@ void SceneView::UpdateScene(Playback& playback) {
     mjv_copyData(data_.get(), model_.get(), playback.physics().data);
   }
   mjv_updateScene(model_.get(), data_.get(), &option_, nullptr, &camera_, mjCAT_ALL, &scene_);
-  if (plane_) AddPoint(playback, scene_);
+  if (plane_) {
+    AddPoint(playback, scene_);
+  } else {
+    AddGoal(playback, scene_);
+  }
 }
 
 void SceneView::Turn(double dx, double dy) { MoveCamera(mjMOUSE_ROTATE_V, dx, dy); }

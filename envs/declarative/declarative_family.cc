@@ -268,7 +268,9 @@ class Definer {
     }
     for (size_t i = 0; i < file_.randomizations.size(); ++i) {
       const RandomizationOptions& options = file_.randomizations[i];
-      ErrorContext where = Where(Item("randomization", i), "");
+      const WhereFunction where = [&](std::string_view key) {
+        return Where(Item("randomization", i), key);
+      };
       Randomization r = MakeRandomization(options, model_, tasks_.places, where);
       CheckRandomization(r, model_, valid, where);
       definition_.spec.model += fmt::format(

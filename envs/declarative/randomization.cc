@@ -225,10 +225,9 @@ constexpr Quantity kQuantities[] = {
      ApplyViscosity},
 };
 
-[[noreturn]] void Fail(const std::string& message, const ErrorContext& where, std::string key,
-                       std::string remedy = "") {
-  ErrorContext at = where;
-  if (!key.empty()) at.key = fmt::format("{}.{}", where.key, key);
+[[noreturn]] void Fail(const std::string& message, const WhereFunction& where,
+                       std::string_view key, std::string remedy = "") {
+  ErrorContext at = where(key);
   at.remedy = std::move(remedy);
   throw Error(ErrorKind::kUsage, message, at);
 }
@@ -286,7 +285,7 @@ bool IsInertia(const double* moments) noexcept {
 
 Randomization MakeRandomization(const RandomizationOptions& options, const mjModel* model,
                                 const std::vector<ParameterPlace>& parameters,
-                                const ErrorContext& where) {
+                                const WhereFunction& where) {
   Randomization r;
   const auto quantity = std::ranges::find(kQuantities, options.quantity, &Quantity::name);
   if (quantity == std::end(kQuantities)) {
@@ -309,9 +308,7 @@ Randomization MakeRandomization(const RandomizationOptions& options, const mjMod
                        ObjectNoun(quantity->object)),
            where, "objects", "\"*\" names all of them");
     }
-    ErrorContext at = where;
-    at.key += ".objects";
-    r.objects = FindObjects(model, quantity->object, options.objects, at);
+    r.objects = FindObjects(model, quantity->object, options.objects, where("objects"));
   }
   // the world has neither mass nor place of its own
   if (quantity->object == mjOBJ_BODY) std::erase(r.objects, 0);
@@ -319,6 +316,14 @@ Randomization MakeRandomization(const RandomizationOptions& options, const mjMod
   if (quantity->name == "body_mass" || quantity->name == "body_inertia") {
     std::erase_if(r.objects, [&](int id) { return !(model->body_mass[id] > 0); });
     if (r.objects.empty()) Fail("none of them has a mass", where, "objects");
+  }
+  if (quantity->name == "body_com") {
+    for (const int id : r.objects) {
+      if (model->body_simple[id] == 0) continue;
+      Fail(fmt::format("MuJoCo takes a short way for the body '{}', whose centre of mass must stay",
+                       mj_id2name(model, mjOBJ_BODY, id)),
+           where, "objects", "Give the body the attribute simple=\"false\" in the model");
+    }
   }
   if (r.keep_total && quantity->name != "body_mass") {
     Fail("only masses have a total", where, "keep_total");
@@ -366,7 +371,7 @@ bool ApplyRandomizations(std::span<const Randomization> randomizations, const mj
 }
 
 void CheckRandomization(const Randomization& randomization, const mjModel* nominal,
-                        std::span<const Range> valid, const ErrorContext& where) {
+                        std::span<const Range> valid, const WhereFunction& where) {
   const ModelPtr model = CopyModel(nominal);
   for (const bool high : {false, true}) {
     std::vector<double> task;

@@ -4,6 +4,7 @@
 // from them, so that tasks do not add up.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,10 +55,13 @@ struct ParameterPlace {
   int first = 0, size = 1;
 };
 
-// Throws Error(kUsage) at `where` on objects the model does not have or sizes that do not fit.
+// Where a key of a [[randomization]] stands; "" is the table itself.
+using WhereFunction = std::function<ErrorContext(std::string_view key)>;
+
+// Throws Error(kUsage) on objects the model does not have or sizes that do not fit.
 Randomization MakeRandomization(const RandomizationOptions& options, const mjModel* model,
                                 const std::vector<ParameterPlace>& parameters,
-                                const ErrorContext& where);
+                                const WhereFunction& where);
 
 // Writes the task into `model` from the nominal one: first every field that the randomisations
 // write becomes nominal, then each is applied in turn. False when a result makes no sense; the
@@ -65,10 +69,10 @@ Randomization MakeRandomization(const RandomizationOptions& options, const mjMod
 bool ApplyRandomizations(std::span<const Randomization> randomizations, const mjModel* nominal,
                          mjModel* model, const double* task) noexcept;
 
-// Throws Error(kUsage) at `where` unless the randomisation gives sound quantities at both ends of
-// every parameter's valid range. `valid` [P].
+// Throws Error(kUsage) unless the randomisation gives sound quantities at both ends of every
+// parameter's valid range. `valid` [P].
 void CheckRandomization(const Randomization& randomization, const mjModel* nominal,
-                        std::span<const Range> valid, const ErrorContext& where);
+                        std::span<const Range> valid, const WhereFunction& where);
 
 // Whether the three principal moments are those of a body: positive, and none larger than the sum
 // of the others, but for rounding.

@@ -38,8 +38,8 @@ class MujocoFamily final : public TaskFamily {
 std::unique_ptr<TaskFamily> MakeMujocoFamily(MujocoDefinition definition,
                                              const FamilyOptions& options,
                                              std::string_view hashed) {
-  const HashSource source =
-      hashed.empty() ? HashSource{definition.mjcf} : HashSource{hashed, /*alone=*/true};
+  const std::string text = definition.mjcf + definition.settings;
+  const HashSource source = hashed.empty() ? HashSource{text} : HashSource{hashed, /*alone=*/true};
   std::string hash = ApplyOptions(options, source, definition.spec);
   return std::make_unique<MujocoFamily>(std::move(definition), std::move(hash));
 }

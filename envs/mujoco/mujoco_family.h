@@ -40,6 +40,7 @@ struct MujocoDefinition {
   // date after a step. Whole episodes continue from them with mj_step2, so this costs them nothing.
   bool refresh_after_step = false;
   std::shared_ptr<const void> context;
+  std::string settings;  // enters the definition's hash: what neither spec nor MJCF tells
 
   // Once, on the compiled nominal model; `data` is scratch for mj_setConst. Optional.
   void (*configure_model)(mjModel* model, mjData* data, const void* context) noexcept = nullptr;

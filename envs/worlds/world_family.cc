@@ -236,7 +236,7 @@ std::unique_ptr<TaskFamily> MakeWorldFamily(WorldDefinition definition,
   CheckDefinition(definition.spec);
   if (!definition.make_world) RejectDefinition(definition.spec, "it has no make_world function");
   if (!definition.make_world()) RejectDefinition(definition.spec, "make_world gives no world");
-  std::string hash = ApplyOptions(options, {""}, definition.spec);
+  std::string hash = ApplyOptions(options, {definition.settings}, definition.spec);
   if (definition.spec.task_observed) {
     definition.make_world = [make = std::move(definition.make_world), spec = definition.spec] {
       return std::make_unique<TaskObservedWorld>(make(), spec);

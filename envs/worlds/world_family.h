@@ -41,6 +41,7 @@ struct WorldDefinition {
   FamilySpec spec;
   TaskLaw law;
   std::function<std::unique_ptr<World>()> make_world;  // called from one thread at a time
+  std::string settings = {};  // enters the definition's hash: what no text of the spec tells
 };
 
 // Its vector environments step on the calling thread: a world costs less than waking a thread.

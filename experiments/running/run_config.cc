@@ -5,8 +5,11 @@
 #include <sched.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "experiments/running/run_directory.h"
 
 namespace fewstep {
@@ -128,6 +131,26 @@ RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string defau
   return read;
 }
 
+namespace {
+
+// What build.json says of a run's family; empty where it says nothing.
+struct FamilyFacts {
+  std::string name, origin, library_hash;
+};
+FamilyFacts ReadFamilyFacts(const std::string& path) {
+  FamilyFacts facts;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(ReadFile(path + "/build.json", 1 << 20));
+    facts = {json.value("family", ""), json.value("family_origin", kBuiltIn),
+             json.value("family_library_hash", "")};
+  } catch (const std::exception&) {
+    // it only serves messages
+  }
+  return facts;
+}
+
+}  // namespace
+
 OpenedRun OpenRun(const std::string& path, const Catalog& catalog) {
   const std::string recipe = path + "/run.toml";
   std::error_code ignored;
@@ -140,7 +163,26 @@ OpenedRun OpenRun(const std::string& path, const Catalog& catalog) {
   if (std::filesystem::exists(copy, ignored)) {
     AddFamilies(copy, run.catalog.opener, Clash::kReplace, run.catalog.families);
   }
-  run.config = ReadRunConfig(Config::ParseFile(recipe), run.catalog);
+  const FamilyFacts facts = ReadFamilyFacts(path);
+  try {
+    run.config = ReadRunConfig(Config::ParseFile(recipe), run.catalog);
+  } catch (const Error& error) {
+    const bool knows = facts.name.empty() || run.catalog.families.Contains(facts.name);
+    if (knows || facts.origin == kBuiltIn) throw;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the family '{}' of this run is not there", facts.name),
+                {.file = recipe,
+                 .remedy = fmt::format("It was trained with --plugin {}: add that, or where the "
+                                       "plug-in is now",
+                                       facts.origin)});
+  }
+  const FamilyEntry& entry = run.catalog.families.Get(run.config.family_name);
+  if (!entry.library_hash.empty() && !facts.library_hash.empty() &&
+      entry.library_hash != facts.library_hash) {
+    LogWarning(fmt::format("{}: the plug-in {} is another build ({}) than this run was trained "
+                           "with ({}); its results may differ",
+                           path, entry.origin, entry.library_hash, facts.library_hash));
+  }
   // a run may have been moved
   std::filesystem::path place = std::filesystem::path(path).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();

@@ -22,7 +22,9 @@ std::string BuildJson(const Trainable& trainable, const Workbench& bench, const 
   nlohmann::ordered_json json;
   for (const auto& [name, value] : BuildFacts()) json[name] = value;
   json["family"] = config.family_name;
-  json["family_origin"] = bench.catalog.families.Get(config.family_name).origin;
+  const FamilyEntry& entry = bench.catalog.families.Get(config.family_name);
+  json["family_origin"] = entry.origin;
+  if (!entry.library_hash.empty()) json["family_library_hash"] = entry.library_hash;
   for (const auto& [name, value] : trainable.identity()) json[name] = value;
   json["threads"] = bench.pool.num_threads();
   json["device"] = bench.device.str();

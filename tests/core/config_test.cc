@@ -143,7 +143,7 @@ TEST(Config, ChoiceNamesWhatIsNear) {
   EXPECT_THAT(message("[family]\nnmae = 'point-nav@maml'"),
               AllOf(HasSubstr("r.toml:2: 'family.nmae'"), HasSubstr("did you mean 'name'?")));
   EXPECT_THAT(message("[family]\nname = 3"), HasSubstr("r.toml:2: 'family.name': expected a str"));
-  EXPECT_THAT(message("[family]\n"), HasSubstr("r.toml: 'family.name': a recipe needs this key"));
+  EXPECT_THAT(message("[family]\n"), HasSubstr("r.toml:1: 'family.name': a recipe needs this key"));
   EXPECT_THAT(message("family = 2"), HasSubstr("a recipe needs this key"));
 }
 

@@ -34,7 +34,7 @@ std::vector<std::string> AllCases() {
   std::vector<std::string> cases = AllFamilies().Names();
   for (const char* name : {"half-cheetah-vel@promp", "point-nav@maml", "drifting-pendulum@test",
                            "changing-bandit@test", "swimmer-dynamics@example"}) {
-    cases.push_back(name + std::string(kTaskObserved));
+    cases.push_back(fmt::format("{}{}", name, kTaskObserved));
   }
   return cases;
 }

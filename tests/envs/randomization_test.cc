@@ -76,6 +76,10 @@ ModelPtr Compile(const Numbers& numbers = {}) {
   return CompileModel(Mjcf(numbers), {}, "tree.xml", Textures::kDrop);
 }
 
+ErrorContext Where(std::string_view key) {
+  return {.file = "family.toml", .key = fmt::format("randomization[0].{}", key)};
+}
+
 // One randomisation of objects of the tree by a parameter of `size` numbers.
 Randomization Make(const mjModel* model, const std::string& quantity,
                    const std::vector<std::string>& objects, int size, How how = How::kMultiply,
@@ -86,7 +90,7 @@ Randomization Make(const mjModel* model, const std::string& quantity,
   options.parameter = "p";
   options.how = how;
   options.keep_total = keep_total;
-  return MakeRandomization(options, model, {{"p", 0, size}}, {.file = "family.toml", .key = "r"});
+  return MakeRandomization(options, model, {{"p", 0, size}}, Where);
 }
 
 // The model of a task, from nominal.
@@ -167,7 +171,7 @@ std::vector<Randomization> AllQuantities(const mjModel* model, int& size) {
       options.objects = {"*"};
     }
     options.parameter = "p";
-    all.push_back(MakeRandomization(options, model, {{"p", size, quantity.width}}, {}));
+    all.push_back(MakeRandomization(options, model, {{"p", size, quantity.width}}, Where));
     size += quantity.width;
   }
   return all;
@@ -352,7 +356,7 @@ TEST(Randomization, BadOnesAreRefused) {
     try {
       const Randomization r = Make(nominal.get(), quantity, objects, size, how);
       if (valid.empty()) valid.assign(static_cast<size_t>(size), {1, 1});
-      CheckRandomization(r, nominal.get(), valid, {.file = "family.toml"});
+      CheckRandomization(r, nominal.get(), valid, Where);
       ADD_FAILURE() << quantity << " was accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kUsage);
@@ -375,14 +379,26 @@ TEST(Randomization, BadOnesAreRefused) {
   refuse("joint_damping", {"hip"}, 1, How::kAdd, "at the low end", {{-1, 1}});
 }
 
-// MuJoCo computes a body whose inertia lies in its own frame by a shorter way, which a moved centre
-// of mass would break: it is refused with what to do.
-TEST(Randomization, ACentreOfMassThatABodyIsTooSimpleForIsToldSo) {
-  const ModelPtr nominal = Compile();
-  const Randomization r = Make(nominal.get(), "body_com", {"base"}, 3, How::kAdd);
-  EXPECT_EQ(nominal->body_simple[1], 0) << "a child makes it ordinary";
-  const ModelPtr model = Edited(nominal.get(), r, {0.01, 0, 0});
-  EXPECT_EQ(model->body_sameframe[1], mjSAMEFRAME_BODYROT);
+// A lone body whose inertia lies in its own frame is computed by a shorter way, which a moved centre
+// of mass would break.
+TEST(Randomization, ACentreOfMassThatMustStayIsToldSo) {
+  const auto compile = [](const char* attribute) {
+    return CompileModel(fmt::format(R"(<mujoco><worldbody><body name="ball" {}><freejoint/>
+                                       <geom size="0.1"/></body></worldbody></mujoco>)",
+                                    attribute),
+                        {}, "ball.xml", Textures::kDrop);
+  };
+  try {
+    Make(compile("").get(), "body_com", {"ball"}, 3, How::kAdd);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("simple=\"false\""));
+  }
+  const ModelPtr nominal = compile("simple=\"false\"");
+  const ModelPtr model =
+      Edited(nominal.get(), Make(nominal.get(), "body_com", {"ball"}, 3, How::kAdd), {0.01, 0, 0});
+  EXPECT_EQ(model->body_ipos[3], 0.01);
+  EXPECT_NE(model->body_sameframe[1], mjSAMEFRAME_BODY);
 }
 
 }  // namespace

@@ -1,0 +1,14 @@
+// A family of a plug-in as one of ours.
+#pragma once
+
+#include <memory>
+
+#include "envs/plugin/plugin_library.h"
+
+namespace fewstep::plugin {
+
+// `family` is one of the library's.
+FamilyEntry EntryOfPlugin(const std::shared_ptr<const Library>& library,
+                          const fewstep_family* family);
+
+}  // namespace fewstep::plugin
