@@ -39,6 +39,29 @@ inline constexpr std::string_view @symbol@ = R\"fewstep(@text@)fewstep\";
   endforeach()
 endfunction()
 
+# fewstep_embed_files(<name> <folder> file...): makes files below the folder available as elements of
+# embedded::<name>, with their paths in it, declared in "embedded/<name>.h".
+function(fewstep_embed_files name folder)
+  set(elements "")
+  foreach(file IN LISTS ARGN)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}/${folder}" "${file}")
+    file(READ "${file}" text)
+    string(APPEND elements "    {\"${path}\", R\"fewstep(${text})fewstep\"},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/embedded/${name}.h" @ONLY CONTENT
+"#pragma once
+#include <string_view>
+namespace fewstep::embedded {
+struct @name@_file {
+  std::string_view name, text;
+};
+inline constexpr @name@_file @name@[] = {
+@elements@};
+}  // namespace fewstep::embedded
+")
+endfunction()
+
 # fewstep_embed_folder(<folder> <name> <extension>): makes every file of the folder with this
 # extension available as an element of embedded::<name>, in the order of their names, declared in
 # "embedded/<name>.h". A file that is added is found as a source file is.

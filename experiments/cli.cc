@@ -30,6 +30,8 @@ constexpr const char* kFooter =
   fewstep evaluate runs/quickstart                       adaptation curve on held-out tasks
   fewstep ruler bandit-bernoulli@rl2                     classical agents and exact optima
   fewstep verify                                         meta-gradients against the truth
+  fewstep new family my-arm                              a task family of your own
+  fewstep check my-arm                                   whether it holds to every rule
 )"
 #ifdef FEWSTEP_VIEWER
     R"(  fewstep view runs/quickstart                           watch the agent in a window
@@ -97,12 +99,19 @@ void PrepareProcess() {
 
 namespace {
 
-// What is always looked at, and this program as the guard of models.
-void AddUsualFamilies(Catalog& catalog) {
-  catalog.opener.guard.command = {"/proc/self/exe", kCompileModelWord};
+// This program as the guard of models.
+FamilyOpener UsualOpener() {
+  FamilyOpener opener;
+  opener.guard.command = {"/proc/self/exe", kCompileModelWord};
   if (const char* seconds = std::getenv(kModelSecondsVariable)) {
-    catalog.opener.guard.seconds = std::clamp(std::atoi(seconds), 1, 3600);
+    opener.guard.seconds = std::clamp(std::atoi(seconds), 1, 3600);
   }
+  return opener;
+}
+
+// What is always looked at.
+void AddUsualFamilies(Catalog& catalog) {
+  catalog.opener = UsualOpener();
   const char* variable = std::getenv(kPluginsVariable);
   for (std::string_view paths = variable ? variable : ""; !paths.empty();) {
     const size_t end = std::min(paths.find(':'), paths.size());
@@ -137,6 +146,8 @@ int Run(int argc, char** argv) {
   AddVerifyCommand(app, common, exit_code);
   AddListCommand(app, common, exit_code);
   AddDescribeCommand(app, common, exit_code);
+  AddCheckCommand(app, common, exit_code);
+  AddNewCommand(app, common, exit_code);
   AddDoctorCommand(app, common, exit_code);
 
   try {
@@ -182,6 +193,9 @@ int RunCommandLine(int argc, char** argv) {
     return declarative::CompileForGuard({argv + 2, argv + argc});
   }
   try {
+    if (argc == 3 && argv[1] == std::string_view(kCheckFamilyWord)) {
+      return CheckFamilies(argv[2], UsualOpener());
+    }
     return Run(argc, argv);
   } catch (const Error& error) {
     return Report(error.what(), error.kind());

@@ -16,6 +16,7 @@ namespace fewstep {
 int RunCommandLine(int argc, char** argv);
 
 struct Catalog;
+struct FamilyOpener;
 
 // What every command has.
 struct CommonOptions {
@@ -41,5 +42,12 @@ void AddVerifyCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddDoctorCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddCheckCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+void AddNewCommand(CLI::App& app, CommonOptions& common, int& exit_code);
+
+// The first word of this program as the child of `fewstep check`, and what it does then: opens the
+// families at `path` and tells on stdout, a line each, which rules they hold to.
+inline constexpr const char* kCheckFamilyWord = "check-families-for-parent";
+int CheckFamilies(const std::string& path, const FamilyOpener& opener);
 
 }  // namespace fewstep

@@ -85,11 +85,11 @@ def test_a_run_keeps_its_family():
     evaluated = fewstep("evaluate", "runs/arm", "--json").exits(0).json()
     assert changed["hash"] != evaluated["family_hash"]
     again = fewstep("evaluate", "runs/arm", "--json", "--plugin", folder).exits(0).json()
-    assert again["mean_return"] == evaluated["mean_return"]
+    assert again["curve"] == evaluated["curve"]
     shutil.rmtree("mine")
     os.rename("runs/arm", "moved")
-    assert fewstep("evaluate", "moved", "--json").exits(0).json()["mean_return"] == \
-        evaluated["mean_return"]
+    assert fewstep("evaluate", "moved", "--json").exits(0).json()["curve"] == \
+        evaluated["curve"]
     assert "arm-reach@example" in fewstep("list", "runs", "--directory", ".").exits(0).out
 
     # resumed from its copy, as if it had not been interrupted
@@ -145,7 +145,7 @@ def test_tasks_that_change():
     fewstep("train", small, "--plugin", folder, "--restart", "--set",
             "run.sampling_plan=lockstep").exits(0)
     curve = fewstep("evaluate", "runs/changing", "--json").exits(0).json()
-    assert len(curve["mean_return"]) == 2
+    assert len(curve["curve"]) == 2
 
 
 def test_a_hostile_model_harms_nobody():

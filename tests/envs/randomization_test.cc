@@ -168,7 +168,7 @@ std::vector<Randomization> AllQuantities(const mjModel* model, int& size) {
     } else if (quantity.object == mjOBJ_JOINT) {
       options.objects = {"hip", "knee"};
     } else if (quantity.object != mjOBJ_UNKNOWN) {
-      options.objects = {"*"};
+      options.objects.assign(1, "*");
     }
     options.parameter = "p";
     all.push_back(MakeRandomization(options, model, {{"p", size, quantity.width}}, Where));
