@@ -136,9 +136,9 @@ std::string Finite(const TaskFamily& family) {
   for (size_t i = 0; i < played.diverged.size(); ++i) {
     if (played.diverged[i] == 0) continue;
     return fmt::format(
-        "step {} of the task {} fails: a function says so, writes more numbers than it may, or gives "
-        "an observation or a reward that is not finite",
-        i / kEnvs, in(i));
+        "{} of the task {} fails: a function says so, writes more numbers than it may, or gives an "
+        "observation or a reward that is not finite",
+        i < kEnvs ? "the reset or the first step" : fmt::format("step {}", i / kEnvs), in(i));
   }
   for (size_t i = 0; i < played.metrics.size(); ++i) {
     if (std::isfinite(played.metrics[i])) continue;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <dlfcn.h>
+#include <elf.h>
 #include <filesystem>
 #include <link.h>
 #include <mutex>
@@ -27,6 +28,36 @@ namespace {
 [[noreturn]] void Fail(const std::string& path, const std::string& message,
                        std::string remedy = "") {
   throw Error(ErrorKind::kPlugin, message, {.file = path, .remedy = std::move(remedy)});
+}
+
+// That the file is a whole library of this kind of machine: the loader maps what a cut one says it
+// has, and dies where it ends.
+void CheckFile(const std::string& path, const std::string& bytes) {
+  const auto fail = [&](std::string_view what) {
+    Fail(path, fmt::format("it cannot be loaded: {}", what), "A plug-in is a shared library");
+  };
+  ElfW(Ehdr) file;
+  if (bytes.size() < sizeof(file) || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0) {
+    fail("it is no shared library");
+  }
+  std::memcpy(&file, bytes.data(), sizeof(file));
+#if defined(__x86_64__)
+  if (file.e_ident[EI_CLASS] != ELFCLASS64 || file.e_machine != EM_X86_64) {
+    fail("it was built for another kind of machine");
+  }
+#endif
+  const auto within = [&](uint64_t offset, uint64_t size) {
+    return offset <= bytes.size() && size <= bytes.size() - offset;
+  };
+  if (file.e_phentsize != sizeof(ElfW(Phdr)) ||
+      !within(file.e_phoff, uint64_t{file.e_phnum} * file.e_phentsize)) {
+    fail("it is damaged or cut off");
+  }
+  for (size_t i = 0; i < file.e_phnum; ++i) {
+    ElfW(Phdr) segment;
+    std::memcpy(&segment, bytes.data() + file.e_phoff + i * sizeof(segment), sizeof(segment));
+    if (!within(segment.p_offset, segment.p_filesz)) fail("it is damaged or cut off");
+  }
 }
 
 // The header alone, before anything is believed of the rest.
@@ -155,6 +186,9 @@ void Say(const char* text) {
 }
 
 void HandleCrash(int signal, siginfo_t*, void* context) {
+  // several threads may crash at once: the first one speaks
+  static std::atomic_flag spoken = ATOMIC_FLAG_INIT;
+  while (spoken.test_and_set()) pause();
   const size_t count = num_loaded.load();
   uintptr_t at = 0;
 #if defined(__x86_64__)
@@ -182,7 +216,9 @@ void HandleCrash(int signal, siginfo_t*, void* context) {
     }
   }
   Say(". The last checkpoint is intact; fewstep check tests a plug-in\n");
-  raise(signal);  // the handler was reset: the program ends as it would have
+  // the program ends as it would have
+  std::signal(signal, SIG_DFL);
+  raise(signal);
 }
 
 }  // namespace
@@ -198,6 +234,8 @@ std::shared_ptr<const Library> OpenLibrary(const std::string& path) {
   library->path = path;
   const std::string bytes = ReadFile(path);
   library->hash = fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
+
+  CheckFile(path, bytes);
 
   // without a '/' it would be searched for among the system's libraries
   const std::string absolute = std::filesystem::absolute(path).string();
@@ -239,7 +277,7 @@ void NameLibrariesInCrashes() {
   static const bool installed = [] {
     struct sigaction action = {};
     action.sa_sigaction = HandleCrash;
-    action.sa_flags = SA_SIGINFO | SA_RESETHAND | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;
     for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
       sigaction(signal, &action, nullptr);
     }

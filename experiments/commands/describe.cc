@@ -192,15 +192,16 @@ void DescribeRecipe(const BuiltinRecipe& recipe, bool json) {
 void DescribeFamilyFile(bool json) {
   declarative::FamilyFile file;
   nlohmann::ordered_json quantities = nlohmann::ordered_json::array();
-  Table table({{"quantity"}, {"of"}, {"numbers"}, {"writes"}, {"what stays true"}});
+  Table table({{"quantity"}, {"of"}, {"numbers, and what stays true [what is written]"}});
   for (const declarative::Quantity& quantity : declarative::Quantities()) {
     const std::string of(quantity.object == mjOBJ_UNKNOWN
                              ? "the model"
                              : declarative::ObjectNoun(quantity.object));
     const std::string numbers =
         fmt::format("{}{}{}", quantity.width, quantity.unit.empty() ? "" : " ", quantity.unit);
-    table.AddRow({std::string(quantity.name), of, numbers, std::string(quantity.writes),
-                  std::string(quantity.invariant)});
+    table.AddRow({std::string(quantity.name), of,
+                  fmt::format("{}{}{} [{}]", numbers, quantity.invariant.empty() ? "" : "; ",
+                              quantity.invariant, quantity.writes)});
     quantities.push_back({{"name", quantity.name},
                           {"of", of},
                           {"numbers", quantity.width},

@@ -72,7 +72,7 @@ int RunNew(const NewArguments& arguments) {
     throw Error(ErrorKind::kUsage, fmt::format("'{}' is no name of a family", arguments.name),
                 {.remedy = "Letters, digits, - and _, as in my-arm or my-arm@me"});
   }
-  const fs::path folder = fs::path(arguments.directory) / stem;
+  const fs::path folder = (fs::path(arguments.directory) / stem).lexically_normal();
   std::error_code error;
   if (fs::exists(folder, error)) {
     throw Error(ErrorKind::kUsage, "this is there already", {.file = folder.string()});

@@ -102,7 +102,7 @@ def test_a_run_keeps_its_family():
 
     # a damaged copy is told, and where
     edit("moved/family/family.toml", "horizon = 60", "horizon = sixty")
-    fewstep("evaluate", "moved").exits(2, "moved/family/family.toml:9")
+    fewstep("evaluate", "moved").exits(2, "moved/family/family.toml:8")
 
 
 def test_where_they_are_found():
@@ -119,7 +119,7 @@ def test_where_they_are_found():
     listed = fewstep("list", "families", env=home).exits(0).out
     assert "cannot be used" in listed and "point-nav@maml" in listed
     # named, it is an error
-    fewstep("list", "--plugin", "share/fewstep/plugins/arm").exits(2, "family.toml:5")
+    fewstep("list", "--plugin", "share/fewstep/plugins/arm").exits(2, "family.toml:4")
     fewstep("list", "--plugin", "nowhere").exits(2, "there is nothing here")
 
     # a name that is taken

@@ -159,17 +159,16 @@ std::vector<Randomization> AllQuantities(const mjModel* model, int& size) {
   for (const Quantity& quantity : Quantities()) {
     RandomizationOptions options;
     options.quantity = quantity.name;
-    if (quantity.object == mjOBJ_ACTUATOR) {
-      options.objects = {quantity.name == "servo_gain" ? "knee" : "hip"};
-    } else if (quantity.object == mjOBJ_SITE) {
-      options.objects = {"foot"};
-    } else if (quantity.name == "body_com") {
-      options.objects = {"thigh", "shin"};
-    } else if (quantity.object == mjOBJ_JOINT) {
-      options.objects = {"hip", "knee"};
-    } else if (quantity.object != mjOBJ_UNKNOWN) {
-      options.objects.assign(1, "*");
-    }
+    const auto objects = [&]() -> std::vector<std::string> {
+      if (quantity.object == mjOBJ_UNKNOWN) return {};
+      if (quantity.name == "servo_gain") return {"knee"};
+      if (quantity.name == "body_com") return {"thigh", "shin"};
+      if (quantity.object == mjOBJ_ACTUATOR) return {"hip"};
+      if (quantity.object == mjOBJ_SITE) return {"foot"};
+      if (quantity.object == mjOBJ_JOINT) return {"hip", "knee"};
+      return {"*"};
+    };
+    options.objects = objects();
     options.parameter = "p";
     all.push_back(MakeRandomization(options, model, {{"p", size, quantity.width}}, Where));
     size += quantity.width;
