@@ -101,7 +101,7 @@ def test_a_run_keeps_its_family():
     assert whole.out
 
     # a damaged copy is told, and where
-    edit("moved/family/family.toml", "horizon = 60", "horizon = sixty")
+    edit("moved/family/family.toml", "horizon = 40", "horizon = sixty")
     fewstep("evaluate", "moved").exits(2, "moved/family/family.toml:8")
 
 
@@ -134,7 +134,7 @@ def test_tasks_that_change():
     folder = copy_example("arm-reach")
     edit(f"{folder}/family.toml", "[reset]",
          "[change]\nkind = \"drift\"\nevery = 20\ndrift = 0.1\n\n[reset]")
-    edit(f"{folder}/family.toml", "horizon = 60", "horizon = 30\ntrial_episodes = 2")
+    edit(f"{folder}/family.toml", "horizon = 40", "horizon = 30\ntrial_episodes = 2")
     described = fewstep("describe", "arm-reach@example", "--plugin", folder, "--json").exits(0)
     assert described.json()["change"]["every"] == 20
     small = recipe("changing", "arm-reach@example", "rl2", "[agent.memory]\nsize = 8")

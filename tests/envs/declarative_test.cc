@@ -9,6 +9,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/atomic_file.h"
 #include "embedded/half_cheetah.xml.h"
 #include "envs/declarative/terms.h"
 #include "envs/outside_families.h"
@@ -46,47 +47,11 @@ std::unique_ptr<TaskFamily> Open(const std::string& path, const FamilyOptions& o
   return OpenFamilyFolder(path, {}).second.make(options);
 }
 
-// half-cheetah-vel@promp in words.
-constexpr const char* kHalfCheetah = R"(
-[family]
-name = "half-cheetah-vel@declared"
-horizon = 100
-[simulation]
-frame_skip = 5
-total_mass = 14
-[[parameter]]
-name = "velocity"
-unit = "m/s"
-train = { uniform = [0, 3] }
-[reset]
-noise = [{ of = "qpos", law = "uniform", scale = 0.1 }, { of = "qvel", law = "normal", scale = 0.1 }]
-[action]
-scale = 10
-[[observation]]
-of = "qpos"
-except = ["rootx"]
-[[observation]]
-of = "qvel"
-[[reward]]
-kind = "distance"
-of = "rate:qpos:rootx"
-to = "velocity"
-weight = -1
-[[reward]]
-kind = "control_cost"
-weight = -0.05
-[[metric]]
-name = "forward_velocity"
-of = "rate:qpos:rootx"
-[[metric]]
-name = "x_position"
-of = "qpos:rootx"
-)";
-
 TEST(DeclarativeFamily, TheHalfCheetahInWordsGivesTheSameTrajectoriesToTheBit) {
   const std::unique_ptr<TaskFamily> built_in = BuiltinFamilies().Make("half-cheetah-vel@promp");
   const std::unique_ptr<TaskFamily> declared =
-      Open(WriteFamily(kHalfCheetah, std::string(embedded::half_cheetah_xml)));
+      Open(WriteFamily(ReadFile(FEWSTEP_SOURCE_DIR "/tests/data/families/half-cheetah-vel.toml"),
+                       std::string(embedded::half_cheetah_xml)));
   constexpr int kEnvs = 4;
   std::vector<Task> tasks = built_in->Sample(Split::kTrain, kEnvs, Rng(1));
   std::vector<Task> own = declared->Sample(Split::kTrain, kEnvs, Rng(1));
