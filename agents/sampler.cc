@@ -213,14 +213,13 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
                          .previous_action = begun[trial] != 0 ? previous_action : nullptr,
                          .previous_reward = previous_rewards[trial],
                          .previous_terminated = previous_terminated[trial] != 0};
-      const EpisodeResult result =
-          runners_[w]->Run(*prepared[static_cast<size_t>(task)], batch.OriginOf(item, trial),
-                           &ActInWorker, &context,
-                           {.observations = observations + item * horizon * observation_size,
-                            .actions = actions + item * horizon * width,
-                            .rewards = rewards + item * horizon,
-                            .final_observation = finals + item * observation_size,
-                            .metric_sums = metric_sums.data() + item * num_metrics});
+      const EpisodeResult result = runners_[w]->Run(
+          *prepared[static_cast<size_t>(task)], batch.OriginOf(item, trial), &ActInWorker, &context,
+          {.observations = observations + item * horizon * observation_size,
+           .actions = actions + item * horizon * width,
+           .rewards = rewards + item * horizon,
+           .final_observation = finals + item * observation_size,
+           .metric_sums = metric_sums.data() + item * num_metrics});
       results[static_cast<size_t>(item)] = result;
       std::fill(log_probs + item * horizon + result.length, log_probs + (item + 1) * horizon, 0.0f);
 

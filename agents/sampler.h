@@ -75,8 +75,8 @@ class Sampler {
   //
   // `trials` are N trials that go on, as many of each task, of T * E / N of these episodes each;
   // they are brought up to date. Where tasks change, that of trial i changes by
-  // rng.Fork("trial", i) of the call that began it. Without them every episode is a trial by itself. A trial whose
-  // simulation diverged has no further episodes: they stay empty.
+  // rng.Fork("trial", i) of the call that began it. Without them every episode is a trial by
+  // itself. A trial whose simulation diverged has no further episodes: they stay empty.
   Rollouts Collect(const Policy& policy, const Parameters& parameters, std::span<const Task> tasks,
                    const CollectOptions& options, const Rng& rng, TrialStates* trials = nullptr);
 

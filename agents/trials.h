@@ -18,7 +18,7 @@ struct TrialStates {
   torch::Tensor begun;             // [N] 0 before the first step, then 1
   torch::Tensor ended;             // [N] 1 once a simulation diverged: nothing follows
   int64_t episodes = 0;            // that each of them had so far
-  Rng stream{0};                   // of how trial i's task changes: Fork("trial", i); set by the first
+  Rng stream{0};  // of how trial i's task changes: Fork("trial", i); set by the first
 
   int64_t num_trials() const { return memory.size(0); }
   TrialStates Clone() const;

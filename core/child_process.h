@@ -7,10 +7,10 @@
 namespace fewstep {
 
 struct ChildResult {
-  int exit_code = -1;       // when it ended by itself
-  int signal = 0;           // that ended it, or 0
-  bool timed_out = false;   // it was stopped after the given time
-  std::string output;       // of stdout, the first bytes of it, without a last line's end
+  int exit_code = -1;      // when it ended by itself
+  int signal = 0;          // that ended it, or 0
+  bool timed_out = false;  // it was stopped after the given time
+  std::string output;      // of stdout, the first bytes of it, without a last line's end
 };
 
 // `words`: the program's path and its arguments. Its stdin is empty and its stderr is dropped; it

@@ -315,8 +315,8 @@ class Reader final : public FieldVisitor {
   std::vector<std::string> known_;
 };
 
-// Appends a text that stands for `node` alone: tables by the order of their keys, which TOML++ keeps
-// sorted, and an integer as the number that it is.
+// Appends a text that stands for `node` alone: tables by the order of their keys, which TOML++
+// keeps sorted, and an integer as the number that it is.
 void AppendCanonical(const toml::node& node, std::string& text) {
   if (const toml::table* table = node.as_table()) {
     text += '{';
@@ -620,8 +620,7 @@ std::string Config::Choice(std::string_view table, std::string_view key,
 }
 
 ErrorContext Config::Where(std::string_view table, std::string_view key) const {
-  const std::string path =
-      key.empty() ? std::string(table) : fmt::format("{}.{}", table, key);
+  const std::string path = key.empty() ? std::string(table) : fmt::format("{}.{}", table, key);
   const toml::node* node = document_->Find(path);
   // what is absent is missed in its table
   return ContextOf(node != nullptr ? node : document_->Find(table), document_->source, path);

@@ -120,8 +120,7 @@ class FieldFilter final : public FieldVisitor {
   void Field(std::string_view key, std::string& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::vector<int64_t>& value, const FieldInfo& info) override;
   void Field(std::string_view key, std::vector<double>& value, const FieldInfo& info) override;
-  void Field(std::string_view key, std::vector<std::string>& value,
-             const FieldInfo& info) override;
+  void Field(std::string_view key, std::vector<std::string>& value, const FieldInfo& info) override;
   void Field(std::string_view key, NumberTable& value, const FieldInfo& info) override;
   void Table(std::string_view key, Options& options) override;
   void List(std::string_view key, OptionsList& list) override;

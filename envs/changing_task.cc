@@ -58,8 +58,8 @@ void ChangingTask::Change() {
   }
   for (size_t i = 0; i < change.parameters.size(); ++i) {
     const size_t p = change.parameters[i];
-    values_[p] = Reflect(values_[p] + change.drift[i] * rng.Normal(),
-                         spec_.parameters[p].valid_range());
+    values_[p] =
+        Reflect(values_[p] + change.drift[i] * rng.Normal(), spec_.parameters[p].valid_range());
   }
 }
 

@@ -30,8 +30,7 @@ std::vector<std::string> FamiliesIn(const std::string& folder) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, FamilyEntry>> FamilyOpener::Open(
-    const std::string& path) const {
+std::vector<std::pair<std::string, FamilyEntry>> FamilyOpener::Open(const std::string& path) const {
   if (plugin::IsLibrary(path)) return plugin::EntriesOf(plugin::OpenLibrary(path));
   return {declarative::OpenFamilyFolder(path, guard)};
 }
@@ -45,24 +44,23 @@ void AddFamilies(const std::string& path, const FamilyOpener& opener, Clash clas
     throw Error(ErrorKind::kUsage,
                 fs::exists(path, error) ? "there is no family here, nor in its folders"
                                         : "there is nothing here",
-                {.file = path, .remedy = "A family is a folder with a family.toml, or a plug-in: a file *.so"});
+                {.file = path,
+                 .remedy = "A family is a folder with a family.toml, or a plug-in: a file *.so"});
   }
   for (const std::string& family : paths) {
     for (auto& [name, entry] : opener.Open(family)) {
       if (clash == Clash::kRefuse && catalog.Contains(name)) {
-        throw Error(ErrorKind::kUsage,
-                    fmt::format("there is a family '{}' already ({})", name,
-                                catalog.Get(name).origin),
-                    {.file = family,
-                     .remedy = "Give it another name, or say --override to use this one"});
+        throw Error(
+            ErrorKind::kUsage,
+            fmt::format("there is a family '{}' already ({})", name, catalog.Get(name).origin),
+            {.file = family, .remedy = "Give it another name, or say --override to use this one"});
       }
       catalog.Replace(name, std::move(entry));
     }
   }
 }
 
-void AddFamiliesIfAny(const std::string& path, const FamilyOpener& opener,
-                      FamilyCatalog& catalog) {
+void AddFamiliesIfAny(const std::string& path, const FamilyOpener& opener, FamilyCatalog& catalog) {
   std::vector<std::string> paths = {path};
   if (!IsFamily(path)) paths = FamiliesIn(path);
   for (const std::string& family : paths) {
@@ -77,7 +75,7 @@ void AddFamiliesIfAny(const std::string& path, const FamilyOpener& opener,
 std::string UserPlugins() {
   const char* data = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
-  const fs::path base = data && *data ? fs::path(data)
+  const fs::path base = data && *data   ? fs::path(data)
                         : home && *home ? fs::path(home) / ".local/share"
                                         : fs::path();
   return base.empty() ? "" : (base / "fewstep/plugins").string();

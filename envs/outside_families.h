@@ -1,5 +1,5 @@
-// Task families that are not compiled in: folders with a family.toml, and plug-ins, which are shared
-// libraries.
+// Task families that are not compiled in: folders with a family.toml, and plug-ins, which are
+// shared libraries.
 #pragma once
 
 #include <string>

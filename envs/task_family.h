@@ -65,8 +65,8 @@ struct TaskChange {
 };
 
 // What a picture of a simulation shows of its task. Without physics: names of the two numbers of
-// the state that are a point in the plane, and of the two parameters that are its goal. With it: the
-// two or three parameters that are a place in the world (m). Empty: there is none.
+// the state that are a point in the plane, and of the two parameters that are its goal. With it:
+// the two or three parameters that are a place in the world (m). Empty: there is none.
 struct DrawingHints {
   std::vector<std::string> position, goal;
   double goal_radius = 0, goal_height = 0;  // with physics: of a ball, and its z where goal has two
@@ -141,8 +141,8 @@ class PreparedTask {
   Task task_;
 };
 
-// What the randomness of an episode comes from, and where in its trial it lies. A stream alone is an
-// episode that is a trial by itself.
+// What the randomness of an episode comes from, and where in its trial it lies. A stream alone is
+// an episode that is a trial by itself.
 struct EpisodeOrigin {
   EpisodeOrigin(const Rng& alone) : stream(alone), trial(alone) {}  // NOLINT: implicit
   EpisodeOrigin(const Rng& of_episode, const Rng& of_trial, int64_t index)

@@ -126,8 +126,7 @@ void CheckTask(const FamilySpec& spec, const Task& task) {
   }
 }
 
-std::string ApplyOptions(const FamilyOptions& options, const HashSource& source,
-                         FamilySpec& spec) {
+std::string ApplyOptions(const FamilyOptions& options, const HashSource& source, FamilySpec& spec) {
   if (options.horizon < 0 || options.horizon > kMaxHorizon) {
     throw Error(ErrorKind::kUsage, fmt::format("{} is not a horizon", options.horizon),
                 {.key = "horizon",

@@ -51,8 +51,8 @@ inline constexpr int64_t kMaxHorizon = 1'000'000;
 // The longest trial that a recipe may ask for.
 inline constexpr int64_t kMaxTrialEpisodes = 100'000;
 
-// What a definition's hash is over: the spec and the model's text, or a text alone that says it all,
-// where the spec's own texts are only what this program makes of it.
+// What a definition's hash is over: the spec and the model's text, or a text alone that says it
+// all, where the spec's own texts are only what this program makes of it.
 struct HashSource {
   std::string_view text;
   bool alone = false;
@@ -60,7 +60,6 @@ struct HashSource {
 
 // Applies the options that every family has to `spec` and returns the definition's hash. Throws
 // Error(kUsage) on a horizon or a trial out of range.
-std::string ApplyOptions(const FamilyOptions& options, const HashSource& source,
-                         FamilySpec& spec);
+std::string ApplyOptions(const FamilyOptions& options, const HashSource& source, FamilySpec& spec);
 
 }  // namespace fewstep

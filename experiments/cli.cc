@@ -180,9 +180,10 @@ void AddPluginOptions(CLI::App& command, CommonOptions& common) {
                           common.catalog.families);
             }
           },
-          fmt::format("Families from outside: a folder with a family.toml, a plug-in (*.so), or a folder "
-                      "of\nsuch; may be repeated. Those in ${} and in {} are always there",
-                      kPluginsVariable, "~/.local/share/fewstep/plugins"))
+          fmt::format(
+              "Families from outside: a folder with a family.toml, a plug-in (*.so), or a folder "
+              "of\nsuch; may be repeated. Those in ${} and in {} are always there",
+              kPluginsVariable, "~/.local/share/fewstep/plugins"))
       ->type_name("PATH")
       ->allow_extra_args(false);
 }

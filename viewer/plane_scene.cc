@@ -26,7 +26,7 @@ constexpr const char* kPlane = R"(
 constexpr float kPointColor[] = {0.95f, 0.65f, 0.25f, 1},
                 kTrailColor[] = {0.95f, 0.65f, 0.25f, 0.6f}, kGoalColor[] = {0.35f, 0.8f, 0.45f, 1},
                 // what moves is seen through it
-                kBallColor[] = {0.35f, 0.8f, 0.45f, 0.5f};
+    kBallColor[] = {0.35f, 0.8f, 0.45f, 0.5f};
 
 // Where the numbers that `names` are stand in a list; empty when there are none.
 std::vector<size_t> IndicesOf(const std::vector<std::string>& names,

@@ -31,8 +31,7 @@ void Playback::BeginTask() {
 void Playback::BeginEpisode() {
   controller_.BeginEpisode();
   const int id = 0;
-  const EpisodeOrigin origin =
-      controller_.Origin(rng_.Fork("episode", episode_++).Fork("env", 0));
+  const EpisodeOrigin origin = controller_.Origin(rng_.Fork("episode", episode_++).Fork("env", 0));
   env_->Start({&id, 1}, {&origin, 1}, observation_);
   steps_ = 0;
   return_ = 0;

@@ -99,7 +99,12 @@ void SceneView::AimCamera(const FamilySpec& spec) {
     camera_.type = mjCAMERA_TRACKING;
     camera_.trackbodyid = std::min<int>(1, static_cast<int>(model_->nbody) - 1);
     camera_.distance = 5 * MovingRadius(model_.get(), data_.get(), camera_.trackbodyid);
-    camera_.elevation = -12;
+    // from where the model wants to be seen, if it says so (the defaults of MuJoCo are 90 and -45)
+    const auto& wanted = model_->vis.global;
+    const bool says = wanted.azimuth != 90 || wanted.elevation != -45;
+    camera_.azimuth = says ? wanted.azimuth : 90;
+    camera_.elevation = says ? wanted.elevation : -12;
+    return;
   }
   camera_.azimuth = 90;
 }

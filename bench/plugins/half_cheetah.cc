@@ -1,10 +1,10 @@
-// half-cheetah-vel@promp as a plug-in: what a family from outside costs beside the same built-in one.
+// half-cheetah-vel@promp as a plug-in: what a family from outside costs beside the same built-in
+// one.
 #include <cmath>
+#include <fewstep/plugin.hpp>
 #include <numeric>
 
 #include <mujoco/mujoco.h>
-
-#include <fewstep/plugin.hpp>
 
 #include "embedded/half_cheetah.xml.h"
 
@@ -22,21 +22,22 @@ class HalfCheetah final : public api::PhysicsFamily {
   explicit HalfCheetah(std::span<const double>) : mjcf_(fewstep::embedded::half_cheetah_xml) {}
 
   api::Spec Define() const override {
-    return {.source = "that of half-cheetah-vel@promp",
-            .model = "half-cheetah",
-            .reset = "qpos0 + U(-0.1, 0.1), 0.1 N(0, 1)",
-            .reward = "-|velocity of the root - velocity| - 0.05 |u|^2",
-            .action = "u = clip(a / 10, -1, 1)",
-            .splits = "separate draws",
-            .observation = {"qpos without x, qvel"},
-            .observation_size = 17,
-            .action_size = 6,
-            .action_low = -10,
-            .action_high = 10,
-            .horizon = 100,
-            .control_dt = 0.05,
-            .parameters = {{.name = "velocity", .unit = "m/s", .law = "U(0, 3)", .low = 0, .high = 3}},
-            .metrics = {"forward_velocity", "control_cost", "x_position"}};
+    return {
+        .source = "that of half-cheetah-vel@promp",
+        .model = "half-cheetah",
+        .reset = "qpos0 + U(-0.1, 0.1), 0.1 N(0, 1)",
+        .reward = "-|velocity of the root - velocity| - 0.05 |u|^2",
+        .action = "u = clip(a / 10, -1, 1)",
+        .splits = "separate draws",
+        .observation = {"qpos without x, qvel"},
+        .observation_size = 17,
+        .action_size = 6,
+        .action_low = -10,
+        .action_high = 10,
+        .horizon = 100,
+        .control_dt = 0.05,
+        .parameters = {{.name = "velocity", .unit = "m/s", .law = "U(0, 3)", .low = 0, .high = 3}},
+        .metrics = {"forward_velocity", "control_cost", "x_position"}};
   }
   const char* Mjcf() const override { return mjcf_.c_str(); }
 

@@ -69,9 +69,8 @@ int Steps(const FamilySpec& spec) { return std::min(spec.horizon, kLongestEpisod
 std::string Texts(const TaskFamily& family) {
   const FamilySpec& spec = family.spec();
   const std::pair<const char*, const std::string*> texts[] = {
-      {"summary", &spec.summary}, {"source", &spec.source},
-      {"model", &spec.model},     {"reset", &spec.reset},
-      {"reward", &spec.reward},   {"termination", &spec.termination},
+      {"summary", &spec.summary}, {"source", &spec.source}, {"model", &spec.model},
+      {"reset", &spec.reset},     {"reward", &spec.reward}, {"termination", &spec.termination},
       {"action", &spec.action},   {"splits", &spec.splits}};
   for (const auto& [name, text] : texts) {
     if (text->empty()) return fmt::format("it says nothing of its {}", name);
@@ -80,7 +79,8 @@ std::string Texts(const TaskFamily& family) {
   if (spec.parameters.empty()) return "it has no parameter, so that all tasks are one";
   if (spec.state.empty()) return "its state has no numbers, so that no episode can be replayed";
   for (const ParameterSpec& parameter : spec.parameters) {
-    if (parameter.law.empty()) return fmt::format("it does not say the law of '{}'", parameter.name);
+    if (parameter.law.empty())
+      return fmt::format("it does not say the law of '{}'", parameter.name);
     if (!(parameter.low < parameter.high)) {
       return fmt::format("'{}' is always {}", parameter.name, parameter.low);
     }
@@ -232,9 +232,10 @@ std::string Runners(const TaskFamily& family) {
                     {observations.data(), acted.data(), rewards.data(), nullptr, nullptr});
     for (size_t step = 0; step < static_cast<size_t>(result.length); ++step) {
       if (rewards[step] == static_cast<float>(expected.rewards[step * kEnvs + i])) continue;
-      return fmt::format("an episode by itself has reward {} at step {}, and {} among others: "
-                         "something is read that is not of the state",
-                         rewards[step], step, expected.rewards[step * kEnvs + i]);
+      return fmt::format(
+          "an episode by itself has reward {} at step {}, and {} among others: "
+          "something is read that is not of the state",
+          rewards[step], step, expected.rewards[step * kEnvs + i]);
     }
   }
   return "";
@@ -280,14 +281,15 @@ std::string TasksMatter(const TaskFamily& family) {
       return "";
     }
   }
-  return fmt::format("{} tasks give the same rewards and observations for the same actions: nothing "
-                     "depends on the task",
-                     kEnvs);
+  return fmt::format(
+      "{} tasks give the same rewards and observations for the same actions: nothing "
+      "depends on the task",
+      kEnvs);
 }
 
 }  // namespace
 
-const std::vector<Rule>& FamilyContract() {
+const std::vector<Rule>& FamilyRules() {
   static const std::vector<Rule> rules = {
       {"the definition is whole", "texts, parameters and state are named", Texts},
       {"tasks are drawn", "laws give valid tasks, the same for the same seed", Tasks},

@@ -18,6 +18,6 @@ struct Rule {
   std::function<std::string(const TaskFamily& family)> check;
 };
 
-const std::vector<Rule>& FamilyContract();
+const std::vector<Rule>& FamilyRules();
 
 }  // namespace fewstep

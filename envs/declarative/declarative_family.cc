@@ -169,8 +169,7 @@ class Definer {
   explicit Definer(const FamilyFolder& folder)
       : folder_(folder),
         file_(folder.file),
-        nominal_(
-            CompileModel(folder.mjcf, folder.files, folder.model_path(), Textures::kDrop)),
+        nominal_(CompileModel(folder.mjcf, folder.files, folder.model_path(), Textures::kDrop)),
         model_(nominal_.get()),
         reader_(model_) {}
 
@@ -231,8 +230,8 @@ class Definer {
            Where("family", "name"), "A word such as \"arm-reach@me\"");
     }
     if (head.horizon == 0) {
-      Fail("a family needs a horizon: the control steps of an episode",
-           Where("family", "horizon"), "For example horizon = 200");
+      Fail("a family needs a horizon: the control steps of an episode", Where("family", "horizon"),
+           "For example horizon = 200");
     }
     spec.name = head.name;
     spec.summary = head.summary.empty() ? "(no summary)" : head.summary;
@@ -273,13 +272,14 @@ class Definer {
       };
       Randomization r = MakeRandomization(options, model_, tasks_.places, where);
       CheckRandomization(r, model_, valid, where);
-      definition_.spec.model += fmt::format(
-          "; {} of {} {} {}", options.quantity,
-          options.objects.empty() ? "the model" : fmt::format("{}", fmt::join(options.objects, ", ")),
-          r.how == How::kMultiply ? "times"
-          : r.how == How::kSet    ? "="
-                                  : "plus",
-          options.parameter);
+      definition_.spec.model +=
+          fmt::format("; {} of {} {} {}", options.quantity,
+                      options.objects.empty() ? "the model"
+                                              : fmt::format("{}", fmt::join(options.objects, ", ")),
+                      r.how == How::kMultiply ? "times"
+                      : r.how == How::kSet    ? "="
+                                              : "plus",
+                      options.parameter);
       if (r.keep_total) definition_.spec.model += ", their sum kept";
       used_.push_back(options.parameter);
       d_.randomizations.push_back(std::move(r));
@@ -294,9 +294,8 @@ class Definer {
       }
       return;
     }
-    TaskChange change{.kind = options.kind,
-                      .clock = options.clock,
-                      .every = static_cast<int>(options.every)};
+    TaskChange change{
+        .kind = options.kind, .clock = options.clock, .every = static_cast<int>(options.every)};
     std::vector<std::string> names = options.parameters;
     if (names.empty()) {
       for (const ParameterPlace& place : tasks_.places) names.push_back(place.name);
@@ -326,13 +325,12 @@ class Definer {
         }
       }
     }
-    definition_.spec.splits +=
-        fmt::format("; {} every {} {}: {}{}", drifts ? "drifts" : "drawn anew", change.every,
-                    options.clock == TaskChange::Clock::kSteps ? "control steps of a trial"
-                                                               : "episodes of a trial",
-                    fmt::join(names, ", "),
-                    drifts ? fmt::format(", by N(0, {}^2)", fmt::join(options.drift, "^2), N(0, "))
-                           : "");
+    definition_.spec.splits += fmt::format(
+        "; {} every {} {}: {}{}", drifts ? "drifts" : "drawn anew", change.every,
+        options.clock == TaskChange::Clock::kSteps ? "control steps of a trial"
+                                                   : "episodes of a trial",
+        fmt::join(names, ", "),
+        drifts ? fmt::format(", by N(0, {}^2)", fmt::join(options.drift, "^2), N(0, ")) : "");
     definition_.spec.change = std::move(change);
   }
 
@@ -381,11 +379,11 @@ class Definer {
     bool moved = false;
     for (size_t i = 0; i < file_.reset.noise.size(); ++i) {
       const NoiseOptions& options = file_.reset.noise[i];
-      const bool positions = options.of == NoiseOf::kPosition, all = options.joints == std::vector<std::string>{"*"};
-      const std::vector<int> joints =
-          all ? AllJoints()
-              : FindObjects(model_, mjOBJ_JOINT, options.joints,
-                            Where(Item("reset.noise", i), "joints"));
+      const bool positions = options.of == NoiseOf::kPosition,
+                 all = options.joints == std::vector<std::string>{"*"};
+      const std::vector<int> joints = all ? AllJoints()
+                                          : FindObjects(model_, mjOBJ_JOINT, options.joints,
+                                                        Where(Item("reset.noise", i), "joints"));
       d_.noise.push_back({options, JointRuns(joints, positions)});
       moved = moved || positions;
       texts.push_back(fmt::format(
@@ -406,8 +404,8 @@ class Definer {
     FamilySpec& spec = definition_.spec;
     const ActionOptions& options = file_.action;
     if (model_->nu == 0) {
-      Fail("the model has no actuators, so an agent can do nothing",
-           {.file = folder_.model_path()}, "Add an <actuator> to it");
+      Fail("the model has no actuators, so an agent can do nothing", {.file = folder_.model_path()},
+           "Add an <actuator> to it");
     }
     if (!options.choices.shape.empty()) {
       const ErrorContext where = Where("action", "choices");
@@ -587,8 +585,10 @@ class Definer {
         Fail("below is more than above: every episode would end at once", Where(item, "below"));
       }
       Refresh(bound.of);
-      if (std::isfinite(bound.below)) ends_.push_back(fmt::format("{} < {}", options.of, bound.below));
-      if (std::isfinite(bound.above)) ends_.push_back(fmt::format("{} > {}", options.of, bound.above));
+      if (std::isfinite(bound.below))
+        ends_.push_back(fmt::format("{} < {}", options.of, bound.below));
+      if (std::isfinite(bound.above))
+        ends_.push_back(fmt::format("{} > {}", options.of, bound.above));
       d_.terminations.push_back(std::move(bound));
     }
     FamilySpec& spec = definition_.spec;
@@ -638,8 +638,8 @@ class Definer {
         block.runs = {{0, static_cast<int>(model_->nu)}};
       } else {
         if (options.of.starts_with("rate:")) {
-          Fail("a rate is not observed: at a reset there is no step before",
-               Where(item, "of"), "Observe qvel, or a velocity sensor of the model");
+          Fail("a rate is not observed: at a reset there is no step before", Where(item, "of"),
+               "Observe qvel, or a velocity sensor of the model");
         }
         block.signal = reader_.Parse(options.of, Where(item, "of"));
         block.size = block.signal.size();
@@ -739,16 +739,17 @@ std::pair<std::string, FamilyEntry> OpenFamilyFolder(const std::string& path,
   const auto folder = std::make_shared<const FamilyFolder>(ReadFamilyFolder(path));
   // the guard is asked once a program, however often the family is made
   const auto checked = std::make_shared<std::once_flag>();
-  FamilyEntry entry = EntryOf<FamilyOptions>([folder, guard, checked](const FamilyOptions& options) {
-    std::call_once(*checked, [&] { guard.Check(*folder); });
-    try {
-      return MakeMujocoFamily(Define(*folder), options, folder->HashedText());
-    } catch (const Error& error) {
-      // what is checked of any family does not know of the file
-      if (error.kind() != ErrorKind::kPlugin) throw;
-      throw Error(ErrorKind::kUsage, error.what(), {.file = folder->toml_path()});
-    }
-  });
+  FamilyEntry entry =
+      EntryOf<FamilyOptions>([folder, guard, checked](const FamilyOptions& options) {
+        std::call_once(*checked, [&] { guard.Check(*folder); });
+        try {
+          return MakeMujocoFamily(Define(*folder), options, folder->HashedText());
+        } catch (const Error& error) {
+          // what is checked of any family does not know of the file
+          if (error.kind() != ErrorKind::kPlugin) throw;
+          throw Error(ErrorKind::kUsage, error.what(), {.file = folder->toml_path()});
+        }
+      });
   entry.origin = folder->path;
   entry.save = [folder](const std::string& destination) {
     WriteFamilyFolder(*folder, destination);

@@ -45,8 +45,7 @@ void SimulationOptions::Visit(FieldVisitor& v) {
 }
 
 void LawOptions::Visit(FieldVisitor& v) {
-  v.Field("uniform", uniform,
-          {.help = "[low, high]; of a vector [[lows], [highs]]."});
+  v.Field("uniform", uniform, {.help = "[low, high]; of a vector [[lows], [highs]]."});
   v.Field("log_uniform", log_uniform,
           {.help = "[low, high], both positive: the logarithm is uniform."});
   v.Field("normal", normal,
@@ -102,7 +101,8 @@ void ChangeOptions::Visit(FieldVisitor& v) {
   v.Choice("clock", clock, kClockNames,
            {.help = "What is counted: control steps of the trial, each episode as long as the "
                     "horizon, or its episodes."});
-  v.Field("every", every, {.help = "After how many of them it changes; 0: never.", .min = 0, .max = kMany});
+  v.Field("every", every,
+          {.help = "After how many of them it changes; 0: never.", .min = 0, .max = kMany});
   v.Field("parameters", parameters, {.help = "Which parameters change; without it all."});
   v.Field("drift", drift,
           {.help = "Standard deviation of a step of the walk; one number, or one a parameter.",
@@ -135,8 +135,7 @@ void ActionOptions::Visit(FieldVisitor& v) {
 }
 
 void ObservationOptions::Visit(FieldVisitor& v) {
-  v.Field("of", of,
-          {.help = "qpos, qvel or ctrl for all of them, or a signal."});
+  v.Field("of", of, {.help = "qpos, qvel or ctrl for all of them, or a signal."});
   v.Field("except", except, {.help = "With qpos and qvel: joints that are left out."});
   v.Field("relative_to", relative_to, {.help = "A signal of the same size that is subtracted."});
   v.Field("scale", scale, {.help = "Factor of the numbers."});

@@ -1,5 +1,5 @@
-// The file family.toml, which defines a task family without a compiler: what it may say, key by key.
-// How the keys are understood is with what makes a family of them (envs/declarative/
+// The file family.toml, which defines a task family without a compiler: what it may say, key by
+// key. How the keys are understood is with what makes a family of them (envs/declarative/
 // declarative_family.h); `fewstep describe family.toml` prints them.
 #pragma once
 
@@ -147,14 +147,11 @@ enum class Falloff {
   kQuadratic,
   kTanhSquared
 };
-inline constexpr ChoiceName<Falloff> kFalloffNames[] = {{"gaussian", Falloff::kGaussian},
-                                                        {"hyperbolic", Falloff::kHyperbolic},
-                                                        {"long_tail", Falloff::kLongTail},
-                                                        {"reciprocal", Falloff::kReciprocal},
-                                                        {"cosine", Falloff::kCosine},
-                                                        {"linear", Falloff::kLinear},
-                                                        {"quadratic", Falloff::kQuadratic},
-                                                        {"tanh_squared", Falloff::kTanhSquared}};
+inline constexpr ChoiceName<Falloff> kFalloffNames[] = {
+    {"gaussian", Falloff::kGaussian},   {"hyperbolic", Falloff::kHyperbolic},
+    {"long_tail", Falloff::kLongTail},  {"reciprocal", Falloff::kReciprocal},
+    {"cosine", Falloff::kCosine},       {"linear", Falloff::kLinear},
+    {"quadratic", Falloff::kQuadratic}, {"tanh_squared", Falloff::kTanhSquared}};
 
 // [[reward]]
 struct TermOptions : Options {

@@ -23,7 +23,8 @@ std::string Lower(std::string text) {
   return text;
 }
 
-// The model and all other files below the folder that a model may name, in the order of their names.
+// The model and all other files below the folder that a model may name, in the order of their
+// names.
 ModelFiles ReadFiles(const fs::path& folder) {
   ModelFiles files;
   uint64_t bytes = 0;
@@ -66,7 +67,8 @@ void CheckNamedFiles(const std::string& name, std::string_view text, const Model
   for (const auto& [path, bytes] : files) {
     base_names.insert(fs::path(path).filename().string());
   }
-  for (size_t at = text.find("file"); at != std::string_view::npos; at = text.find("file", at + 4)) {
+  for (size_t at = text.find("file"); at != std::string_view::npos;
+       at = text.find("file", at + 4)) {
     // file, fileright, fileup, ... = "value"
     size_t end = at;
     while (end < text.size() && std::isalpha(static_cast<unsigned char>(text[end]))) ++end;
@@ -117,9 +119,9 @@ FamilyFolder ReadFamilyFolder(const std::string& path) {
   const std::string toml_path = folder.toml_path();
   std::error_code error;
   if (!IsFamilyFolder(folder.path)) {
-    throw Error(ErrorKind::kUsage, fmt::format("there is no {} in it", kFamilyFileName),
-                {.file = folder.path,
-                 .remedy = "fewstep new family NAME writes a folder to start from"});
+    throw Error(
+        ErrorKind::kUsage, fmt::format("there is no {} in it", kFamilyFileName),
+        {.file = folder.path, .remedy = "fewstep new family NAME writes a folder to start from"});
   }
   if (fs::file_size(toml_path, error) > (uint64_t{1} << 20)) {
     throw Error(ErrorKind::kUsage, "it is too large for the definition of a family",
@@ -148,10 +150,10 @@ FamilyFolder ReadFamilyFolder(const std::string& path) {
     std::vector<std::string> known;
     for (const auto& [name, bytes] : folder.files) known.push_back(name);
     where.remedy = "The model is an .xml file in the folder";
-    throw Error(ErrorKind::kData,
-                fmt::format("there is no model '{}' in {}{}", model, folder.path,
-                            DidYouMean(model, known)),
-                where);
+    throw Error(
+        ErrorKind::kData,
+        fmt::format("there is no model '{}' in {}{}", model, folder.path, DidYouMean(model, known)),
+        where);
   }
   folder.mjcf = std::move(found->second);
   folder.files.erase(found);

@@ -24,16 +24,16 @@ struct FamilyFolder {
   std::string toml_path() const { return path + "/" + kFamilyFileName; }
   std::string model_path() const { return path + "/" + file.simulation.model; }
 
-  // What the definition's hash is over: the meaning of family.toml, and the model and its files byte
-  // by byte.
+  // What the definition's hash is over: the meaning of family.toml, and the model and its files
+  // byte by byte.
   std::string HashedText() const;
 };
 
 // Whether `path` is a folder with a family.toml.
 bool IsFamilyFolder(const std::string& path);
 
-// Throws Error(kUsage) with file, line and key on a bad family.toml; Error(kData) on a model that is
-// missing, too large, compiled (.mjb) or names files outside of the folder.
+// Throws Error(kUsage) with file, line and key on a bad family.toml; Error(kData) on a model that
+// is missing, too large, compiled (.mjb) or names files outside of the folder.
 FamilyFolder ReadFamilyFolder(const std::string& path);
 
 // Writes the same folder at `destination`, which is made: what ReadFamilyFolder reads, no more.

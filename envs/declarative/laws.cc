@@ -137,9 +137,9 @@ DrawFunction DrawAll(std::vector<Law> laws) {
 std::vector<std::string> ComponentNames(const ParameterOptions& parameter, size_t size,
                                         const ErrorContext& where) {
   if (!parameter.components.empty() && parameter.components.size() != size) {
-    Fail(fmt::format("{} components, and its law has {} numbers", parameter.components.size(),
-                     size),
-         where);
+    Fail(
+        fmt::format("{} components, and its law has {} numbers", parameter.components.size(), size),
+        where);
   }
   if (size == 1 && parameter.components.empty()) return {parameter.name};
   std::vector<std::string> names;
@@ -317,8 +317,9 @@ class Declarer {
         "train: a list of {}; test: {}; ood: {}", train.size(),
         tasks_.finite ? "the same list"
                       : fmt::format("a list of {}", tasks_.law.lists[Split::kTest].size()),
-        lists.ood.shape.empty() ? "none"
-                                : fmt::format("a list of {}", tasks_.law.lists[Split::kOod].size()));
+        lists.ood.shape.empty()
+            ? "none"
+            : fmt::format("a list of {}", tasks_.law.lists[Split::kOod].size()));
   }
 
   // Every law and list must stay within what is valid.

@@ -14,11 +14,11 @@ struct ModelGuard {
   // Program and arguments that end in a call of CompileForGuard, to which the folder's path and
   // the limits are appended. Empty: models are compiled without a guard, for tests.
   std::vector<std::string> command;
-  int seconds = 30;           // of processor time and twice as many by the clock
-  int64_t memory_mb = 4096;   // beyond what the process has when it begins
+  int seconds = 30;          // of processor time and twice as many by the clock
+  int64_t memory_mb = 4096;  // beyond what the process has when it begins
 
-  // Compiles the folder's model and simulates it a little. Throws Error(kData) naming the model when
-  // the child says it is bad, takes too long, needs too much memory or dies.
+  // Compiles the folder's model and simulates it a little. Throws Error(kData) naming the model
+  // when the child says it is bad, takes too long, needs too much memory or dies.
   void Check(const FamilyFolder& folder) const;
 };
 

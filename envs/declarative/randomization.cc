@@ -199,8 +199,8 @@ constexpr Quantity kQuantities[] = {
     {"servo_gain", mjOBJ_ACTUATOR, 1, "", "actuator_gainprm, actuator_biasprm",
      "of a position servo: kp, and the bias -kp that belongs to it; not negative",
      [](mjModel* m, int id) noexcept {
-       return Fields{{{m->actuator_gainprm + mjNGAIN * id, 1},
-                      {m->actuator_biasprm + mjNBIAS * id, 2}}};
+       return Fields{
+           {{m->actuator_gainprm + mjNGAIN * id, 1}, {m->actuator_biasprm + mjNBIAS * id, 2}}};
      },
      ApplyServoGain},
     {"gravity", mjOBJ_UNKNOWN, 3, "m/s^2", "opt.gravity", "",
@@ -225,8 +225,8 @@ constexpr Quantity kQuantities[] = {
      ApplyViscosity},
 };
 
-[[noreturn]] void Fail(const std::string& message, const WhereFunction& where,
-                       std::string_view key, std::string remedy = "") {
+[[noreturn]] void Fail(const std::string& message, const WhereFunction& where, std::string_view key,
+                       std::string remedy = "") {
   ErrorContext at = where(key);
   at.remedy = std::move(remedy);
   throw Error(ErrorKind::kUsage, message, at);
@@ -378,8 +378,8 @@ void CheckRandomization(const Randomization& randomization, const mjModel* nomin
     for (const Range& range : valid) task.push_back(high ? range.high : range.low);
     if (ApplyRandomizations({&randomization, 1}, nominal, model.get(), task.data())) continue;
     const Quantity& quantity = *randomization.quantity;
-    Fail(fmt::format("at the {} end of its parameter, {} makes no sense: {}",
-                     high ? "high" : "low", quantity.name, quantity.invariant),
+    Fail(fmt::format("at the {} end of its parameter, {} makes no sense: {}", high ? "high" : "low",
+                     quantity.name, quantity.invariant),
          where, "", "Change the parameter's range, or how it is used");
   }
 }

@@ -17,10 +17,14 @@ struct SourceRow {
   mjtObj type;
 };
 constexpr SourceRow kSources[] = {
-    {"qpos", Source::kPosition, mjOBJ_JOINT},    {"qvel", Source::kVelocity, mjOBJ_JOINT},
-    {"ctrl", Source::kControl, mjOBJ_ACTUATOR},  {"sensor", Source::kSensor, mjOBJ_SENSOR},
-    {"site", Source::kSite, mjOBJ_SITE},         {"body", Source::kBody, mjOBJ_BODY},
-    {"geom", Source::kGeom, mjOBJ_GEOM},         {"com", Source::kCom, mjOBJ_BODY},
+    {"qpos", Source::kPosition, mjOBJ_JOINT},
+    {"qvel", Source::kVelocity, mjOBJ_JOINT},
+    {"ctrl", Source::kControl, mjOBJ_ACTUATOR},
+    {"sensor", Source::kSensor, mjOBJ_SENSOR},
+    {"site", Source::kSite, mjOBJ_SITE},
+    {"body", Source::kBody, mjOBJ_BODY},
+    {"geom", Source::kGeom, mjOBJ_GEOM},
+    {"com", Source::kCom, mjOBJ_BODY},
     {"up", Source::kUp, mjOBJ_BODY},
 };
 
@@ -31,11 +35,13 @@ struct Place {
 Place PlaceOf(const mjModel* model, Source source, int id) {
   switch (source) {
     case Source::kPosition: {
-      const int next = id + 1 < model->njnt ? model->jnt_qposadr[id + 1] : static_cast<int>(model->nq);
+      const int next =
+          id + 1 < model->njnt ? model->jnt_qposadr[id + 1] : static_cast<int>(model->nq);
       return {model->jnt_qposadr[id], next - model->jnt_qposadr[id]};
     }
     case Source::kVelocity: {
-      const int next = id + 1 < model->njnt ? model->jnt_dofadr[id + 1] : static_cast<int>(model->nv);
+      const int next =
+          id + 1 < model->njnt ? model->jnt_dofadr[id + 1] : static_cast<int>(model->nv);
       return {model->jnt_dofadr[id], next - model->jnt_dofadr[id]};
     }
     case Source::kControl:
@@ -222,8 +228,7 @@ Signal SignalReader::Parse(const std::string& text, const ErrorContext& where) {
 
 int SignalReader::Reserve(int size, const ErrorContext& where) {
   if (memory_used_ + size > Simulation::kMemory) {
-    Fail(fmt::format("rates and contact costs of more than {} numbers in all",
-                     Simulation::kMemory),
+    Fail(fmt::format("rates and contact costs of more than {} numbers in all", Simulation::kMemory),
          where);
   }
   memory_used_ += size;

@@ -47,8 +47,8 @@ class SignalReader {
   // The same, and that it has one number.
   Signal ParseScalar(const std::string& text, const ErrorContext& where);
 
-  // A number of Simulation::memory for something else. Throws Error(kUsage) at `where` when there is
-  // none left.
+  // A number of Simulation::memory for something else. Throws Error(kUsage) at `where` when there
+  // is none left.
   int Reserve(int size, const ErrorContext& where);
 
   // The rates that were parsed so far: before every step their numbers are noted.

@@ -169,9 +169,8 @@ double Evaluate(const Term& term, const Simulation& s) noexcept {
 std::string Formula(const Term& term) {
   const TermOptions& o = term.options;
   const std::string of = term.of.text;
-  const std::string difference = term.target.kind == Target::Kind::kNone
-                                     ? of
-                                     : fmt::format("{} - {}", of, term.target.text);
+  const std::string difference =
+      term.target.kind == Target::Kind::kNone ? of : fmt::format("{} - {}", of, term.target.text);
   const auto distance = [&] {
     switch (o.norm) {
       case Norm::kL1:

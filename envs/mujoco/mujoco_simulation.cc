@@ -53,7 +53,8 @@ MujocoCore::MujocoCore(MujocoDefinition definition) : definition_(std::move(defi
 }
 
 ModelPtr MujocoCore::Compile(Textures textures) const {
-  ModelPtr model = CompileModel(definition_.mjcf, definition_.files, definition_.spec.name, textures);
+  ModelPtr model =
+      CompileModel(definition_.mjcf, definition_.files, definition_.spec.name, textures);
   if (definition_.configure_model) {
     definition_.configure_model(model.get(), MakeData(model.get()).get(),
                                 definition_.context.get());

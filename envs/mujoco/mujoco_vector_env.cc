@@ -159,10 +159,9 @@ class MujocoVectorEnv final : public LockstepEnv {
     const std::span<double> present = self.observation(env);
     const std::span<double> next(
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
-    StepOutcome result =
-        Advance(self.definition(), self.simulation(model, data, env, memory),
-                self.action(env).data(), Derived::kStale, self.change(env), self.step(env) + 1,
-                next, self.metrics(env).data());
+    StepOutcome result = Advance(self.definition(), self.simulation(model, data, env, memory),
+                                 self.action(env).data(), Derived::kStale, self.change(env),
+                                 self.step(env) + 1, next, self.metrics(env).data());
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {
@@ -181,9 +180,9 @@ class MujocoVectorEnv final : public LockstepEnv {
   std::shared_ptr<const MujocoCore> core_;
   BatchPtr batch_;
   Call call_;
-  std::vector<const mjModel*> models_;     // [B] when tasks edit the model
-  std::vector<ModelPtr> own_models_;       // [B] when they do so while simulations run
-  std::vector<double> states_;             // [B, state_size_] scratch of changes
+  std::vector<const mjModel*> models_;  // [B] when tasks edit the model
+  std::vector<ModelPtr> own_models_;    // [B] when they do so while simulations run
+  std::vector<double> states_;          // [B, state_size_] scratch of changes
   size_t state_size_ = 0;
   std::vector<double> next_observations_;  // [B, O] until the step is known to be sound
   DataPtr view_data_;

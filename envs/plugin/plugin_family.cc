@@ -17,11 +17,13 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 fewstep_stream* StreamOf(Rng& rng) { return reinterpret_cast<fewstep_stream*>(&rng); }
 Rng& RngOf(fewstep_stream* stream) { return *reinterpret_cast<Rng*>(stream); }
 
-constexpr fewstep_host kHost = {
-    .size = sizeof(fewstep_host),
-    .uniform = [](fewstep_stream* s, double low, double high) { return RngOf(s).Uniform(low, high); },
-    .normal = [](fewstep_stream* s) { return RngOf(s).Normal(); },
-    .below = [](fewstep_stream* s, uint64_t n) -> uint64_t { return n > 0 ? RngOf(s).Below(n) : 0; }};
+constexpr fewstep_host kHost = {.size = sizeof(fewstep_host),
+                                .uniform = [](fewstep_stream* s, double low,
+                                              double high) { return RngOf(s).Uniform(low, high); },
+                                .normal = [](fewstep_stream* s) { return RngOf(s).Normal(); },
+                                .below = [](fewstep_stream* s, uint64_t n) -> uint64_t {
+                                  return n > 0 ? RngOf(s).Below(n) : 0;
+                                }};
 
 // The family's own keys beside those that all have.
 class PluginOptions final : public FamilyOptions {
@@ -77,8 +79,7 @@ class Instance {
            const std::vector<double>& options)
       : library_(std::move(library)), family_(family) {
     char message[1024] = "";
-    const int failed =
-        family_->create(&kHost, options.data(), &object_, message, sizeof(message));
+    const int failed = family_->create(&kHost, options.data(), &object_, message, sizeof(message));
     message[sizeof(message) - 1] = 0;
     if (failed == 0) return;
     throw Error(ErrorKind::kUsage,
@@ -160,8 +161,12 @@ FamilySpec ReadSpec(const Instance& instance) {
     require(p.name && p.unit && p.law, fmt::format("has a parameter {} without a text", i));
     require(p.num_choices == 0 || p.choices != nullptr,
             fmt::format("has no list of the choices of '{}'", p.name));
-    ParameterSpec parameter{.name = p.name, .unit = p.unit, .low = p.low, .high = p.high,
-                            .choices = {p.choices, p.choices + p.num_choices}, .law = p.law};
+    ParameterSpec parameter{.name = p.name,
+                            .unit = p.unit,
+                            .low = p.low,
+                            .high = p.high,
+                            .choices = {p.choices, p.choices + p.num_choices},
+                            .law = p.law};
     if (p.valid_low != 0 || p.valid_high != 0) parameter.valid = {p.valid_low, p.valid_high};
     spec.parameters.push_back(std::move(parameter));
   }
@@ -373,8 +378,8 @@ MujocoDefinition DefinePhysics(const std::shared_ptr<const Instance>& instance, 
   d.reward = Reward;
   d.terminated = p.terminated ? Terminated : nullptr;
   d.observe = Observe;
-  d.context = std::make_shared<const Physics>(Physics{
-      instance, d.spec.metrics.size(), static_cast<size_t>(d.spec.observation_size)});
+  d.context = std::make_shared<const Physics>(
+      Physics{instance, d.spec.metrics.size(), static_cast<size_t>(d.spec.observation_size)});
   return d;
 }
 
@@ -397,8 +402,8 @@ FamilyEntry EntryOfPlugin(const std::shared_ptr<const Library>& library,
     // an option may change what no text tells
     std::string settings;
     for (size_t i = 0; i < family->num_options; ++i) {
-      settings += fmt::format("{}={};", family->options[i].name,
-                              (own ? *own : defaults).numbers()[i]);
+      settings +=
+          fmt::format("{}={};", family->options[i].name, (own ? *own : defaults).numbers()[i]);
     }
     TaskLaw law = ReadLaw(instance, spec.parameters.size());
     try {

@@ -80,8 +80,9 @@ void CheckHeader(const std::string& path, const fewstep_plugin_header& header) {
          "Build it again with the headers of this program's MuJoCo");
   }
   if (header.pointer_bytes != sizeof(void*) || header.family_bytes != sizeof(fewstep_family)) {
-    Fail(path, fmt::format("its fewstep_family has {} bytes, and this program's {}",
-                           header.family_bytes, sizeof(fewstep_family)),
+    Fail(path,
+         fmt::format("its fewstep_family has {} bytes, and this program's {}", header.family_bytes,
+                     sizeof(fewstep_family)),
          "Build it again with the fewstep/plugin.h of this program");
   }
 }
@@ -121,17 +122,17 @@ void CheckInfo(const std::string& path, const fewstep_plugin_header& header,
                  fmt::format("has an option {} of the wrong size", o));
       require_of(option.name && *option.name && option.help && option.unit,
                  fmt::format("has an option {} without name, help or unit", o));
-      require_of(option.low <= option.high && option.value >= option.low &&
-                     option.value <= option.high,
-                 fmt::format("has the option '{}', whose value {} is not in [{}, {}]", option.name,
-                             option.value, option.low, option.high));
+      require_of(
+          option.low <= option.high && option.value >= option.low && option.value <= option.high,
+          fmt::format("has the option '{}', whose value {} is not in [{}, {}]", option.name,
+                      option.value, option.low, option.high));
     }
     if (family.world) {
       const fewstep_world& w = *family.world;
       require_of(w.size == sizeof(fewstep_world), "has a world of the wrong size");
-      require_of(w.create && w.destroy && w.begin && w.reset && w.step && w.get_state &&
-                     w.set_state,
-                 "has a world that lacks a function");
+      require_of(
+          w.create && w.destroy && w.begin && w.reset && w.step && w.get_state && w.set_state,
+          "has a world that lacks a function");
     } else {
       const fewstep_physics& p = *family.physics;
       require_of(p.size == sizeof(fewstep_physics), "has physics of the wrong size");
@@ -192,8 +193,7 @@ void HandleCrash(int signal, siginfo_t*, void* context) {
   const size_t count = num_loaded.load();
   uintptr_t at = 0;
 #if defined(__x86_64__)
-  at = static_cast<uintptr_t>(
-      static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+  at = static_cast<uintptr_t>(static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
 #else
   static_cast<void>(context);
 #endif

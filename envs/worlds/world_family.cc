@@ -24,8 +24,8 @@ void CheckChoice(const FamilySpec& spec, double action) {
                 "choice {} of {}", action, spec.action_size);
 }
 
-// One checked step, after which step `next_step` follows. `observation` and `metrics` are written in
-// full unless the step diverged; `state` is scratch.
+// One checked step, after which step `next_step` follows. `observation` and `metrics` are written
+// in full unless the step diverged; `state` is scratch.
 StepOutcome StepWorld(const FamilySpec& spec, World& world, ChangingTask& task, int next_step,
                       const double* action, Rng& rng, std::span<double> observation,
                       std::span<double> metrics, std::span<double> state) {
@@ -119,9 +119,8 @@ class WorldRunner final : public EpisodeRunner {
       }
 
       // advance; a diverged step is not recorded
-      const StepOutcome outcome =
-          StepWorld(spec, *world_, task_, result.length + 1, action_.data(), rng, observation_,
-                    metrics_, state_);
+      const StepOutcome outcome = StepWorld(spec, *world_, task_, result.length + 1, action_.data(),
+                                            rng, observation_, metrics_, state_);
       if (outcome.diverged) {
         result.diverged = true;
         break;

@@ -83,7 +83,8 @@ int RunCheck(const CheckArguments& arguments, const CommonOptions& common) {
       RunChild({"/proc/self/exe", kCheckFamilyWord, arguments.path}, arguments.seconds);
   const std::vector<Verdict> verdicts = ReadVerdicts(child, arguments.seconds);
 
-  const auto failed = std::ranges::count_if(verdicts, [](const Verdict& v) { return !v.found.empty(); });
+  const auto failed =
+      std::ranges::count_if(verdicts, [](const Verdict& v) { return !v.found.empty(); });
   nlohmann::ordered_json json = {{"path", arguments.path}, {"sound", failed == 0}};
   std::string family;
   for (const Verdict& verdict : verdicts) {
@@ -132,7 +133,7 @@ int CheckFamilies(const std::string& path, const FamilyOpener& opener) {
       continue;
     }
     Tell("ok", kIsMade);
-    for (const Rule& rule : FamilyContract()) {
+    for (const Rule& rule : FamilyRules()) {
       Tell("begin", rule.name);
       std::string found;
       try {
@@ -155,11 +156,12 @@ void AddCheckCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("check", "Put a family from outside to every rule that families hold to.");
   std::string rules;
-  for (const Rule& rule : FamilyContract()) {
+  for (const Rule& rule : FamilyRules()) {
     rules += fmt::format("  {:<30} {}\n", rule.name, rule.meaning);
   }
   command->footer(fmt::format(
-      "PATH is a folder with a family.toml, a plug-in (*.so), or a folder of such. It is opened in a "
+      "PATH is a folder with a family.toml, a plug-in (*.so), or a folder of such. It is opened in "
+      "a "
       "process\nof its own: nothing that it does, a crash or an endless loop, harms this one. Exit "
       "code 4 when a rule\ndoes not hold. The rules:\n{}\n"
       "Examples:\n"

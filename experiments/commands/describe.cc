@@ -194,9 +194,8 @@ void DescribeFamilyFile(bool json) {
   nlohmann::ordered_json quantities = nlohmann::ordered_json::array();
   Table table({{"quantity"}, {"of"}, {"numbers, and what stays true [what is written]"}});
   for (const declarative::Quantity& quantity : declarative::Quantities()) {
-    const std::string of(quantity.object == mjOBJ_UNKNOWN
-                             ? "the model"
-                             : declarative::ObjectNoun(quantity.object));
+    const std::string of(
+        quantity.object == mjOBJ_UNKNOWN ? "the model" : declarative::ObjectNoun(quantity.object));
     const std::string numbers =
         fmt::format("{}{}{}", quantity.width, quantity.unit.empty() ? "" : " ", quantity.unit);
     table.AddRow({std::string(quantity.name), of,
@@ -216,7 +215,8 @@ void DescribeFamilyFile(bool json) {
     return;
   }
   PrintWrapped(
-      "A folder with family.toml and an MJCF model is a task family. Its keys; [] stands for tables "
+      "A folder with family.toml and an MJCF model is a task family. Its keys; [] stands for "
+      "tables "
       "of which there may be any number, as [[parameter]]:");
   Print("\n");
   Print(FittedText(KeysTable(file)));
@@ -284,7 +284,8 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep describe run                        the keys of [run]\n"
       "  fewstep describe family.toml                how a folder defines a family\n"
       "  fewstep describe quickstart > my.toml       a recipe to start from");
-  command->add_option("name", arguments->name, "A family, an agent, a recipe, run, or family.toml")->required();
+  command->add_option("name", arguments->name, "A family, an agent, a recipe, run, or family.toml")
+      ->required();
   command
       ->add_option("--set", arguments->sets,
                    "A family with one of its keys set, as horizon=50; may be repeated")

@@ -65,9 +65,8 @@ int RunGradientNoise(const GradientNoiseArguments& arguments, const CommonOption
   Progress progress(0, estimates, {.quiet = common.quiet, .item = "meta-gradient"});
   for (const TensorFile& checkpoint : checkpoints) {
     const auto iteration = checkpoint.Scalar<int64_t>("run.iteration");
-    const std::vector<GradientNoise> study =
-        MeasureGradientNoise(config, catalog, checkpoint, options,
-                             [&] { progress.Update({.iteration = ++done}); });
+    const std::vector<GradientNoise> study = MeasureGradientNoise(
+        config, catalog, checkpoint, options, [&] { progress.Update({.iteration = ++done}); });
     for (const GradientNoise& noise : study) {
       table.AddRow({fmt::format("{}", iteration), NameOf(kSurrogateNames, noise.surrogate),
                     noise.signal ? fmt::format("{:.4g}", *noise.signal) : "no signal",

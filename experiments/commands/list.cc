@@ -47,7 +47,8 @@ class Section {
 };
 
 Section Families(const FamilyCatalog& families) {
-  Section section("families", {{"name"}, {"what [its tasks] (where it comes from, if not built in)"}});
+  Section section("families",
+                  {{"name"}, {"what [its tasks] (where it comes from, if not built in)"}});
   const auto add_problem = [&](const std::string& name, const std::string& origin,
                                std::string_view problem) {
     section.Add({name, fmt::format("cannot be used: {}", problem)},
@@ -72,10 +73,7 @@ Section Families(const FamilyCatalog& families) {
     const std::string tasks = fmt::format("{}", fmt::join(laws, ", "));
     const std::string from = origin == kBuiltIn ? "" : fmt::format(" ({})", origin);
     section.Add({name, fmt::format("{} [{}]{}", spec.summary, tasks, from)},
-                {{"name", name},
-                 {"what", spec.summary},
-                 {"tasks", tasks},
-                 {"origin", origin}});
+                {{"name", name}, {"what", spec.summary}, {"tasks", tasks}, {"origin", origin}});
   }
   for (const auto& [path, problem] : families.problems()) add_problem(path, path, problem);
   return section;

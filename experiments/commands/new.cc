@@ -62,8 +62,7 @@ struct NewArguments {
 int RunNew(const NewArguments& arguments) {
   // "my-arm@me": the folder is called my-arm
   const std::string stem = arguments.name.substr(0, arguments.name.find('@'));
-  const std::string family =
-      stem == arguments.name ? fmt::format("{}@me", stem) : arguments.name;
+  const std::string family = stem == arguments.name ? fmt::format("{}@me", stem) : arguments.name;
   const bool word = !stem.empty() && stem.front() != '.' && stem.front() != '-' &&
                     std::ranges::all_of(family, [](unsigned char c) {
                       return std::isalnum(c) || c == '-' || c == '_' || c == '@' || c == '.';
@@ -123,10 +122,12 @@ void AddNewCommand(CLI::App& app, CommonOptions&, int& exit_code) {
   CLI::App* family = command->add_subcommand("family", "A folder with a family that works.");
   family->footer(
       "declarative: family.toml and an MJCF model, no compiler; an arm that reaches.\n"
-      "c, cpp:      a plug-in library, built by CMake with the installed package of fewstep: a cart "
+      "c, cpp:      a plug-in library, built by CMake with the installed package of fewstep: a "
+      "cart "
       "on\n"
       "             MuJoCo's physics in C, a bandit with a state of its own in C++.\n"
-      "`fewstep describe family.toml` explains the keys, docs/add_a_family.md the way from there to "
+      "`fewstep describe family.toml` explains the keys, docs/add_a_family.md the way from there "
+      "to "
       "a\ntrained agent.\n\n"
       "Examples:\n"
       "  fewstep new family my-arm\n"

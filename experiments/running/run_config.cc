@@ -179,9 +179,10 @@ OpenedRun OpenRun(const std::string& path, const Catalog& catalog) {
   const FamilyEntry& entry = run.catalog.families.Get(run.config.family_name);
   if (!entry.library_hash.empty() && !facts.library_hash.empty() &&
       entry.library_hash != facts.library_hash) {
-    LogWarning(fmt::format("{}: the plug-in {} is another build ({}) than this run was trained "
-                           "with ({}); its results may differ",
-                           path, entry.origin, entry.library_hash, facts.library_hash));
+    LogWarning(
+        fmt::format("{}: the plug-in {} is another build ({}) than this run was trained "
+                    "with ({}); its results may differ",
+                    path, entry.origin, entry.library_hash, facts.library_hash));
   }
   // a run may have been moved
   std::filesystem::path place = std::filesystem::path(path).lexically_normal();

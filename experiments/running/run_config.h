@@ -49,8 +49,8 @@ struct RunConfig {
 // file, line and key.
 RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string default_name = "run");
 
-// A run's resolved recipe and what it may name: a catalogue whose family of that name is the one the
-// run was trained on, where it keeps a copy.
+// A run's resolved recipe and what it may name: a catalogue whose family of that name is the one
+// the run was trained on, where it keeps a copy.
 struct OpenedRun {
   Catalog catalog;
   RunConfig config;

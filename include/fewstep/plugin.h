@@ -1,7 +1,7 @@
 /* Task families in a shared library: the interface between fewstep and a plug-in, in plain C.
  *
- * A library exports two things: the constant `fewstep_plugin_abi`, which is looked at first, and the
- * function `fewstep_plugin`, which is called only when that fits. FEWSTEP_PLUGIN defines both.
+ * A library exports two things: the constant `fewstep_plugin_abi`, which is looked at first, and
+ * the function `fewstep_plugin`, which is called only when that fits. FEWSTEP_PLUGIN defines both.
  *
  *   static const fewstep_family families[] = {{...}};
  *   FEWSTEP_PLUGIN(families)
@@ -44,10 +44,10 @@ typedef struct {
 /* A number of a task. */
 typedef struct {
   size_t size;
-  const char* name; /* "velocity" */
-  const char* unit; /* "m/s"; "" for none */
-  const char* law;  /* for readers: "U(0, 3)" */
-  double low, high; /* what train and test tasks are drawn from */
+  const char* name;             /* "velocity" */
+  const char* unit;             /* "m/s"; "" for none */
+  const char* law;              /* for readers: "U(0, 3)" */
+  double low, high;             /* what train and test tasks are drawn from */
   double valid_low, valid_high; /* what a task may hold; both 0: low and high */
   const double* choices;        /* finitely many values, or null */
   size_t num_choices;
@@ -68,13 +68,13 @@ typedef struct {
 /* The definition, as `fewstep describe` shows it. What it says enters the definition's hash. */
 typedef struct {
   size_t size;
-  const char* source;  /* publication or code that defines the family */
-  const char* model;   /* dynamics */
-  const char* reset;   /* law of the initial state */
-  const char* reward;  /* the formula */
+  const char* source; /* publication or code that defines the family */
+  const char* model;  /* dynamics */
+  const char* reset;  /* law of the initial state */
+  const char* reward; /* the formula */
   const char* termination;
-  const char* action;  /* how the policy's output becomes the control */
-  const char* splits;  /* what train, test and ood hold */
+  const char* action;             /* how the policy's output becomes the control */
+  const char* splits;             /* what train, test and ood hold */
   const char* const* observation; /* its layout, a line a block */
   size_t num_observation;
   int32_t observation_size;
@@ -133,7 +133,7 @@ typedef struct {
  * destructor across a call into MuJoCo, whose errors leave them by longjmp. */
 typedef struct {
   size_t size;
-  const char* mjcf; /* the model's text; null when mjcf_of gives it */
+  const char* mjcf;                     /* the model's text; null when mjcf_of gives it */
   const char* (*mjcf_of)(void* family); /* * */
   const fewstep_file* files;            /* what the MJCF names */
   size_t num_files;
@@ -187,7 +187,7 @@ typedef struct {
   uint32_t abi_version;    /* FEWSTEP_ABI_VERSION */
   uint32_t mujoco_version; /* mjVERSION_HEADER, or 0: the library does not use MuJoCo */
   uint32_t pointer_bytes;
-  uint32_t family_bytes;   /* sizeof(fewstep_family) */
+  uint32_t family_bytes; /* sizeof(fewstep_family) */
 } fewstep_plugin_header;
 
 #if defined(__GNUC__)
@@ -211,14 +211,16 @@ FEWSTEP_EXPORT const fewstep_plugin_info* fewstep_plugin(void);
 
 /* Defines what the library exports. `list` is an array of fewstep_family. A library with physics
  * includes mujoco/mujoco.h before this header. */
-#define FEWSTEP_PLUGIN(list)                                                               \
-  const fewstep_plugin_header fewstep_plugin_abi = {                                       \
-      {'f', 'e', 'w', 's', 't', 'e', 'p', 0}, FEWSTEP_ABI_VERSION, FEWSTEP_MUJOCO_VERSION, \
-      (uint32_t)sizeof(void*), (uint32_t)sizeof(fewstep_family)};                          \
-  const fewstep_plugin_info* fewstep_plugin(void) {                                        \
-    static const fewstep_plugin_info info = {sizeof(fewstep_plugin_info), list,            \
-                                             sizeof(list) / sizeof((list)[0])};            \
-    return &info;                                                                          \
+#define FEWSTEP_PLUGIN(list)                                                                \
+  const fewstep_plugin_header fewstep_plugin_abi = {{'f', 'e', 'w', 's', 't', 'e', 'p', 0}, \
+                                                    FEWSTEP_ABI_VERSION,                    \
+                                                    FEWSTEP_MUJOCO_VERSION,                 \
+                                                    (uint32_t)sizeof(void*),                \
+                                                    (uint32_t)sizeof(fewstep_family)};      \
+  const fewstep_plugin_info* fewstep_plugin(void) {                                         \
+    static const fewstep_plugin_info info = {sizeof(fewstep_plugin_info), list,             \
+                                             sizeof(list) / sizeof((list)[0])};             \
+    return &info;                                                                           \
   }
 
 #endif /* FEWSTEP_PLUGIN_H */

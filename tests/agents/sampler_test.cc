@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "agents/trials.h"
+#include "envs/outside_families.h"
 #include "envs/worlds/world_family.h"
 #include "tests/agents/learning_testing.h"
 
@@ -88,6 +90,12 @@ Scene NearPoints() {
 Scene Coin() { return Scene(MakeCoins()); }
 Scene Cheetah() { return Scene(MakeFamily("half-cheetah-vel@promp", 15)); }
 Scene Corner() { return Scene(MakeFamily("point-corner@promp")); }
+// A task that changes every 25 of 100 steps.
+Scene Changing() {
+  FamilyCatalog catalog;
+  AddFamilies(FEWSTEP_SOURCE_DIR "/examples/families/cart-changing", {}, Clash::kRefuse, catalog);
+  return Scene(catalog.Make("cart-changing@example"));
+}
 
 struct Case {
   const char* name;
@@ -225,6 +233,7 @@ TEST_P(SamplerTest, OneRowServesAllTasks) {
 INSTANTIATE_TEST_SUITE_P(Families, SamplerTest,
                          testing::Values(Case{"Points", NearPoints, 1e-5},
                                          Case{"Corner", Corner, 1e-5}, Case{"Coins", Coin, 1e-9},
+                                         Case{"Changing", Changing, 1e-5},
                                          Case{"Cheetah", Cheetah, 2e-4}),
                          [](const auto& test) { return test.param.name; });
 
@@ -235,6 +244,52 @@ TEST(Sampler, EpisodesEndEarlyAtNearGoalsAndAtRandom) {
     EXPECT_GT(r.terminated.sum().item<double>(), 0) << scene.family->spec().name;
     EXPECT_LT(r.steps, r.mask.numel());
     EXPECT_GT((r.mask.sum(2) == r.horizon()).sum().item<int64_t>(), 0);
+  }
+}
+
+// One trial of two episodes, sampled at once and episode by episode: the task changes on the clock
+// of the trial, by its own stream, in both plans.
+TEST(Sampler, ATaskChangesOnTheClockOfItsTrial) {
+  const Scene scene = Changing();
+  const auto pool = MakePool(2);
+  const auto num_tasks = static_cast<int64_t>(scene.tasks.size());
+  // the speed that was asked for: the reward is -|v - speed| - 0.01 u^2, and v is observed next
+  const auto error = [](const Rollouts& r, int64_t episode, int64_t step) {
+    const torch::Tensor u = r.actions[0][episode][step][0].clamp(-1, 1);
+    return -r.rewards[0][episode][step].item<double>() - 0.01 * (u * u).item<double>();
+  };
+  for (const SamplingPlan plan : {SamplingPlan::kEpisodes, SamplingPlan::kLockstep}) {
+    Sampler sampler(*scene.family, *pool, plan);
+    const auto collect = [&](TrialStates& trials, int episodes, uint64_t seed) {
+      return sampler.Collect(*scene.policy, scene.rows, scene.tasks, {.episodes = episodes},
+                             Rng(seed), &trials);
+    };
+    TrialStates whole = BeginTrials(*scene.policy, num_tasks), parts = whole.Clone();
+    const Rollouts both = collect(whole, 2, 7);
+    EXPECT_EQ(whole.episodes, 2);
+    const Rollouts first = collect(parts, 1, 7), second = collect(parts, 1, 8);
+    EXPECT_EQ(parts.episodes, 2);
+
+    // speeds by step, each found from the observation that follows
+    const auto speed = [&](const Rollouts& r, int64_t episode, int64_t step) {
+      const double v = r.observations[0][episode][step + 1][0].item<double>();
+      const double e = error(r, episode, step);
+      // of the two speeds that give this error, the one of the step before tells which
+      const double next = r.observations[0][episode][step + 2][0].item<double>();
+      const double e2 = error(r, episode, step + 1);
+      return std::abs(std::abs(next - (v + e)) - e2) < std::abs(std::abs(next - (v - e)) - e2)
+                 ? v + e
+                 : v - e;
+    };
+    for (const int64_t step : {1, 30, 60, 80}) {
+      EXPECT_NEAR(speed(both, 1, step), speed(second, 0, step), 1e-4) << step;
+      EXPECT_NEAR(speed(both, 0, step), speed(first, 0, step), 1e-4) << step;
+    }
+    EXPECT_GT(std::abs(speed(both, 0, 1) - speed(both, 0, 30)), 1e-3);
+    EXPECT_GT(std::abs(speed(both, 0, 80) - speed(both, 1, 1)), 1e-3);
+    // another trial, another course
+    TrialStates other = BeginTrials(*scene.policy, num_tasks);
+    EXPECT_GT(std::abs(speed(collect(other, 2, 9), 1, 30) - speed(both, 1, 30)), 1e-3);
   }
 }
 

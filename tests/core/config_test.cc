@@ -206,6 +206,94 @@ TEST(Config, APartHasATableOfItsOwn) {
 }
 
 // An enum with names.
+// Parts of which there may be any number.
+struct Layer : Options {
+  std::vector<std::string> names;
+  std::vector<double> numbers = {1.5};
+  Sample sample;
+  void Visit(FieldVisitor& v) override {
+    v.Field("names", names, {.help = "Names.", .choices = {"a", "b", "c"}});
+    v.Field("numbers", numbers, {.help = "Numbers.", .min = 0});
+    v.Table("sample", sample);
+  }
+};
+struct Network : Options {
+  bool flag = false;
+  std::vector<Layer> layers;
+  void Visit(FieldVisitor& v) override {
+    v.Field("flag", flag, {.help = "A flag."});
+    ListOf<Layer> list(layers);
+    v.List("layer", list);
+  }
+};
+struct Document : Options {
+  Network network;
+  void Visit(FieldVisitor& v) override { v.Table("network", network); }
+};
+
+TEST(Config, LikePartsAreAListOfTables) {
+  constexpr const char* kText =
+      "[network]\nflag = true\n"
+      "[[network.layer]]\nnames = [\"a\", \"b\"]\nnumbers = 2\n"
+      "[[network.layer]]\nnames = \"c\"\nsample = { count = 7 }\n";
+  const auto read = [](std::string_view text) {
+    Document document;
+    Config::ParseText(text, "r.toml").ReadAll(document);
+    return document;
+  };
+  Document document = read(kText);
+  EXPECT_TRUE(document.network.flag);
+  ASSERT_EQ(document.network.layers.size(), 2u);
+  EXPECT_EQ(document.network.layers[0].names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(document.network.layers[0].numbers, std::vector<double>{2});
+  EXPECT_EQ(document.network.layers[1].names, std::vector<std::string>{"c"});
+  EXPECT_EQ(document.network.layers[1].sample.count, 7);
+
+  // written and read again, it is the same
+  const std::string text = WriteToml("network", document.network);
+  EXPECT_THAT(text, HasSubstr("\n[[network.layer]]\n"));
+  Document again = read(text);
+  EXPECT_EQ(WriteToml("network", again.network), text);
+  EXPECT_EQ(DescribeFields(again.network)[1].key, "layer[].names");
+  EXPECT_EQ(DescribeFields(again.network)[1].type, "strings");
+
+  const auto message = [&](std::string_view bad) -> std::string {
+    try {
+      read(bad);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message("[network]\n[[network.layer]]\n[[network.layer]]\nnames = \"d\"\n"),
+              HasSubstr("r.toml:4: 'network.layer[1].names': 'd' is not one of"));
+  EXPECT_THAT(message("[[network.layer]]\nnames = [1]\n"), HasSubstr("expected a string"));
+  EXPECT_THAT(message("[[network.layer]]\nnumbers = [1, -1]\n"), HasSubstr("out of range"));
+  EXPECT_THAT(message("[network]\nlayer = 3\n"), HasSubstr("expected tables [[network.layer]]"));
+  EXPECT_THAT(message("[network]\nlayer = [3]\n"), HasSubstr("expected tables [[network.layer]]"));
+  EXPECT_THAT(message("[nework]\n"), HasSubstr("'nework': unknown key; did you mean 'network'?"));
+  const Config config = Config::ParseText(kText, "r.toml");
+  EXPECT_EQ(config.Where("network.layer[1]", "names").line, 7);
+  EXPECT_EQ(config.Where("network.layer[1]", "missing").line, 6) << "the table that lacks it";
+  EXPECT_EQ(config.Where("network.layer[5]", "names").line, 0);
+}
+
+TEST(Config, TheCanonicalTextIsTheMeaning) {
+  const auto canonical = [](std::string_view text) {
+    return Config::ParseText(text, "r.toml").Canonical();
+  };
+  const std::string plain = canonical("[a]\nx = 1\ny = \"t\"\n[[b]]\nz = [1, 2.5]\n[[b]]\n");
+  EXPECT_EQ(canonical("# c\n[[b]]\nz = [ 1.0 , 2.50 ]\n[[b]]\n[a]\ny = 't'  # d\nx = 1.0"), plain);
+  EXPECT_EQ(canonical("a = {y = \"t\", x = 1}\nb = [{z = [1, 2.5]}, {}]"), plain);
+  for (const char* other : {"[a]\nx = 2\ny = \"t\"\n[[b]]\nz = [1, 2.5]\n[[b]]\n",
+                            "[a]\nx = \"1\"\ny = \"t\"\n[[b]]\nz = [1, 2.5]\n[[b]]\n",
+                            "[a]\nx = true\ny = \"t\"\n[[b]]\nz = [1, 2.5]\n[[b]]\n",
+                            "[a]\nx = 1\ny = \"t\"\n[[b]]\n[[b]]\nz = [1, 2.5]\n",
+                            "[a]\nx = 1\ny = \"t\"\n[[b]]\nz = [12.5]\n[[b]]\n"}) {
+    EXPECT_NE(canonical(other), plain) << other;
+  }
+}
+
 enum class Size { kSmall, kLarge, kHuge };
 constexpr ChoiceName<Size> kSizeNames[] = {
     {"small", Size::kSmall}, {"large", Size::kLarge}, {"huge", Size::kHuge}};

@@ -37,7 +37,8 @@ std::vector<double> Walk(const FamilySpec& spec, int episodes, uint64_t seed) {
   ChangingTask task(spec, law);
   std::vector<double> values;
   for (int episode = 0; episode < episodes; ++episode) {
-    task.Begin(kTask, {Rng(99).Fork("episode", static_cast<uint64_t>(episode)), Rng(seed), episode});
+    task.Begin(kTask,
+               {Rng(99).Fork("episode", static_cast<uint64_t>(episode)), Rng(seed), episode});
     values.push_back(task.values()[0]);
     for (int step = 1; step < spec.horizon; ++step) {
       const bool moved = task.MoveTo(step);
@@ -123,8 +124,8 @@ TEST(ChangingTask, ADriftIsAReflectedWalk) {
   EXPECT_NEAR(steps / kTrials, 1e-4, 5 * 1e-4 * std::sqrt(2.0 / kTrials));
 }
 
-// Three episodes of a trial in one environment, as many apart, and by a runner: the same, also where
-// the task edits the model while it runs.
+// Three episodes of a trial in one environment, as many apart, and by a runner: the same, also
+// where the task edits the model while it runs.
 TEST(ChangingTask, EpisodesOfATrialDoNotDependOnThoseBeforeThem) {
   for (const auto& make : {MakeDriftingPendulum, MakeChangingBandit}) {
     const std::unique_ptr<TaskFamily> family = make({});

@@ -1,7 +1,5 @@
 // Families of folders: what they say is what is simulated, and what is wrong in them is told with
 // its place.
-#include "envs/declarative/declarative_family.h"
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +9,7 @@
 
 #include "core/atomic_file.h"
 #include "embedded/half_cheetah.xml.h"
+#include "envs/declarative/declarative_family.h"
 #include "envs/declarative/terms.h"
 #include "envs/outside_families.h"
 #include "tests/envs/family_testing.h"
@@ -30,8 +29,7 @@ void Write(const std::string& path, const std::string& text) {
 std::string NewFolder() {
   static int number = 0;
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  const std::string path =
-      fmt::format("{}/{}-{}", ::testing::TempDir(), test->name(), number++);
+  const std::string path = fmt::format("{}/{}-{}", ::testing::TempDir(), test->name(), number++);
   std::filesystem::remove_all(path);
   return path;
 }
@@ -221,7 +219,8 @@ TEST(DeclarativeFamily, EveryTermIsWhatItsFormulaSays) {
   StepBatch batch = env->MakeStepBatch();
   const auto actions = RandomActions(spec, 30, 1, 2);
   const mjModel* model = env->physics(0).model;
-  const int corner = mj_name2id(model, mjOBJ_SITE, "corner"), flag = mj_name2id(model, mjOBJ_SITE, "flag");
+  const int corner = mj_name2id(model, mjOBJ_SITE, "corner"),
+            flag = mj_name2id(model, mjOBJ_SITE, "flag");
   double contact = 0;
   int successes = 0;
   for (size_t step = 0; step < 30; ++step) {
@@ -243,7 +242,8 @@ TEST(DeclarativeFamily, EveryTermIsWhatItsFormulaSays) {
     double towards = 0, length = 0;
     for (int i = 0; i < 3; ++i) length += (to[i] - at[i]) * (to[i] - at[i]);
     for (int i = 0; i < 3; ++i) {
-      towards += (at[i] - corner_before[static_cast<size_t>(i)]) / dt * (to[i] - at[i]) / std::sqrt(length);
+      towards += (at[i] - corner_before[static_cast<size_t>(i)]) / dt * (to[i] - at[i]) /
+                 std::sqrt(length);
     }
     const double z = std::abs(q[2]);
     const double expected[] = {
@@ -270,8 +270,17 @@ TEST(DeclarativeFamily, EveryTermIsWhatItsFormulaSays) {
     successes += batch.metrics[11] != 0 ? 1 : 0;
 
     // the observation
-    const double seen[] = {q[0], q[1], q[3], 2 * (at[0] - to[0]), 2 * (at[1] - to[1]),
-                           2 * (at[2] - to[2]), 0, -std::sin(q[3]), std::cos(q[3]), u0, u1};
+    const double seen[] = {q[0],
+                           q[1],
+                           q[3],
+                           2 * (at[0] - to[0]),
+                           2 * (at[1] - to[1]),
+                           2 * (at[2] - to[2]),
+                           0,
+                           -std::sin(q[3]),
+                           std::cos(q[3]),
+                           u0,
+                           u1};
     for (size_t i = 0; i < 11; ++i) EXPECT_NEAR(batch.observations64[i], seen[i], 1e-12) << i;
   }
   // the box lies on the floor with its weight: on it and on the world, a force clipped to 1
@@ -446,66 +455,93 @@ TEST(DeclarativeErrors, NameFileLineAndWhatIsNearest) {
       {"name = \"box@test\"", "name = \"\"", "family.toml:3: 'family.name': a family needs a name"},
       {"name = \"box@test\"", "name = \"a box\"", "'a box' is no name of a family"},
       {"horizon = 50", "", "'family.horizon': a family needs a horizon"},
-      {"horizon = 50", "horizon = \"long\"", "family.toml:4: 'family.horizon': expected an integer"},
-      {"horizon = 50", "horizont = 50", "family.toml:4: 'family.horizont': unknown key; did you mean 'horizon'?"},
+      {"horizon = 50", "horizon = \"long\"",
+       "family.toml:4: 'family.horizon': expected an integer"},
+      {"horizon = 50", "horizont = 50",
+       "family.toml:4: 'family.horizont': unknown key; did you mean 'horizon'?"},
       {"frame_skip = 2", "frame_skip = 0", "out of range"},
       {"frame_skip = 2", "model = \"modle.xml\"", "did you mean 'model.xml'?"},
       {"frame_skip = 2", "model = \"../model.xml\"", "outside of the family's folder"},
       {"frame_skip = 2", "model = \"model.mjb\"", "a compiled model is not accepted"},
       {"name = \"place\"", "", "family.toml:7: 'parameter[0].name': a parameter needs a name"},
-      {"name = \"angle\"", "name = \"place\"", "family.toml:11: 'parameter[1].name': two parameters have this name"},
+      {"name = \"angle\"", "name = \"place\"",
+       "family.toml:11: 'parameter[1].name': two parameters have this name"},
       {"train = { uniform = [-3.14, 3.14] }", "", "it has no law"},
-      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [3, -3] }", "family.toml:12: 'parameter[1].train': 3 is not below -3"},
+      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [3, -3] }",
+       "family.toml:12: 'parameter[1].train': 3 is not below -3"},
       {"{ uniform = [-3.14, 3.14] }", "{ uniform = [1] }", "1 values, and the law takes two"},
       {"{ uniform = [-3.14, 3.14] }", "{ log_uniform = [0, 1] }", "0 is not positive"},
       {"{ uniform = [-3.14, 3.14] }", "{ normal = [0, 0] }", "0 is no deviation"},
       {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1], choice = [1] }", "a law is one of"},
       {"{ uniform = [-3.14, 3.14] }", "{ unifrom = [0, 1] }", "did you mean 'uniform'?"},
-      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1] }\nood = { uniform = [2, 3] }", "tasks of ood go from 2 to 3"},
-      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1] }\nvalid = [1, 0]", "it is not [low, high]"},
-      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1] }\ncomponents = [\"a\", \"b\"]", "2 components, and its law has 1"},
-      {"keyframe = \"start\"", "keyframe = \"strat\"", "no keyframe 'strat'; did you mean 'start'?"},
-      {"keyframe = \"start\"", "noise = [{ joints = [\"w\"] }]", "'reset.noise[0].joints': the model has no joint 'w'"},
-      {"except = [\"z\"]", "except = [\"q\"]", "family.toml:17: 'observation[0].except': the model has no joint 'q'"},
+      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1] }\nood = { uniform = [2, 3] }",
+       "tasks of ood go from 2 to 3"},
+      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1] }\nvalid = [1, 0]",
+       "it is not [low, high]"},
+      {"{ uniform = [-3.14, 3.14] }", "{ uniform = [0, 1] }\ncomponents = [\"a\", \"b\"]",
+       "2 components, and its law has 1"},
+      {"keyframe = \"start\"", "keyframe = \"strat\"",
+       "no keyframe 'strat'; did you mean 'start'?"},
+      {"keyframe = \"start\"", "noise = [{ joints = [\"w\"] }]",
+       "'reset.noise[0].joints': the model has no joint 'w'"},
+      {"except = [\"z\"]", "except = [\"q\"]",
+       "family.toml:17: 'observation[0].except': the model has no joint 'q'"},
       {"except = [\"z\"]", "except = [\"*\"]", "nothing is left to observe"},
       {"of = \"sensor:where\"", "of = \"sensor:were\"", "no sensor 'were'; did you mean 'where'?"},
-      {"of = \"sensor:where\"", "of = \"senser:where\"", "'senser:where' is no signal; did you mean 'sensor'?"},
+      {"of = \"sensor:where\"", "of = \"senser:where\"",
+       "'senser:where' is no signal; did you mean 'sensor'?"},
       {"of = \"sensor:where\"", "of = \"rate:qpos:x\"", "a rate is not observed"},
       {"of = \"sensor:where\"", "of = \"qpos:x\"", "'site:flag' has 3 numbers, and 'qpos:x' has 1"},
       {"kind = \"value\"", "kind = \"valeu\"", "did you mean 'value'?"},
-      {"of = \"qvel:x\"", "of = \"site:corner\"", "'site:corner' has 3 numbers, and value takes one"},
+      {"of = \"qvel:x\"", "of = \"site:corner\"",
+       "'site:corner' has 3 numbers, and value takes one"},
       {"of = \"qvel:x\"", "of = \"site:corner.w\"", "no site 'corner.w'"},
       {"of = \"qvel:x\"", "of = \"qvel:x.y\"", "'x' has 1 numbers"},
       {"of = \"qvel:x\"", "", "a signal is missing"},
       {"to = \"place\"", "to = \"plaec\"", "there is no parameter 'plaec'; did you mean 'place'?"},
-      {"of = \"body:box.xy\"\nto = \"place\"\nweight", "of = \"body:box\"\nto = \"place\"\nweight", "'body:box' has 3 numbers and its target 2"},
+      {"of = \"body:box.xy\"\nto = \"place\"\nweight", "of = \"body:box\"\nto = \"place\"\nweight",
+       "'body:box' has 3 numbers and its target 2"},
       {"to = \"place\"", "to = \"place\"\ntarget = [1, 2]", "a target is either to or target"},
       {"name = \"taxi\"", "", "two terms are called 'distance'"},
       {"norm = \"l1\"", "norm = \"l3\"", "'l3' is not one of"},
       {"target = [1]", "", "needs a direction"},
       {"target = [1]", "target = [1, 2]", "a direction of 2 numbers for a place of 1"},
       {"bounds = [-0.001, 0.001]", "bounds = [1, 0]", "bounds are [low, high]"},
-      {"falloff = \"linear\"", "falloff = \"gaussian\"", "0 cannot be reached by the falloff gaussian"},
+      {"falloff = \"linear\"", "falloff = \"gaussian\"",
+       "0 cannot be reached by the falloff gaussian"},
       {"radius = 0.3", "", "success needs a radius"},
-      {"kind = \"alive\"", "kind = \"alive\"\nof = \"qvel:x\"", "alive has neither a signal nor a target"},
+      {"kind = \"alive\"", "kind = \"alive\"\nof = \"qvel:x\"",
+       "alive has neither a signal nor a target"},
       {"kind = \"alive\"", "kind = \"alive\"\nends_episode = true", "only success ends an episode"},
       {"name = \"corner_speed\"", "name = \"taxi\"", "has this name"},
-      {"name = \"corner_speed\"", "name = \"corner speed\"", "'corner speed' is no name of a metric"},
+      {"name = \"corner_speed\"", "name = \"corner speed\"",
+       "'corner speed' is no name of a metric"},
       {"of = \"rate:site:corner.z\"", "of = \"rate:site:corner\"", "3 numbers, and one is needed"},
       {"to = \"angle\"", "target = [1, 0]", "nothing depends on the parameter 'angle'"},
       {"[reset]", "[change]\nevery = 5\nkind = \"drift\"\n[reset]", "0 numbers for 2 parameters"},
-      {"[reset]", "[change]\nparameters = [\"angle\"]\n[reset]", "how often the task changes is missing"},
-      {"[reset]", "[change]\nevery = 5\nparameters = [\"agnle\"]\n[reset]", "did you mean 'angle'?"},
+      {"[reset]", "[change]\nparameters = [\"angle\"]\n[reset]",
+       "how often the task changes is missing"},
+      {"[reset]", "[change]\nevery = 5\nparameters = [\"agnle\"]\n[reset]",
+       "did you mean 'angle'?"},
       {"[reset]", "[change]\nevery = 5\ndrift = [1]\n[reset]", "does not drift"},
       {"[reset]", "[[termination]]\nof = \"qpos:x\"\n[reset]", "it has no bound"},
-      {"[reset]", "[[termination]]\nof = \"qpos:x\"\nbelow = 1\nabove = 0\n[reset]", "below is more than above"},
+      {"[reset]", "[[termination]]\nof = \"qpos:x\"\nbelow = 1\nabove = 0\n[reset]",
+       "below is more than above"},
       {"[reset]", "[drawing]\ngoal = \"angle\"\n[reset]", "has 1 numbers and is no place"},
       {"[reset]", "[action]\nchoices = [[1, 2]]\n[reset]", "at least two rows of 2 controls"},
       {"[reset]", "[tasks]\ntest = [[1, 2, 3]]\n[reset]", "needs one of training tasks"},
       {"[reset]", "[tasks]\ntrain = [[1, 2, 3]]\n[reset]", "has no law of its own"},
-      {"[reset]", "[[randomization]]\nquantity = \"body_mas\"\n[reset]", "did you mean 'body_mass'?"},
-      {"[reset]", "[[randomization]]\nquantity = \"body_mass\"\nobjects = \"bok\"\nparameter = \"angle\"\n[reset]", "family.toml:15: 'randomization[0].objects': the model has no body 'bok'; did you mean 'box'?"},
-      {"[reset]", "[[randomization]]\nquantity = \"body_mass\"\nobjects = \"box\"\nparameter = \"angle\"\n[reset]", "at the low end of its parameter, body_mass makes no sense"},
+      {"[reset]", "[[randomization]]\nquantity = \"body_mas\"\n[reset]",
+       "did you mean 'body_mass'?"},
+      {"[reset]",
+       "[[randomization]]\nquantity = \"body_mass\"\nobjects = \"bok\"\nparameter = "
+       "\"angle\"\n[reset]",
+       "family.toml:15: 'randomization[0].objects': the model has no body 'bok'; did you mean "
+       "'box'?"},
+      {"[reset]",
+       "[[randomization]]\nquantity = \"body_mass\"\nobjects = \"box\"\nparameter = "
+       "\"angle\"\n[reset]",
+       "at the low end of its parameter, body_mass makes no sense"},
       {"[reset]", "[reset", "family.toml:13"},
   };
   for (const Case& c : cases) {
@@ -519,8 +555,9 @@ TEST(DeclarativeErrors, NameFileLineAndWhatIsNearest) {
               AllOf(HasSubstr("model.xml:4"), HasSubstr("no file 'more.xml'")));
   EXPECT_THAT(ErrorOf("<worldbody>", "<include file=\"/etc/passwd\"/><worldbody>", true),
               HasSubstr("lies outside of the family's folder"));
-  EXPECT_THAT(ErrorOf("<worldbody>", "<asset><mesh file='../secret.stl'/></asset><worldbody>", true),
-              HasSubstr("lies outside of the family's folder"));
+  EXPECT_THAT(
+      ErrorOf("<worldbody>", "<asset><mesh file='../secret.stl'/></asset><worldbody>", true),
+      HasSubstr("lies outside of the family's folder"));
   EXPECT_THAT(ErrorOf("<actuator>", "<contact/><!--", true), HasSubstr("model.xml"));
 }
 

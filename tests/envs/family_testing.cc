@@ -110,6 +110,7 @@ std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options) {
 std::unique_ptr<TaskFamily> MakeDriftingPendulum(const FamilyOptions& options) {
   MujocoDefinition definition = PendulumDefinition();
   definition.spec.name = "drifting-pendulum@test";
+  definition.spec.terminates = true;
   definition.spec.trial_episodes = 3;
   definition.spec.change = TaskChange{.kind = TaskChange::Kind::kDrift,
                                       .clock = TaskChange::Clock::kSteps,

@@ -293,7 +293,8 @@ TEST(HalfCheetahDivergence, TrapsErrorsOfMujoco) {
 }
 
 TEST_F(HalfCheetah, SamplingModelsHoldNoTexturesAndSimulateTheSame) {
-  const auto with = CompileModel(embedded::half_cheetah_xml, {}, "half_cheetah.xml", Textures::kKeep);
+  const auto with =
+      CompileModel(embedded::half_cheetah_xml, {}, "half_cheetah.xml", Textures::kKeep);
   const auto without =
       CompileModel(embedded::half_cheetah_xml, {}, "half_cheetah.xml", Textures::kDrop);
   EXPECT_GT(with->ntex, 0);

@@ -1,5 +1,5 @@
-// Typed randomisation: nominal values come back, inertias are those of bodies, and what follows from
-// a change is what a fresh compilation gives.
+// Typed randomisation: nominal values come back, inertias are those of bodies, and what follows
+// from a change is what a fresh compilation gives.
 #include "envs/declarative/randomization.h"
 
 #include <cmath>
@@ -208,10 +208,9 @@ TEST(Randomization, AThousandTasksLaterTheNominalModelIsTheSameToTheBit) {
 // A million draws over two decades of every factor: no inertia that no body has.
 TEST(Randomization, EveryInertiaIsThatOfABody) {
   const ModelPtr nominal = Compile(), model = CopyModel(nominal.get());
-  const std::vector<Randomization> all = {
-      Make(nominal.get(), "body_mass", {"*"}, 3),
-      Make(nominal.get(), "body_inertia", {"thigh"}, 3),
-      Make(nominal.get(), "body_inertia", {"base", "shin"}, 3)};
+  const std::vector<Randomization> all = {Make(nominal.get(), "body_mass", {"*"}, 3),
+                                          Make(nominal.get(), "body_inertia", {"thigh"}, 3),
+                                          Make(nominal.get(), "body_inertia", {"base", "shin"}, 3)};
   Rng rng(2);
   int64_t invalid = 0;
   for (int draw = 0; draw < 1'000'000; ++draw) {
@@ -328,8 +327,8 @@ TEST(Randomization, TheSumOfMassesCanStay) {
 
 TEST(Randomization, NumbersGoToAllObjectsOrToEachItsOwn) {
   const ModelPtr nominal = Compile();
-  const ModelPtr alike =
-      Edited(nominal.get(), Make(nominal.get(), "joint_damping", {"hip", "knee"}, 1, How::kSet), {3});
+  const ModelPtr alike = Edited(
+      nominal.get(), Make(nominal.get(), "joint_damping", {"hip", "knee"}, 1, How::kSet), {3});
   EXPECT_EQ(alike->dof_damping[6], 3);
   EXPECT_EQ(alike->dof_damping[7], 3);
   const ModelPtr own = Edited(
@@ -341,8 +340,9 @@ TEST(Randomization, NumbersGoToAllObjectsOrToEachItsOwn) {
       Edited(nominal.get(), Make(nominal.get(), "joint_armature", {"base"}, 1, How::kSet), {0.5});
   for (int dof = 0; dof < 6; ++dof) EXPECT_EQ(free->dof_armature[dof], 0.5);
   EXPECT_EQ(free->dof_armature[6], nominal->dof_armature[6]);
-  const ModelPtr vectors = Edited(
-      nominal.get(), Make(nominal.get(), "body_pos", {"thigh", "shin"}, 6, How::kAdd), {1, 2, 3, 4, 5, 6});
+  const ModelPtr vectors =
+      Edited(nominal.get(), Make(nominal.get(), "body_pos", {"thigh", "shin"}, 6, How::kAdd),
+             {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(vectors->body_pos[6], nominal->body_pos[6] + 1);
   EXPECT_EQ(vectors->body_pos[11], nominal->body_pos[11] + 6);
 }
@@ -378,8 +378,8 @@ TEST(Randomization, BadOnesAreRefused) {
   refuse("joint_damping", {"hip"}, 1, How::kAdd, "at the low end", {{-1, 1}});
 }
 
-// A lone body whose inertia lies in its own frame is computed by a shorter way, which a moved centre
-// of mass would break.
+// A lone body whose inertia lies in its own frame is computed by a shorter way, which a moved
+// centre of mass would break.
 TEST(Randomization, ACentreOfMassThatMustStayIsToldSo) {
   const auto compile = [](const char* attribute) {
     return CompileModel(fmt::format(R"(<mujoco><worldbody><body name="ball" {}><freejoint/>

@@ -1,12 +1,12 @@
 /* Plug-ins that are wrong, each in one way: BAD names which. BAD_NOTHING is a sound one. */
+#include <fewstep/plugin.h>
 #include <math.h>
-#include <mujoco/mujoco.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <fewstep/plugin.h>
+#include <mujoco/mujoco.h>
 
 #define IS(name) (BAD == name)
 enum {
@@ -108,14 +108,9 @@ static int SetState(void* w, const double* state, double* observation) {
   return 0;
 }
 
-static const fewstep_world kWorld = {sizeof(fewstep_world),
-                                     CreateWorld,
-                                     DestroyWorld,
-                                     Begin,
-                                     Reset,
-                                     IS(NULL_STEP) ? NULL : Step,
-                                     GetState,
-                                     SetState};
+static const fewstep_world kWorld = {
+    sizeof(fewstep_world),       CreateWorld, DestroyWorld, Begin, Reset,
+    IS(NULL_STEP) ? NULL : Step, GetState,    SetState};
 
 static int PhysicsReset(const fewstep_simulation* s, fewstep_stream* stream) {
   (void)s, (void)stream;
@@ -214,23 +209,21 @@ static int Draw(void* family, int32_t split, fewstep_stream* stream, double* tas
 static const fewstep_option kOptions[] = {{sizeof(fewstep_option), "size", "How large.", "m",
                                            FEWSTEP_NUMBER, IS(OPTION_RANGE) ? 5 : 1, 0, 2}};
 
-#define FAMILY(name_of)                                                                  \
-  {.size = IS(FAMILY_SIZE) ? 1 : sizeof(fewstep_family),                                 \
-   .name = IS(NO_NAME) ? NULL : IS(BAD_NAME) ? "two words" : name_of,                    \
-   .summary = "A point walks.",                                                          \
-   .options = kOptions,                                                                  \
-   .num_options = 1,                                                                     \
-   .create = Create,                                                                     \
-   .destroy = Destroy,                                                                   \
-   .spec = Spec,                                                                         \
-   .draw_task = Draw,                                                                    \
-   .world = IS(PHYSICS_BAD_MJCF) || IS(PHYSICS_RESET_FAILS) || IS(PHYSICS_STATE_SIZE)    \
-                ? NULL                                                                   \
-                : &kWorld,                                                               \
-   .physics = IS(PHYSICS_BAD_MJCF) || IS(PHYSICS_RESET_FAILS) || IS(PHYSICS_STATE_SIZE) || \
-                      IS(BOTH_KINDS)                                                     \
-                  ? &kPhysics                                                            \
-                  : NULL}
+#define FAMILY(name_of)                                                                           \
+  {                                                                                               \
+    .size = IS(FAMILY_SIZE) ? 1 : sizeof(fewstep_family),                                         \
+    .name = IS(NO_NAME)    ? NULL                                                                 \
+            : IS(BAD_NAME) ? "two words"                                                          \
+                           : name_of,                                                             \
+    .summary = "A point walks.", .options = kOptions, .num_options = 1, .create = Create,         \
+    .destroy = Destroy, .spec = Spec, .draw_task = Draw,                                          \
+    .world = IS(PHYSICS_BAD_MJCF) || IS(PHYSICS_RESET_FAILS) || IS(PHYSICS_STATE_SIZE) ? NULL     \
+                                                                                       : &kWorld, \
+    .physics = IS(PHYSICS_BAD_MJCF) || IS(PHYSICS_RESET_FAILS) || IS(PHYSICS_STATE_SIZE) ||       \
+                       IS(BOTH_KINDS)                                                             \
+                   ? &kPhysics                                                                    \
+                   : NULL                                                                         \
+  }
 
 static const fewstep_family kFamilies[] = {
     FAMILY("bad@test"),

@@ -42,6 +42,6 @@ fewstep train my-arm/recipe.toml --plugin my-arm --quiet --set run.iterations=2 
   --set run.evaluation_tasks=2 >/dev/null
 fewstep train my-cart/recipe.toml --plugin my-cart/build/my-cart.so --quiet \
   --set run.iterations=2 --set run.evaluation_tasks=2 >/dev/null
-for example in arm-reach swimmer-dynamics puck-push; do
+for example in arm-reach hover-dynamics puck-push; do
   fewstep check "$source_dir/examples/families/$example"
 done

@@ -1,8 +1,7 @@
-// restless-bandit@example: arms whose pay wanders while one plays. A family with a state of its own,
-// in C++.
+// restless-bandit@example: arms whose pay wanders while one plays. A family with a state of its
+// own, in C++.
 #include <algorithm>
 #include <cmath>
-
 #include <fewstep/plugin.hpp>
 
 namespace {

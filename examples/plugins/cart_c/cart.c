@@ -1,13 +1,12 @@
-/* cart-speed@example: a cart with a pole holds a speed that it is not told, and the pole with it. Its
- * weight and the friction of its rail differ from task to task, too. A family on MuJoCo's physics in
- * plain C. */
+/* cart-speed@example: a cart with a pole holds a speed that it is not told, and the pole with it.
+ * Its weight and the friction of its rail differ from task to task, too. A family on MuJoCo's
+ * physics in plain C. */
+#include <fewstep/plugin.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <mujoco/mujoco.h>
-
-#include <fewstep/plugin.h>
 
 static const char kModel[] =
     "<mujoco model='cart'>"
@@ -42,9 +41,9 @@ static const char* const kObservation[] = {"angle of the pole", "speed of the ca
                                            "rate of the pole"};
 static const char* const kMetrics[] = {"speed_error", "control_cost"};
 
-static const fewstep_option kOptions[] = {
-    {sizeof(fewstep_option), "pole_cost", "What each radian of the pole costs a step.", "",
-     FEWSTEP_NUMBER, 0.1, 0, 10}};
+static const fewstep_option kOptions[] = {{sizeof(fewstep_option), "pole_cost",
+                                           "What each radian of the pole costs a step.", "",
+                                           FEWSTEP_NUMBER, 0.1, 0, 10}};
 
 /* What an instance keeps: the value of its option, and how to draw. */
 typedef struct {
@@ -69,8 +68,9 @@ static const fewstep_spec* Spec(void* family) {
   static const fewstep_spec spec = {
       .size = sizeof(fewstep_spec),
       .source = "fewstep, examples/plugins/cart_c",
-      .model = "a cart of 1 kg times weight on a rail with a hanging pole of 0.2 kg; damping of the "
-               "rail times friction; Euler, time step 0.01 s, frame skip 2",
+      .model =
+          "a cart of 1 kg times weight on a rail with a hanging pole of 0.2 kg; damping of the "
+          "rail times friction; Euler, time step 0.01 s, frame skip 2",
       .reset = "angle ~ U(-0.1, 0.1), all else 0",
       .reward = "-|speed of the cart - speed| - pole_cost |angle| - 0.01 u^2",
       .termination = "never",

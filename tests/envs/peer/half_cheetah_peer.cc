@@ -94,8 +94,7 @@ int Compare(const char* path) {
   MujocoDefinition definition = half_cheetah::Define(half_cheetah::PublishedDefinitions()[0]);
   const ModelPtr ours = CompileModel(definition.mjcf, {}, "half_cheetah.xml", Textures::kDrop);
   const int64_t warnings = MujocoWarningCount();
-  definition.configure_model(ours.get(), MakeData(ours.get()).get(),
-                             definition.context.get());
+  definition.configure_model(ours.get(), MakeData(ours.get()).get(), definition.context.get());
   ours->opt.disableflags |= mjDSBL_AUTORESET;
 
   int num_compared = 0;
