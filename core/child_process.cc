@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,7 +87,10 @@ ChildResult RunChild(const std::vector<std::string>& words, double seconds) {
 
   // a child that closed its output may still run
   int status = 0;
-  while (!result.timed_out && waitpid(child, &status, WNOHANG) != child) {
+  while (!result.timed_out) {
+    const pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended == child) break;
+    if (ended < 0 && errno != EINTR) Fail("cannot wait for a process", errno);
     result.timed_out = SteadySeconds() > end;
     usleep(1000);
   }
@@ -96,6 +100,13 @@ ChildResult RunChild(const std::vector<std::string>& words, double seconds) {
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   while (result.output.ends_with('\n')) result.output.pop_back();
   return result;
+}
+
+void EndWithParent() {
+  const pid_t parent = getppid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // it may have ended before this was asked for
+  if (getppid() != parent) raise(SIGKILL);
 }
 
 }  // namespace fewstep

@@ -18,4 +18,7 @@ struct ChildResult {
 // machine has no process to give.
 ChildResult RunChild(const std::vector<std::string>& words, double seconds);
 
+// For a program that was started by RunChild: it ends when whoever started it does.
+void EndWithParent();
+
 }  // namespace fewstep

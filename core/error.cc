@@ -29,7 +29,9 @@ std::string Compose(std::string_view message, const ErrorContext& context) {
   }
   if (!context.key.empty()) text += fmt::format("'{}': ", context.key);
   text += message;
-  if (!context.remedy.empty()) text += fmt::format(". {}", context.remedy);
+  if (!context.remedy.empty()) {
+    text += fmt::format("{} {}", message.ends_with('?') ? "" : ".", context.remedy);
+  }
   return Printable(text);
 }
 

@@ -66,7 +66,7 @@ void AddFamiliesIfAny(const std::string& path, const FamilyOpener& opener, Famil
   for (const std::string& family : paths) {
     try {
       AddFamilies(family, opener, Clash::kRefuse, catalog);
-    } catch (const Error& problem) {
+    } catch (const std::exception& problem) {
       catalog.NoteProblem(family, problem.what());
     }
   }

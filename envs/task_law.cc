@@ -142,6 +142,19 @@ std::string ApplyOptions(const FamilyOptions& options, const HashSource& source,
   }
   if (options.trial_episodes > 0) spec.trial_episodes = static_cast<int>(options.trial_episodes);
 
+  // an episode counts its trial's changes from the beginning
+  constexpr double kMostChanges = 1e7;
+  if (spec.change) {
+    const double clock = spec.change->clock == TaskChange::Clock::kSteps ? spec.horizon : 1;
+    const double changes = clock * spec.trial_episodes / spec.change->every;
+    if (changes > kMostChanges) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("the task would change {:.3g} times in a trial, at most {:.0e} do",
+                              changes, kMostChanges),
+                  {.key = "trial_episodes"});
+    }
+  }
+
   std::string hash;
   if (source.alone) {
     FamilySpec bare;

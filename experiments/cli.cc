@@ -93,6 +93,8 @@ void PrepareProcess() {
   // a reader that left and a file size limit are errors of one write, not the end of a run
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+  // whoever started this program may have ignored it, and then no child can be waited for
+  std::signal(SIGCHLD, SIG_DFL);
 }
 
 }  // namespace
@@ -111,7 +113,6 @@ FamilyOpener UsualOpener() {
 
 // What is always looked at.
 void AddUsualFamilies(Catalog& catalog) {
-  catalog.opener = UsualOpener();
   const char* variable = std::getenv(kPluginsVariable);
   for (std::string_view paths = variable ? variable : ""; !paths.empty();) {
     const size_t end = std::min(paths.find(':'), paths.size());
@@ -129,7 +130,15 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("fewstep {} ({})", Version(), GitRevision()));
   Catalog catalog = BuiltinCatalog();
-  AddUsualFamilies(catalog);
+  catalog.opener = UsualOpener();
+  // only for commands that name families: a plug-in that hangs when it is opened must not keep
+  // `fewstep check` from saying so
+  constexpr std::string_view kCommands[] = {"train",   "resume",        "evaluate", "view",
+                                            "rollout", "list",          "describe", "ruler",
+                                            "compare", "gradient-noise"};
+  if (argc > 1 && std::ranges::find(kCommands, argv[1]) != std::end(kCommands)) {
+    AddUsualFamilies(catalog);
+  }
   CommonOptions common{.catalog = catalog};
   common.command_line = fmt::format("{}", fmt::join(argv, argv + argc, " "));
   int exit_code = 0;

@@ -77,4 +77,4 @@ class HalfCheetah final : public api::PhysicsFamily {
 
 }  // namespace
 
-FEWSTEP_CPP_PLUGIN(HalfCheetah)
+FEWSTEP_CPP_PHYSICS_PLUGIN(HalfCheetah)

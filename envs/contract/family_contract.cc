@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include "core/error.h"
+#include "envs/plugin/plugin_family.h"
 
 namespace fewstep {
 namespace {
@@ -27,7 +29,15 @@ struct Played {
   std::vector<float> first;
   std::vector<double> observations, rewards, metrics;
   std::vector<uint8_t> terminated, diverged;
-  bool operator==(const Played&) const = default;
+  // To the bit, so that what is no number equals itself.
+  bool operator==(const Played& other) const {
+    const auto same = [](const auto& a, const auto& b) {
+      return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0;
+    };
+    return same(first, other.first) && same(observations, other.observations) &&
+           same(rewards, other.rewards) && same(metrics, other.metrics) &&
+           same(terminated, other.terminated) && same(diverged, other.diverged);
+  }
 };
 
 Played Continue(VectorEnv& env, const std::vector<double>& actions) {
@@ -119,26 +129,37 @@ std::string Tasks(const TaskFamily& family) {
   return "";
 }
 
+// What the family itself says of it.
+std::string Reported() {
+  const std::string report = plugin::TakeLastReport();
+  return report.empty() ? "" : fmt::format("; it says: {}", report);
+}
+
 std::string Finite(const TaskFamily& family) {
   constexpr int kEnvs = 16;
   const FamilySpec& spec = family.spec();
   const std::vector<Task> tasks = family.Sample(Split::kTrain, kEnvs, Rng(1));
   const auto env = family.MakeVectorEnv(kEnvs, 1);
   env->SetTasks(tasks);
+  plugin::TakeLastReport();
   const Played played = Play(*env, 2, RandomActions(spec, Steps(spec), kEnvs, 3));
   const auto in = [&](size_t i) { return ToString(spec, tasks[i % kEnvs]); };
   const auto size = static_cast<size_t>(spec.observation_size);
   for (size_t i = 0; i < played.first.size(); ++i) {
     if (std::isfinite(played.first[i])) continue;
     return fmt::format("number {} of the first observation is {} in the task {}, or reset failed",
-                       i % size, played.first[i], in(i / size));
+                       i % size, played.first[i], in(i / size)) +
+           Reported();
   }
   for (size_t i = 0; i < played.diverged.size(); ++i) {
     if (played.diverged[i] == 0) continue;
     return fmt::format(
-        "{} of the task {} fails: a function says so, writes more numbers than it may, or gives an "
-        "observation or a reward that is not finite",
-        i < kEnvs ? "the reset or the first step" : fmt::format("step {}", i / kEnvs), in(i));
+               "{} of the task {} fails: a function says so, writes more numbers than it may, or "
+               "gives an "
+               "observation or a reward that is not finite",
+               i < kEnvs ? "the reset or the first step" : fmt::format("step {}", i / kEnvs),
+               in(i)) +
+           Reported();
   }
   for (size_t i = 0; i < played.metrics.size(); ++i) {
     if (std::isfinite(played.metrics[i])) continue;

@@ -117,9 +117,10 @@ double Reward(const Simulation& s, double* metrics) noexcept {
   const Declaration& d = Of(s);
   double reward = 0;
   for (size_t i = 0; i < d.terms.size(); ++i) {
-    const double value = d.terms[i].options.weight * Evaluate(d.terms[i], s);
-    reward = i == 0 ? value : reward + value;
-    *metrics++ = d.terms[i].options.kind == TermKind::kSuccess ? (value != 0 ? 1 : 0) : value;
+    const double value = Evaluate(d.terms[i], s);
+    const double weighted = d.terms[i].options.weight * value;
+    reward = i == 0 ? weighted : reward + weighted;
+    *metrics++ = d.terms[i].options.kind == TermKind::kSuccess ? value : weighted;
   }
   for (const Metric& metric : d.metrics) ReadSignal(metric.of, s, metrics++);
   return reward;
@@ -284,6 +285,8 @@ class Definer {
       used_.push_back(options.parameter);
       d_.randomizations.push_back(std::move(r));
     }
+    CheckTogether(d_.randomizations, model_, valid,
+                  [&](std::string_view key) { return Where("randomization[0]", key); });
   }
 
   void Change() {
@@ -345,7 +348,8 @@ class Definer {
   }
 
   // Runs of the joints' numbers in qpos or qvel, neighbours joined.
-  std::vector<Run> JointRuns(const std::vector<int>& joints, bool positions) const {
+  std::vector<Run> JointRuns(std::vector<int> joints, bool positions) const {
+    std::ranges::sort(joints);
     std::vector<Run> runs;
     const int* addresses = positions ? model_->jnt_qposadr : model_->jnt_dofadr;
     const int total = static_cast<int>(positions ? model_->nq : model_->nv);
@@ -491,6 +495,9 @@ class Definer {
         const bool speed = o.kind == TermKind::kVelocityTowards;
         if (speed && o.of.starts_with("rate:")) {
           Fail("velocity_towards takes the place, not its rate", Where(item, "of"));
+        }
+        if (speed && o.to.starts_with("rate:")) {
+          Fail("a rate is neither a direction nor a place", Where(item, "to"));
         }
         if (o.of.empty()) Fail("a signal is missing", Where(item, "of"), kSignalHelp);
         term.of = reader_.Parse(speed ? "rate:" + o.of : o.of, Where(item, "of"));

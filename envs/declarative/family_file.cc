@@ -151,9 +151,11 @@ void TermOptions::Visit(FieldVisitor& v) {
   v.Field("name", name, {.help = "Of its metric; without it the kind."});
   v.Field("weight", weight, {.help = "The reward is the sum of weight times term."});
   v.Field("of", of, {.help = "A signal."});
-  v.Field("to", to,
-          {.help = "The target: a parameter, or a signal. velocity_towards takes a direction as "
-                   "long as `of`, or an angle (rad) in the plane."});
+  v.Field(
+      "to", to,
+      {.help = "The target: a parameter, or a signal. velocity_towards goes towards a signal; a "
+               "parameter or numbers are its direction, taken as they are (of length 1 for a speed "
+               "in m/s), or one angle (rad) in the plane."});
   v.Field("target", target, {.help = "The target as numbers, in place of to."});
   v.Choice("norm", norm, kNormNames, {.help = "How a distance is measured."});
   v.Field("bounds", bounds, {.help = "tolerance: [low, high] in which it is 1."});

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -23,29 +22,39 @@ std::string Lower(std::string text) {
   return text;
 }
 
-// The model and all other files below the folder that a model may name, in the order of their
-// names.
+// The files below the folder that a model may name, in the order of their names. Links that lead
+// out of it are not followed, nor are folders that are families or runs themselves.
 ModelFiles ReadFiles(const fs::path& folder) {
   ModelFiles files;
   uint64_t bytes = 0;
   std::error_code error;
+  const fs::path root = fs::weakly_canonical(folder, error);
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().filename().string().starts_with('.')) {
-      if (it->is_directory()) it.disable_recursion_pending();
+    std::error_code unknown;
+    const fs::path& path = it->path();
+    const bool directory = it->is_directory(unknown);
+    const auto holds = [&](const char* name) { return fs::exists(path / name, unknown); };
+    if (path.filename().string().starts_with('.') ||
+        (directory && (holds("run.toml") || holds(kFamilyFileName)))) {
+      if (directory) it.disable_recursion_pending();
       continue;
     }
-    const std::string extension = Lower(it->path().extension().string());
+    const std::string extension = Lower(path.extension().string());
     if (std::ranges::find(kExtensions, extension) == std::end(kExtensions)) continue;
-    if (!it->is_regular_file()) continue;
-    bytes += it->file_size();
-    if (bytes > kMostBytes || files.size() == kMostFiles) {
-      throw Error(ErrorKind::kData,
-                  fmt::format("the files of its model are more than {} or {} MB", kMostFiles,
-                              kMostBytes >> 20),
-                  {.file = folder.string()});
+    if (!it->is_regular_file(unknown)) continue;
+    const fs::path place = fs::weakly_canonical(path, unknown);
+    if (std::mismatch(root.begin(), root.end(), place.begin(), place.end()).first != root.end()) {
+      continue;
     }
-    files[it->path().lexically_relative(folder).generic_string()] = ReadFile(it->path().string());
+    bytes += it->file_size(unknown);
+    if (bytes > kMostBytes || files.size() == kMostFiles) {
+      throw Error(
+          ErrorKind::kData,
+          fmt::format("the files in it are more than {} or {} MB", kMostFiles, kMostBytes >> 20),
+          {.file = folder.string()});
+    }
+    files[path.lexically_relative(folder).generic_string()] = ReadFile(path.string());
   }
   if (error) {
     throw Error(ErrorKind::kData, fmt::format("cannot read this folder: {}", error.message()),
@@ -59,31 +68,44 @@ int LineOf(std::string_view text, size_t position) {
   return 1 + static_cast<int>(std::ranges::count(text.substr(0, position), '\n'));
 }
 
-// Every file="..." of an XML text must be one of the folder's: another would be read from wherever
-// the program runs, and would be missing in the definition's hash.
-void CheckNamedFiles(const std::string& name, std::string_view text, const ModelFiles& files,
-                     const std::string& folder) {
-  std::set<std::string> base_names;
-  for (const auto& [path, bytes] : files) {
-    base_names.insert(fs::path(path).filename().string());
+// `text` with its comments blanked out, so that places stay.
+std::string WithoutComments(std::string text) {
+  for (size_t begin = text.find("<!--"); begin != std::string::npos;
+       begin = text.find("<!--", begin)) {
+    const size_t end = std::min(text.find("-->", begin), text.size());
+    std::replace_if(
+        text.begin() + static_cast<std::ptrdiff_t>(begin),
+        text.begin() + static_cast<std::ptrdiff_t>(end), [](char c) { return c != '\n'; }, ' ');
   }
-  for (size_t at = text.find("file"); at != std::string_view::npos;
-       at = text.find("file", at + 4)) {
-    // file, fileright, fileup, ... = "value"
+  return text;
+}
+
+// The files that an XML text names by file="..." (fileright, ...), by their names in the folder.
+// Each must be there: another would be read from wherever the program runs, and would be missing in
+// the definition's hash. MuJoCo takes a file by its last name, whatever folder it is named in.
+std::vector<std::string> NamedFiles(const std::string& name, const std::string& xml,
+                                    const ModelFiles& files, const std::string& folder) {
+  const std::string text = WithoutComments(xml);
+  std::vector<std::string> named;
+  for (size_t at = text.find("file"); at != std::string::npos; at = text.find("file", at + 4)) {
     size_t end = at;
     while (end < text.size() && std::isalpha(static_cast<unsigned char>(text[end]))) ++end;
-    size_t equals = text.find_first_not_of(" \t\r\n", end);
-    if (equals == std::string_view::npos || text[equals] != '=') continue;
+    const size_t equals = text.find_first_not_of(" \t\r\n", end);
+    if (equals == std::string::npos || text[equals] != '=') continue;
     const size_t quote = text.find_first_not_of(" \t\r\n", equals + 1);
-    if (quote == std::string_view::npos || (text[quote] != '"' && text[quote] != '\'')) continue;
+    if (quote == std::string::npos || (text[quote] != '"' && text[quote] != '\'')) continue;
     const size_t close = text.find(text[quote], quote + 1);
-    if (close == std::string_view::npos) continue;
-    const std::string value(text.substr(quote + 1, close - quote - 1));
+    if (close == std::string::npos) continue;
+    const std::string value = text.substr(quote + 1, close - quote - 1);
     const fs::path path(value);
     const bool leaves = path.is_absolute() || std::ranges::find(path, "..") != path.end();
-    if (!leaves && base_names.contains(path.filename().string())) continue;
+    const size_t before = named.size();
     std::vector<std::string> known;
-    for (const auto& [other, bytes] : files) known.push_back(other);
+    for (const auto& [other, bytes] : files) {
+      known.push_back(other);
+      if (!leaves && fs::path(other).filename() == path.filename()) named.push_back(other);
+    }
+    if (named.size() > before) continue;
     throw Error(ErrorKind::kData,
                 leaves ? fmt::format("'{}' lies outside of the family's folder", value)
                        : fmt::format("there is no file '{}' in the family's folder{}", value,
@@ -92,6 +114,25 @@ void CheckNamedFiles(const std::string& name, std::string_view text, const Model
                  .line = LineOf(text, at),
                  .remedy = "What a model names must lie in its folder"});
   }
+  return named;
+}
+
+// Those of `all` that the model names, and what they name in turn.
+ModelFiles FilesOf(const std::string& model, const std::string& mjcf, const ModelFiles& all,
+                   const std::string& folder) {
+  ModelFiles files;
+  std::vector<std::string> left = NamedFiles(model, mjcf, all, folder);
+  while (!left.empty()) {
+    const std::string name = left.back();
+    left.pop_back();
+    if (name == model || files.contains(name)) continue;
+    const std::string& bytes = files[name] = all.at(name);
+    const std::string extension = Lower(fs::path(name).extension().string());
+    if (extension != ".xml" && extension != ".mjcf") continue;
+    for (std::string& other : NamedFiles(name, bytes, all, folder))
+      left.push_back(std::move(other));
+  }
+  return files;
 }
 
 }  // namespace
@@ -144,26 +185,19 @@ FamilyFolder ReadFamilyFolder(const std::string& path) {
     throw Error(ErrorKind::kData, fmt::format("'{}' lies outside of the family's folder", model),
                 where);
   }
-  folder.files = ReadFiles(folder.path);
-  const auto found = folder.files.find(model);
-  if (found == folder.files.end()) {
+  const ModelFiles all = ReadFiles(folder.path);
+  const auto found = all.find(model);
+  if (found == all.end()) {
     std::vector<std::string> known;
-    for (const auto& [name, bytes] : folder.files) known.push_back(name);
+    for (const auto& [name, bytes] : all) known.push_back(name);
     where.remedy = "The model is an .xml file in the folder";
     throw Error(
         ErrorKind::kData,
         fmt::format("there is no model '{}' in {}{}", model, folder.path, DidYouMean(model, known)),
         where);
   }
-  folder.mjcf = std::move(found->second);
-  folder.files.erase(found);
-  CheckNamedFiles(model, folder.mjcf, folder.files, folder.path);
-  for (const auto& [name, bytes] : folder.files) {
-    const std::string extension = Lower(fs::path(name).extension().string());
-    if (extension == ".xml" || extension == ".mjcf") {
-      CheckNamedFiles(name, bytes, folder.files, folder.path);
-    }
-  }
+  folder.mjcf = found->second;
+  folder.files = FilesOf(model, folder.mjcf, all, folder.path);
   return folder;
 }
 

@@ -19,7 +19,7 @@ struct FamilyFolder {
   Config config;     // the same, parsed
   FamilyFile file;   // the same, read
   std::string mjcf;  // the model
-  ModelFiles files;  // everything else that MuJoCo may read, by its path in the folder
+  ModelFiles files;  // what the model names, by its path in the folder
 
   std::string toml_path() const { return path + "/" + kFamilyFileName; }
   std::string model_path() const { return path + "/" + file.simulation.model; }

@@ -68,6 +68,7 @@ void ModelGuard::Check(const FamilyFolder& folder) const {
 
 int CompileForGuard(const std::vector<std::string>& arguments) {
   if (arguments.size() != 3) return 2;
+  EndWithParent();
   const auto seconds = static_cast<uint64_t>(ToNumber(arguments[1]));
   Limit(RLIMIT_CPU, seconds);
   Limit(RLIMIT_AS, UsedBytes() + (static_cast<uint64_t>(ToNumber(arguments[2])) << 20));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/rng.h"
 #include "envs/declarative/signals.h"
 #include "envs/mujoco/mujoco_model.h"
 
@@ -317,6 +318,27 @@ Randomization MakeRandomization(const RandomizationOptions& options, const mjMod
     std::erase_if(r.objects, [&](int id) { return !(model->body_mass[id] > 0); });
     if (r.objects.empty()) Fail("none of them has a mass", where, "objects");
   }
+  if (quantity->name == "body_pos") {
+    for (const int id : r.objects) {
+      const bool free =
+          model->body_jntnum[id] > 0 && model->jnt_type[model->body_jntadr[id]] == mjJNT_FREE;
+      if (!free && model->body_mocapid[id] < 0) continue;
+      Fail(fmt::format("the body '{}' is where its {} says, whatever its place in the model",
+                       mj_id2name(model, mjOBJ_BODY, id), free ? "free joint" : "mocap data"),
+           where, "objects");
+    }
+  }
+  if (r.how == How::kMultiply) {
+    const bool nothing = std::ranges::all_of(r.objects, [&](int id) {
+      const Quantity::Field first = quantity->fields(const_cast<mjModel*>(model), id).of[0];
+      return std::all_of(first.first, first.first + first.size,
+                         [](double value) { return value == 0; });
+    });
+    if (nothing) {
+      Fail(fmt::format("{} is 0 in the model, and a factor leaves it there", quantity->name), where,
+           "how", "Use how = \"set\" or \"add\"");
+    }
+  }
   if (quantity->name == "body_com") {
     for (const int id : r.objects) {
       if (model->body_simple[id] == 0) continue;
@@ -341,6 +363,12 @@ Randomization MakeRandomization(const RandomizationOptions& options, const mjMod
   }
   const int width = quantity->width, count = static_cast<int>(r.objects.size());
   r.first = parameter->first;
+  if (width > 1 && count == width && parameter->size == width && r.how == How::kMultiply) {
+    Fail(fmt::format("{} numbers could be one for each axis or one for each of the {} objects",
+                     width, count),
+         where, "parameter",
+         fmt::format("Give it {} numbers, or one [[randomization]] to each object", count * width));
+  }
   if (parameter->size == count * width && count > 1) {
     r.object_stride = width;
     r.number_stride = 1;
@@ -381,6 +409,27 @@ void CheckRandomization(const Randomization& randomization, const mjModel* nomin
     Fail(fmt::format("at the {} end of its parameter, {} makes no sense: {}", high ? "high" : "low",
                      quantity.name, quantity.invariant),
          where, "", "Change the parameter's range, or how it is used");
+  }
+}
+
+void CheckTogether(std::span<const Randomization> randomizations, const mjModel* nominal,
+                   std::span<const Range> valid, const WhereFunction& where) {
+  if (randomizations.size() < 2) return;
+  const ModelPtr model = CopyModel(nominal);
+  // all corners where they are few, else as many that are drawn
+  constexpr uint64_t kMostCorners = 4096;
+  const bool few = valid.size() <= 12;
+  Rng rng(0);
+  for (uint64_t corner = 0; corner < (few ? uint64_t{1} << valid.size() : kMostCorners); ++corner) {
+    std::vector<double> task;
+    for (size_t i = 0; i < valid.size(); ++i) {
+      const bool high = few ? (corner >> i & 1) != 0 : rng.Below(2) == 1;
+      task.push_back(high ? valid[i].high : valid[i].low);
+    }
+    if (ApplyRandomizations(randomizations, nominal, model.get(), task.data())) continue;
+    Fail(fmt::format("together the randomizations make no sense for the task {}",
+                     fmt::join(task, ", ")),
+         where, "", "Two of them change one quantity: narrow the ranges of their parameters");
   }
 }
 

@@ -74,6 +74,10 @@ bool ApplyRandomizations(std::span<const Randomization> randomizations, const mj
 void CheckRandomization(const Randomization& randomization, const mjModel* nominal,
                         std::span<const Range> valid, const WhereFunction& where);
 
+// The same of all together, at the corners of the valid ranges: two may change one quantity.
+void CheckTogether(std::span<const Randomization> randomizations, const mjModel* nominal,
+                   std::span<const Range> valid, const WhereFunction& where);
+
 // Whether the three principal moments are those of a body: positive, and none larger than the sum
 // of the others, but for rounding.
 bool IsInertia(const double* moments) noexcept;

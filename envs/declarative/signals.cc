@@ -153,9 +153,12 @@ std::vector<int> FindObjects(const mjModel* model, mjtObj type,
          names.empty() ? fmt::format("It has no {} with a name", ObjectNoun(type))
                        : fmt::format("It has {}", fmt::join(names, ", ")));
   }
-  std::ranges::sort(ids);
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
+  // each once, where it was named first
+  std::vector<int> unique;
+  for (const int id : ids) {
+    if (std::ranges::find(unique, id) == unique.end()) unique.push_back(id);
+  }
+  return unique;
 }
 
 Signal SignalReader::Parse(const std::string& text, const ErrorContext& where) {

@@ -71,8 +71,9 @@ void NoteRates(const std::vector<Signal>& rates, const Simulation& simulation) n
 std::vector<std::string> ObjectNames(const mjModel* model, mjtObj type);
 // "a joint", for messages.
 std::string_view ObjectNoun(mjtObj type);
-// Ids of the objects that the patterns name, in the model's order, each once; * stands for any
-// letters. Throws Error(kUsage) at `where` when a pattern names none, with the nearest name.
+// Ids of the objects that the patterns name, each once, in the order of the patterns and, where *
+// stands for any letters, in the model's. Throws Error(kUsage) at `where` when a pattern names
+// none, with the nearest name.
 std::vector<int> FindObjects(const mjModel* model, mjtObj type,
                              const std::vector<std::string>& patterns, const ErrorContext& where);
 

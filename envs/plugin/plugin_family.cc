@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -14,6 +17,15 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+// What a plug-in said last of why it fails.
+std::mutex report_mutex;
+std::string last_report;  // guarded by report_mutex
+
+void NoteReport(const char* text) {
+  const std::lock_guard lock(report_mutex);
+  last_report.assign(text, strnlen(text, 500));
+}
+
 fewstep_stream* StreamOf(Rng& rng) { return reinterpret_cast<fewstep_stream*>(&rng); }
 Rng& RngOf(fewstep_stream* stream) { return *reinterpret_cast<Rng*>(stream); }
 
@@ -23,7 +35,8 @@ constexpr fewstep_host kHost = {.size = sizeof(fewstep_host),
                                 .normal = [](fewstep_stream* s) { return RngOf(s).Normal(); },
                                 .below = [](fewstep_stream* s, uint64_t n) -> uint64_t {
                                   return n > 0 ? RngOf(s).Below(n) : 0;
-                                }};
+                                },
+                                .report = [](const char* text) { NoteReport(text ? text : ""); }};
 
 // The family's own keys beside those that all have.
 class PluginOptions final : public FamilyOptions {
@@ -173,33 +186,17 @@ FamilySpec ReadSpec(const Instance& instance) {
   return spec;
 }
 
-// What draw_task draws; an error of it is a task that no family has, which is refused by name.
-TaskLaw ReadLaw(const std::shared_ptr<const Instance>& instance, size_t num_parameters) {
-  if (instance->family().draw_task == nullptr) return {};
-  const auto of = [&](Split split) -> DrawFunction {
-    return [instance, split](Rng& rng, std::span<double> values) {
-      const int failed = instance->family().draw_task(
-          instance->object(), static_cast<int32_t>(split), StreamOf(rng), values.data());
-      if (failed != 0) std::ranges::fill(values, kNan);
-    };
-  };
-  TaskLaw law{.draw = of(Split::kTrain), .test = of(Split::kTest)};
-  // a split that there is not answers so at once
-  std::vector<double> scratch(num_parameters);
-  Rng rng(0);
-  if (instance->family().draw_task(instance->object(), static_cast<int32_t>(Split::kOod),
-                                   StreamOf(rng), scratch.data()) == 0) {
-    law.ood = of(Split::kOod);
-  }
-  return law;
-}
-
 // Room for what a function writes, with a margin in which writing too much is seen.
 class Guarded {
  public:
   explicit Guarded(size_t size) : size_(size), values_(size + kMargin, kSentinel) {}
   size_t size() const { return size_; }
-  double* data() { return values_.data(); }
+  // Where to write; what is not written is no number, and what was written too much is forgotten.
+  double* Empty() noexcept {
+    std::fill_n(values_.begin(), size_, kNan);
+    std::fill(values_.begin() + static_cast<std::ptrdiff_t>(size_), values_.end(), kSentinel);
+    return values_.data();
+  }
   // Copies what was written; false when there was more of it.
   bool CopyTo(double* out) const noexcept {
     std::copy_n(values_.data(), size_, out);
@@ -215,6 +212,28 @@ class Guarded {
   size_t size_;
   std::vector<double> values_;
 };
+
+// What draw_task draws; an error of it is a task that no family has, which is refused by name.
+TaskLaw ReadLaw(const std::shared_ptr<const Instance>& instance, size_t num_parameters) {
+  if (instance->family().draw_task == nullptr) return {};
+  const auto of = [&](Split split) -> DrawFunction {
+    return [instance, split](Rng& rng, std::span<double> values) {
+      Guarded written(values.size());
+      const int failed = instance->family().draw_task(
+          instance->object(), static_cast<int32_t>(split), StreamOf(rng), written.Empty());
+      if (!written.CopyTo(values.data()) || failed != 0) std::ranges::fill(values, kNan);
+    };
+  };
+  TaskLaw law{.draw = of(Split::kTrain), .test = of(Split::kTest)};
+  // a split that there is not answers so at once
+  Guarded scratch(num_parameters);
+  Rng rng(0);
+  if (instance->family().draw_task(instance->object(), static_cast<int32_t>(Split::kOod),
+                                   StreamOf(rng), scratch.Empty()) == 0) {
+    law.ood = of(Split::kOod);
+  }
+  return law;
+}
 
 // Where functions of physics write, one a thread: an error leaves them by longjmp.
 Guarded& Scratch(size_t size) {
@@ -233,7 +252,8 @@ class PluginWorld final : public World {
         functions_(*instance_->family().world),
         world_(functions_.create(instance_->object())),
         observation_(static_cast<size_t>(spec.plain_observation_size())),
-        metrics_(spec.metrics.size()) {
+        metrics_(spec.metrics.size()),
+        state_(spec.state.size()) {
     if (world_ == nullptr) {
       throw Error(ErrorKind::kRuntime,
                   fmt::format("the family '{}' made no world", instance_->family().name));
@@ -247,21 +267,24 @@ class PluginWorld final : public World {
     broken_ = functions_.begin(world_, task.data()) != 0;
   }
   void Reset(Rng& rng, double* observation) noexcept override {
-    Observe(functions_.reset(world_, StreamOf(rng), observation_.data()), observation);
+    Observe(functions_.reset(world_, StreamOf(rng), observation_.Empty()), observation);
   }
   WorldStep Step(const double* action, Rng& rng, double* observation,
                  double* metrics) noexcept override {
     double reward = kNan;
     int32_t terminated = 0;
-    int failed = functions_.step(world_, action, StreamOf(rng), observation_.data(),
-                                 metrics_.data(), &reward, &terminated);
+    int failed = functions_.step(world_, action, StreamOf(rng), observation_.Empty(),
+                                 metrics_.Empty(), &reward, &terminated);
     if (!metrics_.CopyTo(metrics)) failed = 1;
     Observe(failed, observation);
     return {.reward = failed == 0 && !broken_ ? reward : kNan, .terminated = terminated != 0};
   }
-  void GetState(double* state) const noexcept override { functions_.get_state(world_, state); }
+  void GetState(double* state) const noexcept override {
+    functions_.get_state(world_, state_.Empty());
+    if (!state_.CopyTo(state)) broken_ = true;
+  }
   void SetState(const double* state, double* observation) noexcept override {
-    Observe(functions_.set_state(world_, state, observation_.data()), observation);
+    Observe(functions_.set_state(world_, state, observation_.Empty()), observation);
   }
 
  private:
@@ -275,13 +298,15 @@ class PluginWorld final : public World {
   const fewstep_world& functions_;
   void* world_;
   Guarded observation_, metrics_;
-  bool broken_ = false;  // the task was refused
+  mutable Guarded state_;
+  mutable bool broken_ = false;  // the task was refused, or more of the state written than there is
 };
 
 // Physics: what the functions of a MujocoDefinition get as their context.
 struct Physics {
   std::shared_ptr<const Instance> instance;
   size_t num_metrics = 0, observation_size = 0;
+  mutable bool configured = true;  // set by one thread, while the family is made
   const fewstep_physics& functions() const { return *instance->family().physics; }
 };
 
@@ -303,9 +328,9 @@ void Check(int failed, const char* what) noexcept {
 }
 
 void Configure(mjModel* model, mjData* data, const void* context) noexcept {
-  // what fails here is seen in what follows: a model that is not a number
-  if (Of(context).functions().configure_model(Of(context).instance->object(), model, data) != 0) {
-    model->opt.timestep = kNan;
+  const Physics& physics = Of(context);
+  if (physics.functions().configure_model(physics.instance->object(), model, data) != 0) {
+    physics.configured = false;
   }
 }
 void ApplyTask(const mjModel* nominal, mjModel* model, const double* task,
@@ -329,7 +354,7 @@ double Reward(const Simulation& s, double* metrics) noexcept {
   const fewstep_simulation simulation = ToPlugin(s);
   double reward = kNan;
   Guarded& written = Scratch(Of(s.context).num_metrics);
-  Check(Of(s.context).functions().reward(&simulation, written.data(), &reward), "reward");
+  Check(Of(s.context).functions().reward(&simulation, written.Empty(), &reward), "reward");
   return written.CopyTo(metrics) ? reward : kNan;
 }
 bool Terminated(const Simulation& s) noexcept {
@@ -341,7 +366,7 @@ bool Terminated(const Simulation& s) noexcept {
 void Observe(const Simulation& s, double* observation) noexcept {
   const fewstep_simulation simulation = ToPlugin(s);
   Guarded& written = Scratch(Of(s.context).observation_size);
-  Check(Of(s.context).functions().observe(&simulation, written.data()), "observe");
+  Check(Of(s.context).functions().observe(&simulation, written.Empty()), "observe");
   if (!written.CopyTo(observation)) observation[0] = kNan;
 }
 
@@ -354,8 +379,8 @@ MujocoDefinition DefinePhysics(const std::shared_ptr<const Instance>& instance, 
   if (p.num_files > 0 && p.files == nullptr) instance->Reject("has no list of its files");
   for (size_t i = 0; i < p.num_files; ++i) {
     const fewstep_file& file = p.files[i];
-    if (file.name == nullptr || file.bytes == nullptr) {
-      instance->Reject(fmt::format("has no name or no bytes for file {}", i));
+    if (file.size != sizeof(fewstep_file) || file.name == nullptr || file.bytes == nullptr) {
+      instance->Reject(fmt::format("has no fewstep_file {} with a name and bytes", i));
     }
     d.files[file.name] = std::string(static_cast<const char*>(file.bytes), file.num_bytes);
   }
@@ -385,6 +410,11 @@ MujocoDefinition DefinePhysics(const std::shared_ptr<const Instance>& instance, 
 
 }  // namespace
 
+std::string TakeLastReport() {
+  const std::lock_guard lock(report_mutex);
+  return std::exchange(last_report, {});
+}
+
 FamilyEntry EntryOfPlugin(const std::shared_ptr<const Library>& library,
                           const fewstep_family* family) {
   FamilyEntry entry;
@@ -411,7 +441,10 @@ FamilyEntry EntryOfPlugin(const std::shared_ptr<const Library>& library,
         MujocoDefinition definition = DefinePhysics(instance, std::move(spec));
         definition.law = std::move(law);
         definition.settings = std::move(settings);
-        return MakeMujocoFamily(std::move(definition), options);
+        const std::shared_ptr<const void> context = definition.context;
+        auto made = MakeMujocoFamily(std::move(definition), options);
+        if (!Of(context.get()).configured) instance->Reject("fails in configure_model");
+        return made;
       }
       WorldDefinition definition;
       definition.spec = spec;

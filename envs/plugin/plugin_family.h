@@ -11,4 +11,8 @@ namespace fewstep::plugin {
 FamilyEntry EntryOfPlugin(const std::shared_ptr<const Library>& library,
                           const fewstep_family* family);
 
+// What a plug-in has said of why a function fails, since this was asked last; "" for nothing. Of
+// any thread and any plug-in.
+std::string TakeLastReport();
+
 }  // namespace fewstep::plugin

@@ -116,12 +116,19 @@ void CheckInfo(const std::string& path, const fewstep_plugin_header& header,
     require_of((family.world == nullptr) != (family.physics == nullptr),
                "has not exactly one of world and physics");
     require_of(family.num_options == 0 || family.options != nullptr, "has no list of its options");
+    std::vector<std::string> keys = {"name", "horizon", "trial_episodes", "observe_task"};
     for (size_t o = 0; o < family.num_options; ++o) {
       const fewstep_option& option = family.options[o];
       require_of(option.size == sizeof(fewstep_option),
                  fmt::format("has an option {} of the wrong size", o));
       require_of(option.name && *option.name && option.help && option.unit,
                  fmt::format("has an option {} without name, help or unit", o));
+      const std::string key = option.name;
+      const bool word = std::ranges::all_of(
+          key, [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
+      require_of(word && std::ranges::find(keys, key) == keys.end(),
+                 fmt::format("has the option '{}', which is no word or is there already", key));
+      keys.push_back(key);
       require_of(
           option.low <= option.high && option.value >= option.low && option.value <= option.high,
           fmt::format("has the option '{}', whose value {} is not in [{}, {}]", option.name,
@@ -187,9 +194,14 @@ void Say(const char* text) {
 }
 
 void HandleCrash(int signal, siginfo_t*, void* context) {
-  // several threads may crash at once: the first one speaks
-  static std::atomic_flag spoken = ATOMIC_FLAG_INIT;
-  while (spoken.test_and_set()) pause();
+  // several threads may crash at once: the first one speaks, and if it crashes again, is done
+  static std::atomic<pid_t> speaker = 0;
+  pid_t nobody = 0;
+  if (!speaker.compare_exchange_strong(nobody, gettid())) {
+    while (speaker != gettid()) pause();
+    std::signal(signal, SIG_DFL);
+    raise(signal);
+  }
   const size_t count = num_loaded.load();
   uintptr_t at = 0;
 #if defined(__x86_64__)
@@ -275,9 +287,14 @@ std::vector<std::pair<std::string, FamilyEntry>> EntriesOf(
 
 void NameLibrariesInCrashes() {
   static const bool installed = [] {
+    // a stack of its own for the thread that opens plug-ins, in case theirs is what ran out
+    static std::array<char, 64 * 1024> stack_memory;
+    const stack_t stack = {
+        .ss_sp = stack_memory.data(), .ss_flags = 0, .ss_size = stack_memory.size()};
+    sigaltstack(&stack, nullptr);
     struct sigaction action = {};
     action.sa_sigaction = HandleCrash;
-    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
     for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
       sigaction(signal, &action, nullptr);
     }

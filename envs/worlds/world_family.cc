@@ -108,7 +108,8 @@ class WorldRunner final : public EpisodeRunner {
     Round();
 
     EpisodeResult result;
-    while (result.length < spec.horizon && !result.terminated) {
+    result.diverged = !AllFinite(observation_);  // there is no episode to begin
+    while (!result.diverged && result.length < spec.horizon && !result.terminated) {
       // choose
       const size_t step = static_cast<size_t>(result.length);
       act(context, observation32_.data(), result.length, action32_.data());
@@ -182,6 +183,7 @@ class WorldVectorEnv final : public LockstepEnv {
     for (const int env : ids) {
       if (spec().change) world(env).Begin(PresentTask(env));
       world(env).Reset(rng(env), observation(env).data());
+      outcome(env).diverged = !AllFinite(observation(env));
     }
   }
   void StepSimulations(std::span<const int> ids) override {
@@ -195,6 +197,7 @@ class WorldVectorEnv final : public LockstepEnv {
   void WriteState(int env, std::span<const double> state) override {
     if (spec().change) world(env).Begin(PresentTask(env));
     world(env).SetState(state.data(), observation(env).data());
+    outcome(env).diverged = !AllFinite(observation(env));
   }
 
   std::shared_ptr<const WorldDefinition> definition_;

@@ -111,12 +111,13 @@ int RunCheck(const CheckArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 int CheckFamilies(const std::string& path, const FamilyOpener& opener) {
+  EndWithParent();
   FamilyCatalog catalog;
   constexpr const char* kOpens = "it can be opened";
   Tell("begin", kOpens);
   try {
     AddFamilies(path, opener, Clash::kRefuse, catalog);
-  } catch (const Error& problem) {
+  } catch (const std::exception& problem) {
     Tell("fail", fmt::format("{}: {}", kOpens, problem.what()));
     return 0;
   }
@@ -128,7 +129,7 @@ int CheckFamilies(const std::string& path, const FamilyOpener& opener) {
     std::unique_ptr<TaskFamily> family;
     try {
       family = catalog.Make(name);
-    } catch (const Error& problem) {
+    } catch (const std::exception& problem) {
       Tell("fail", fmt::format("{}: {}", kIsMade, problem.what()));
       continue;
     }
@@ -138,7 +139,7 @@ int CheckFamilies(const std::string& path, const FamilyOpener& opener) {
       std::string found;
       try {
         found = rule.check(*family);
-      } catch (const Error& problem) {
+      } catch (const std::exception& problem) {
         found = problem.what();
       }
       if (found.empty()) {

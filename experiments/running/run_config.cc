@@ -10,6 +10,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "envs/declarative/declarative_family.h"
 #include "experiments/running/run_directory.h"
 
 namespace fewstep {
@@ -160,8 +161,10 @@ OpenedRun OpenRun(const std::string& path, const Catalog& catalog) {
   }
   OpenedRun run{catalog, {}};
   const std::string copy = fmt::format("{}/{}", path, kFamilyCopy);
-  if (std::filesystem::exists(copy, ignored)) {
-    AddFamilies(copy, run.catalog.opener, Clash::kReplace, run.catalog.families);
+  // a folder alone: a library in a run's directory is never loaded
+  if (declarative::IsFamilyFolder(copy)) {
+    auto [name, entry] = declarative::OpenFamilyFolder(copy, run.catalog.opener.guard);
+    run.catalog.families.Replace(name, std::move(entry));
   }
   const FamilyFacts facts = ReadFamilyFacts(path);
   try {

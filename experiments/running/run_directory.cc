@@ -52,7 +52,10 @@ void RunDirectory::Create(const std::string& recipe, const std::string& build_js
   MakeFolder(path_ + "/checkpoints");
   MakeFolder(path_ + "/evaluations");
   WriteFileAtomically(path_ + "/build.json", build_json);
-  if (save_family) save_family(fmt::format("{}/{}", path_, kFamilyCopy));
+  const std::string copy = fmt::format("{}/{}", path_, kFamilyCopy);
+  std::error_code ignored;
+  std::filesystem::remove_all(copy, ignored);  // of a run that was killed before it began
+  if (save_family) save_family(copy);
   WriteRecipe(recipe);
 }
 

@@ -1,13 +1,14 @@
 /* Task families in a shared library: the interface between fewstep and a plug-in, in plain C.
  *
  * A library exports two things: the constant `fewstep_plugin_abi`, which is looked at first, and
- * the function `fewstep_plugin`, which is called only when that fits. FEWSTEP_PLUGIN defines both.
+ * the function `fewstep_plugin`, which is called only when that fits. A macro below defines both.
  *
  *   static const fewstep_family families[] = {{...}};
- *   FEWSTEP_PLUGIN(families)
+ *   FEWSTEP_PLUGIN(families)              or, where a family has physics,
+ *   FEWSTEP_PHYSICS_PLUGIN(families)      with mujoco/mujoco.h included as well
  *
  * Rules, which `fewstep check LIBRARY` tests:
- *   - Every struct begins with its size, so that later versions can add to it.
+ *   - Every struct begins with its size, by which a later program tells those of an older plug-in.
  *   - Texts are UTF-8, end with 0 and stay valid until the family is destroyed.
  *   - Functions return 0, or another number when something is wrong. An episode in which that
  *     happens ends there, is counted as diverged and shown. No exception may leave a function;
@@ -39,6 +40,8 @@ typedef struct {
   double (*uniform)(fewstep_stream* stream, double low, double high); /* [low, high) */
   double (*normal)(fewstep_stream* stream);                           /* N(0, 1) */
   uint64_t (*below)(fewstep_stream* stream, uint64_t n);              /* 0 ... n - 1, n > 0 */
+  /* Says why a function is about to fail, for `fewstep check` to show; from any thread. */
+  void (*report)(const char* text);
 } fewstep_host;
 
 /* A number of a task. */
@@ -54,13 +57,13 @@ typedef struct {
 } fewstep_parameter;
 
 /* A key of [family] in a recipe, of this family alone. A number whatever its type. */
-typedef enum { FEWSTEP_NUMBER = 0, FEWSTEP_INTEGER = 1, FEWSTEP_BOOLEAN = 2 } fewstep_option_type;
+enum { FEWSTEP_NUMBER = 0, FEWSTEP_INTEGER = 1, FEWSTEP_BOOLEAN = 2 };
 typedef struct {
   size_t size;
-  const char* name; /* "arms" */
+  const char* name; /* "arms": letters, digits, - and _ */
   const char* help; /* one sentence */
   const char* unit;
-  fewstep_option_type type;
+  int32_t type; /* FEWSTEP_NUMBER, ... */
   double value; /* by default; of a boolean 0 or 1 */
   double low, high;
 } fewstep_option;
@@ -124,6 +127,7 @@ typedef struct {
 } fewstep_simulation;
 
 typedef struct {
+  size_t size;
   const char* name; /* as the MJCF names it */
   const void* bytes;
   size_t num_bytes;
@@ -196,12 +200,6 @@ typedef struct {
 #define FEWSTEP_EXPORT
 #endif
 
-#ifdef mjVERSION_HEADER
-#define FEWSTEP_MUJOCO_VERSION mjVERSION_HEADER
-#else
-#define FEWSTEP_MUJOCO_VERSION 0
-#endif
-
 extern FEWSTEP_EXPORT const fewstep_plugin_header fewstep_plugin_abi;
 FEWSTEP_EXPORT const fewstep_plugin_info* fewstep_plugin(void);
 
@@ -209,18 +207,20 @@ FEWSTEP_EXPORT const fewstep_plugin_info* fewstep_plugin(void);
 }
 #endif
 
-/* Defines what the library exports. `list` is an array of fewstep_family. A library with physics
- * includes mujoco/mujoco.h before this header. */
-#define FEWSTEP_PLUGIN(list)                                                                \
-  const fewstep_plugin_header fewstep_plugin_abi = {{'f', 'e', 'w', 's', 't', 'e', 'p', 0}, \
-                                                    FEWSTEP_ABI_VERSION,                    \
-                                                    FEWSTEP_MUJOCO_VERSION,                 \
-                                                    (uint32_t)sizeof(void*),                \
-                                                    (uint32_t)sizeof(fewstep_family)};      \
-  const fewstep_plugin_info* fewstep_plugin(void) {                                         \
-    static const fewstep_plugin_info info = {sizeof(fewstep_plugin_info), list,             \
-                                             sizeof(list) / sizeof((list)[0])};             \
-    return &info;                                                                           \
+/* Defines what the library exports. `list` is an array of fewstep_family. */
+#define FEWSTEP_PLUGIN(list) FEWSTEP_DEFINE_PLUGIN(list, 0)
+#define FEWSTEP_PHYSICS_PLUGIN(list) FEWSTEP_DEFINE_PLUGIN(list, mjVERSION_HEADER)
+#define FEWSTEP_DEFINE_PLUGIN(list, mujoco)                                     \
+  const fewstep_plugin_header fewstep_plugin_abi = FEWSTEP_HEADER(mujoco);      \
+  const fewstep_plugin_info* fewstep_plugin(void) {                             \
+    static const fewstep_plugin_info info = {sizeof(fewstep_plugin_info), list, \
+                                             sizeof(list) / sizeof((list)[0])}; \
+    return &info;                                                               \
+  }
+#define FEWSTEP_HEADER(mujoco)                                                       \
+  {                                                                                  \
+    {'f', 'e', 'w', 's', 't', 'e', 'p', 0}, FEWSTEP_ABI_VERSION, (uint32_t)(mujoco), \
+        (uint32_t)sizeof(void*), (uint32_t)sizeof(fewstep_family)                    \
   }
 
 #endif /* FEWSTEP_PLUGIN_H */

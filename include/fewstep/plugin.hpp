@@ -13,7 +13,8 @@
 //   };
 //   FEWSTEP_CPP_PLUGIN(Walk)
 //
-// A family on MuJoCo's physics includes mujoco/mujoco.h first and derives from PhysicsFamily.
+// A family on MuJoCo's physics derives from PhysicsFamily and is exported by
+// FEWSTEP_CPP_PHYSICS_PLUGIN.
 #pragma once
 
 #include <array>
@@ -55,7 +56,7 @@ struct Parameter {
 
 struct Option {
   const char *name, *help, *unit;
-  fewstep_option_type type = FEWSTEP_NUMBER;
+  int type = FEWSTEP_NUMBER;
   double value = 0, low = 0, high = 1;
 };
 
@@ -83,7 +84,6 @@ class Family {
   // Writes one task of a split; false when there is no such split. Without it each number is drawn
   // by itself.
   virtual bool DrawTask(Split, Stream, std::span<double>) const { return false; }
-  virtual bool draws_tasks() const { return false; }  // true where DrawTask is overridden
 };
 
 struct Step {
@@ -126,15 +126,18 @@ class PhysicsFamily : public Family {
 
 namespace internal {
 
-// Runs `body`; 1 when it throws.
+// Runs `body`; when it throws, says what and returns 1.
 template <typename Body>
-int Guard(const Body& body) noexcept {
+int Guard(const fewstep_host* host, const Body& body) noexcept {
   try {
     body();
     return 0;
+  } catch (const std::exception& problem) {
+    host->report(problem.what());
   } catch (...) {
-    return 1;
+    host->report("an exception without a text");
   }
+  return 1;
 }
 
 // A family with its definition in both forms.
@@ -200,10 +203,10 @@ template <typename Own>
 int DrawTask(void* family, int32_t split, fewstep_stream* stream, double* task) {
   bool drawn = false;
   const Held<Own>& held = HeldOf<Own>(family);
-  const int failed = Guard([&] {
+  const int failed = Guard(held.host, [&] {
     const Stream from(held.host, stream);
     const std::span<double> values(task, held.spec.parameters.size());
-    if (held.family.draws_tasks()) {
+    if constexpr (!std::is_same_v<decltype(&Own::DrawTask), decltype(&Family::DrawTask)>) {
       drawn = held.family.DrawTask(static_cast<Split>(split), from, values);
       return;
     }
@@ -232,35 +235,37 @@ inline constexpr fewstep_world kWorld = {
     sizeof(fewstep_world),
     [](void* family) -> void* {
       const Held<Own>& held = HeldOf<Own>(family);
-      try {
-        return new HeldWorld{held.host, held.spec.parameters.size(), held.family.MakeWorld()};
-      } catch (...) {
-        return nullptr;
-      }
+      HeldWorld* made = nullptr;
+      Guard(held.host, [&] {
+        made = new HeldWorld{held.host, held.spec.parameters.size(), held.family.MakeWorld()};
+      });
+      return made;
     },
     [](void* world) { delete static_cast<HeldWorld*>(world); },
     [](void* world, const double* task) {
       HeldWorld& w = WorldOf(world);
-      return Guard([&] { w.world->Begin({task, w.num_parameters}); });
+      return Guard(w.host, [&] { w.world->Begin({task, w.num_parameters}); });
     },
     [](void* world, fewstep_stream* stream, double* observation) {
       HeldWorld& w = WorldOf(world);
-      return Guard([&] { w.world->Reset(Stream(w.host, stream), observation); });
+      return Guard(w.host, [&] { w.world->Reset(Stream(w.host, stream), observation); });
     },
     [](void* world, const double* action, fewstep_stream* stream, double* observation,
        double* metrics, double* reward, int32_t* terminated) {
       HeldWorld& w = WorldOf(world);
-      return Guard([&] {
+      return Guard(w.host, [&] {
         const Step step = w.world->Advance(action, Stream(w.host, stream), observation, metrics);
         *reward = step.reward;
         *terminated = step.terminated ? 1 : 0;
       });
     },
     [](const void* world, double* state) {
-      Guard([&] { static_cast<const HeldWorld*>(world)->world->GetState(state); });
+      const HeldWorld& w = *static_cast<const HeldWorld*>(world);
+      Guard(w.host, [&] { w.world->GetState(state); });
     },
     [](void* world, const double* state, double* observation) {
-      return Guard([&] { WorldOf(world).world->SetState(state, observation); });
+      HeldWorld& w = WorldOf(world);
+      return Guard(w.host, [&] { w.world->SetState(state, observation); });
     }};
 
 template <typename Own>
@@ -278,31 +283,31 @@ inline constexpr fewstep_physics kPhysics = {
     Own::kFrameSkip,
     Own::kRefreshAfterStep ? 1 : 0,
     [](void* family, mjModel_* model, mjData_* data) {
-      return Guard([&] { HeldOf<Own>(family).family.ConfigureModel(model, data); });
+      return Guard(HeldOf<Own>(family).host, [&] { HeldOf<Own>(family).family.ConfigureModel(model, data); });
     },
     // only a family that overrides it has models of their own for its tasks
     std::is_same_v<decltype(&Own::ApplyTask), decltype(&PhysicsFamily::ApplyTask)>
         ? nullptr
         : +[](void* family, const mjModel_* nominal, mjModel_* model, const double* task) {
-            return Guard([&] { HeldOf<Own>(family).family.ApplyTask(nominal, model, task); });
+            return Guard(HeldOf<Own>(family).host, [&] { HeldOf<Own>(family).family.ApplyTask(nominal, model, task); });
           },
     [](const fewstep_simulation* s, fewstep_stream* stream) {
-      return Guard([&] { Of<Own>(s).family.Reset(*s, Stream(Of<Own>(s).host, stream)); });
+      return Guard(Of<Own>(s).host, [&] { Of<Own>(s).family.Reset(*s, Stream(Of<Own>(s).host, stream)); });
     },
     [](const fewstep_simulation* s, const double* action) {
-      return Guard([&] { Of<Own>(s).family.Control(*s, action); });
+      return Guard(Of<Own>(s).host, [&] { Of<Own>(s).family.Control(*s, action); });
     },
-    [](const fewstep_simulation* s) { return Guard([&] { Of<Own>(s).family.BeforeStep(*s); }); },
+    [](const fewstep_simulation* s) { return Guard(Of<Own>(s).host, [&] { Of<Own>(s).family.BeforeStep(*s); }); },
     [](const fewstep_simulation* s, double* metrics, double* reward) {
-      return Guard([&] { *reward = Of<Own>(s).family.Reward(*s, metrics); });
+      return Guard(Of<Own>(s).host, [&] { *reward = Of<Own>(s).family.Reward(*s, metrics); });
     },
     std::is_same_v<decltype(&Own::Terminated), decltype(&PhysicsFamily::Terminated)>
         ? nullptr
         : +[](const fewstep_simulation* s, int32_t* terminated) {
-            return Guard([&] { *terminated = Of<Own>(s).family.Terminated(*s) ? 1 : 0; });
+            return Guard(Of<Own>(s).host, [&] { *terminated = Of<Own>(s).family.Terminated(*s) ? 1 : 0; });
           },
     [](const fewstep_simulation* s, double* observation) {
-      return Guard([&] { Of<Own>(s).family.Observe(*s, observation); });
+      return Guard(Of<Own>(s).host, [&] { Of<Own>(s).family.Observe(*s, observation); });
     }};
 
 template <typename Own>
@@ -344,11 +349,12 @@ const fewstep_plugin_info* Info() {
 }  // namespace internal
 }  // namespace fewstep::api
 
-// Defines what the library exports: the families of these classes.
-#define FEWSTEP_CPP_PLUGIN(...)                                                            \
-  const fewstep_plugin_header fewstep_plugin_abi = {                                       \
-      {'f', 'e', 'w', 's', 't', 'e', 'p', 0}, FEWSTEP_ABI_VERSION, FEWSTEP_MUJOCO_VERSION, \
-      static_cast<uint32_t>(sizeof(void*)), static_cast<uint32_t>(sizeof(fewstep_family))}; \
-  const fewstep_plugin_info* fewstep_plugin(void) {                                        \
-    return ::fewstep::api::internal::Info<__VA_ARGS__>();                                  \
+// Defines what the library exports: the families of these classes. With physics among them
+// mujoco/mujoco.h is included as well.
+#define FEWSTEP_CPP_PLUGIN(...) FEWSTEP_DEFINE_CPP_PLUGIN(0, __VA_ARGS__)
+#define FEWSTEP_CPP_PHYSICS_PLUGIN(...) FEWSTEP_DEFINE_CPP_PLUGIN(mjVERSION_HEADER, __VA_ARGS__)
+#define FEWSTEP_DEFINE_CPP_PLUGIN(mujoco, ...)                             \
+  const fewstep_plugin_header fewstep_plugin_abi = FEWSTEP_HEADER(mujoco); \
+  const fewstep_plugin_info* fewstep_plugin(void) {                        \
+    return ::fewstep::api::internal::Info<__VA_ARGS__>();                  \
   }

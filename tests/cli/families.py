@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import sys
 import time
 
-from fewstep import (PROGRAM, SCRATCH, begin, checkpoints, fewstep, metrics, on_terminal, read, start,
-                     tree, wait_for)
+from fewstep import SCRATCH, begin, checkpoints, fewstep, metrics, on_terminal, read, tree
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/families")
 
@@ -45,7 +43,9 @@ def edit(path, old, new):
 
 def copy_example(name):
     target = f"mine/{name}"
-    shutil.copytree(os.path.join(EXAMPLES, name), target)
+    os.makedirs(target)
+    for file in ("family.toml", "model.xml"):
+        shutil.copy(os.path.join(EXAMPLES, name, file), target)
     return target
 
 
@@ -99,6 +99,22 @@ def test_a_run_keeps_its_family():
     fewstep("resume", "moved").exits(0)
     assert metrics("moved") == before
     assert whole.out
+
+    # what else lies in the folder is no part of the family
+    shutil.copytree("moved/family", "again")
+    edit("again/model.xml", "<worldbody>", "<!-- was file='old.obj' --><worldbody>")
+    before = fewstep("describe", "arm-reach@example", "--plugin", "again", "--json").json()["hash"]
+    fewstep("train", small, "--plugin", ".", "--set", "run.iterations=0", cwd="again").exits(2)
+    shutil.copy(small, "again/recipe.toml")
+    fewstep("train", "recipe.toml", "--plugin", ".", "--set", "run.iterations=0",
+            cwd="again").exits(0)
+    with open("again/notes.xml", "w") as file:
+        file.write("not named by the model")
+    os.symlink("loop.xml", "again/loop.xml")
+    os.symlink("/etc/passwd", "again/leak.obj")
+    after = fewstep("describe", "arm-reach@example", "--plugin", "again", "--json").exits(0)
+    assert after.json()["hash"] == before
+    assert sorted(os.listdir("again/runs/arm/family")) == ["family.toml", "model.xml"]
 
     # a damaged copy is told, and where
     edit("moved/family/family.toml", "horizon = 40", "horizon = sixty")

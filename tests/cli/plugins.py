@@ -8,8 +8,8 @@ import shutil
 import signal
 import time
 
-from families import edit, recipe
-from fewstep import PROGRAM, SCRATCH, begin, checkpoints, fewstep, metrics, read, sets
+from families import recipe
+from fewstep import SCRATCH, begin, checkpoints, fewstep, metrics, read, sets, start, wait_for
 
 PLUGINS = os.environ["PLUGINS"]
 
@@ -55,11 +55,15 @@ BAD = {
     "physics_reset_fails": "the reset or the first step of the task",
     "physics_state_size": "state names 3 numbers, and the model has 2",
     "option_range": "whose value 5 is not in [0, 2]",
+    "option_name": "has the option 'horizon', which is no word or is there already",
+    "state_writes_past": "writes more numbers than it may",
+    "reset_fails": "it says: there is no place to begin",
 }
 # those that are seen only when the family plays
 PLAYS = {"nan_observation", "nan_reward", "writes_past", "step_fails", "step_crashes", "step_aborts",
          "step_hangs", "static_state", "hidden_state", "undeclared_end", "tasks_alike",
-         "draws_outside", "draws_unseeded", "physics_reset_fails"}
+         "draws_outside", "draws_unseeded", "physics_reset_fails", "state_writes_past",
+         "reset_fails"}
 # those that end or hold up whatever opens them
 DEADLY = {"create_crashes", "create_hangs", "create_exits"}
 
@@ -158,7 +162,8 @@ def test_training_survives_what_it_can():
     begin()
     # errors, exceptions and numbers that are not finite end their episodes and are counted
     for name, family in (("step_fails", "bad@test"), ("nan_reward", "bad@test"),
-                         ("writes_past", "bad@test"), ("throws", "throwing@test")):
+                         ("writes_past", "bad@test"), ("throws", "throwing@test"),
+                         ("reset_fails", "bad@test"), ("physics_reset_fails", "bad@test")):
         fewstep("train", recipe(name, family), "--plugin", library(name)).exits(0)
         last = read(f"runs/{name}/metrics.jsonl").decode().splitlines()[-1]
         assert '"diverged_episodes":32' in last, last
@@ -174,6 +179,41 @@ def test_training_survives_what_it_can():
     assert "crashed" in result.err and "crashes_later.so" in result.err, str(result)
     assert checkpoints("runs/later")
     fewstep("evaluate", "runs/later", "--plugin", library("nothing")).exits(0)
+
+
+def test_nothing_is_left_behind():
+    begin()
+    # a check that is interrupted takes its child along
+    process = start("check", library("step_hangs"))
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    wait_for(lambda: read(children).strip())
+    time.sleep(1)
+    child = int(read(children).split()[0])
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    wait_for(lambda: not os.path.exists(f"/proc/{child}/exe") or
+             b"Z" in read(f"/proc/{child}/stat").split()[2], 10)
+    # children can be waited for whatever the program was started with
+    result = fewstep("check", library("nothing"),
+                     preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    result.exits(0)
+
+
+def test_a_run_loads_no_code():
+    begin()
+    fewstep("train", recipe("point", "point-nav@maml")).exits(0)
+    os.makedirs("runs/point/family")
+    shutil.copy(library("create_crashes"), "runs/point/family/evil.so")
+    shutil.copy(library("nothing"), "runs/point/family/other.so")
+    fewstep("evaluate", "runs/point").exits(0)
+    listed = fewstep("list", "--json").exits(0).json()
+    assert len(listed["runs"]) == 1
+    # and where plug-ins are always looked for, one that hangs does not hold up what needs none
+    os.makedirs("share/fewstep/plugins")
+    shutil.copy(library("create_hangs"), "share/fewstep/plugins/hangs.so")
+    environment = dict(os.environ, XDG_DATA_HOME=f"{SCRATCH}/share")
+    fewstep("--version", env=environment).exits(0)
+    fewstep("check", library("nothing"), env=environment).exits(0)
 
 
 if __name__ == "__main__":

@@ -290,6 +290,20 @@ TEST(DeclarativeFamily, EveryTermIsWhatItsFormulaSays) {
   EXPECT_LT(successes, 30);
 }
 
+TEST(DeclarativeFamily, ASuccessThatIsOnlyMeasuredIsMeasured) {
+  std::string toml = kBox;
+  toml.replace(toml.find("radius = 0.3\nweight = 7"), 23, "radius = 9\nweight = 0");
+  const std::unique_ptr<TaskFamily> family = Open(WriteFamily(toml, kBoxModel));
+  const auto env = family->MakeVectorEnv(1, 1);
+  env->SetTasks(family->Sample(Split::kTest, 1, Rng(1)));
+  const int id = 0;
+  std::vector<float> row(static_cast<size_t>(family->spec().observation_size));
+  env->Reset({&id, 1}, Rng(1), row);
+  StepBatch batch = env->MakeStepBatch();
+  env->Step(std::vector<double>{0, 0}, batch);
+  EXPECT_EQ(batch.metrics[11], 1);
+}
+
 TEST(DeclarativeFamily, BoundsAndSuccessEndAnEpisode) {
   std::string toml = kBox;
   toml += "\n[[termination]]\nof = \"qpos:x\"\nabove = 0.25\nbelow = -0.5\n";
@@ -542,6 +556,12 @@ TEST(DeclarativeErrors, NameFileLineAndWhatIsNearest) {
        "[[randomization]]\nquantity = \"body_mass\"\nobjects = \"box\"\nparameter = "
        "\"angle\"\n[reset]",
        "at the low end of its parameter, body_mass makes no sense"},
+      {"[reset]",
+       "[[randomization]]\nquantity = \"joint_stiffness\"\nobjects = \"x\"\nparameter = "
+       "\"angle\"\n[reset]",
+       "is 0 in the model"},
+      {"horizon = 50", "horizon = 1000000\ntrial_episodes = 1000\n[change]\nevery = 1\n[family.x]",
+       "'family.x': unknown key"},
       {"[reset]", "[reset", "family.toml:13"},
   };
   for (const Case& c : cases) {

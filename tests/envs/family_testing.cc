@@ -75,6 +75,7 @@ MujocoDefinition PendulumDefinition() {
   FamilySpec& spec = definition.spec;
   spec.name = "pendulum@test";
   spec.summary = "A pole hangs on a hinge.";
+  spec.terminates = true;
   spec.source = spec.model = spec.reset = spec.reward = spec.termination = spec.action = "test";
   spec.splits = "separate draws";
   spec.observation = {"angle", "rate", "height of the centre"};
@@ -110,7 +111,6 @@ std::unique_ptr<TaskFamily> MakePendulum(const FamilyOptions& options) {
 std::unique_ptr<TaskFamily> MakeDriftingPendulum(const FamilyOptions& options) {
   MujocoDefinition definition = PendulumDefinition();
   definition.spec.name = "drifting-pendulum@test";
-  definition.spec.terminates = true;
   definition.spec.trial_episodes = 3;
   definition.spec.change = TaskChange{.kind = TaskChange::Kind::kDrift,
                                       .clock = TaskChange::Clock::kSteps,

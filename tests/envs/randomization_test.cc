@@ -27,7 +27,7 @@ struct Numbers {
   double friction[3] = {0.9, 0.01, 0.002};
   double damping = 0.3, armature = 0.05, frictionloss = 0.02, stiffness = 1.5;
   double gear = 20, kp = 35;
-  double gravity[3] = {0, 0, -9.81}, wind[3] = {0, 0, 0};
+  double gravity[3] = {0, 0, -9.81}, wind[3] = {0.5, 0.1, 0.2};
   double density = 1.2, viscosity = 0.002;
 };
 
@@ -154,22 +154,23 @@ bool SameBytes(const mjModel* a, const mjModel* b) {
 
 // All quantities at once, as many numbers as they take.
 std::vector<Randomization> AllQuantities(const mjModel* model, int& size) {
+  const std::string parameter = "p";
   std::vector<Randomization> all;
   size = 0;
   for (const Quantity& quantity : Quantities()) {
     RandomizationOptions options;
     options.quantity = quantity.name;
-    const auto objects = [&]() -> std::vector<std::string> {
-      if (quantity.object == mjOBJ_UNKNOWN) return {};
-      if (quantity.name == "servo_gain") return {"knee"};
-      if (quantity.name == "body_com") return {"thigh", "shin"};
-      if (quantity.object == mjOBJ_ACTUATOR) return {"hip"};
-      if (quantity.object == mjOBJ_SITE) return {"foot"};
-      if (quantity.object == mjOBJ_JOINT) return {"hip", "knee"};
-      return {"*"};
-    };
-    options.objects = objects();
-    options.parameter = "p";
+    const bool vector = quantity.width > 1;
+    const std::vector<const char*> names =
+        quantity.object == mjOBJ_UNKNOWN    ? std::vector<const char*>{}
+        : quantity.name == "servo_gain"     ? std::vector<const char*>{"knee"}
+        : quantity.object == mjOBJ_ACTUATOR ? std::vector<const char*>{"hip"}
+        : quantity.object == mjOBJ_SITE     ? std::vector<const char*>{"foot"}
+        : quantity.object == mjOBJ_JOINT    ? std::vector<const char*>{"hip", "knee"}
+        : vector                            ? std::vector<const char*>{"thigh", "shin"}
+                                            : std::vector<const char*>{"*"};
+    options.objects.assign(names.begin(), names.end());
+    options.parameter = parameter;
     all.push_back(MakeRandomization(options, model, {{"p", size, quantity.width}}, Where));
     size += quantity.width;
   }
@@ -302,7 +303,7 @@ TEST(Randomization, WhatFollowsIsWhatAFreshCompilationGives) {
   n.gravity[2] = -3.7;
   check("gravity", {}, {1, 0, -3.7}, How::kSet, n);
   n = plain;
-  n.wind[1] = 4;
+  n.wind[1] += 4;
   check("wind", {}, {0, 4, 0}, How::kAdd, n);
   n = plain;
   n.density = 1000;
@@ -376,6 +377,18 @@ TEST(Randomization, BadOnesAreRefused) {
   refuse("actuator_gear", {"hip"}, 1, How::kSet, "only multiplied");
   refuse("servo_gain", {"hip"}, 1, How::kMultiply, "position servo");
   refuse("joint_damping", {"hip"}, 1, How::kAdd, "at the low end", {{-1, 1}});
+  refuse("joint_damping", {"base"}, 1, How::kMultiply, "is 0 in the model");
+  refuse("body_pos", {"base"}, 3, How::kSet, "free joint");
+  refuse("geom_friction", {"base", "thigh", "shin"}, 3, How::kMultiply,
+         "could be one for each axis");
+
+  // each by itself is sound, both together are not
+  const std::vector<Randomization> both = {
+      Make(nominal.get(), "body_mass", {"thigh"}, 1, How::kAdd),
+      Make(nominal.get(), "body_mass", {"thigh"}, 1, How::kAdd)};
+  const std::vector<Range> valid = {{-1, 0}};
+  CheckRandomization(both[0], nominal.get(), valid, Where);
+  EXPECT_THROW(CheckTogether(both, nominal.get(), valid, Where), Error);
 }
 
 // A lone body whose inertia lies in its own frame is computed by a shorter way, which a moved

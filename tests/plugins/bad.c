@@ -51,6 +51,9 @@ enum {
   PHYSICS_RESET_FAILS,
   PHYSICS_STATE_SIZE,
   OPTION_RANGE,
+  OPTION_NAME,
+  STATE_WRITES_PAST,
+  RESET_FAILS,
   CRASHES_LATER
 };
 
@@ -76,6 +79,10 @@ static int Reset(void* w, fewstep_stream* stream, double* observation) {
   self->hidden = 0;
   self->steps = 0;
   observation[0] = self->position;
+  if (IS(RESET_FAILS)) {
+    host->report("there is no place to begin");
+    return 1;
+  }
   return 0;
 }
 static int total_steps = 0;
@@ -102,7 +109,10 @@ static int Step(void* w, const double* action, fewstep_stream* stream, double* o
   *reward = IS(NAN_REWARD) && self->steps > 5 ? NAN : -metrics[0];
   return 0;
 }
-static void GetState(const void* w, double* state) { state[0] = ((const world*)w)->position; }
+static void GetState(const void* w, double* state) {
+  state[0] = ((const world*)w)->position;
+  if (IS(STATE_WRITES_PAST)) state[1] = state[2] = 1;
+}
 static int SetState(void* w, const double* state, double* observation) {
   observation[0] = ((world*)w)->position = state[0];
   return 0;
@@ -206,7 +216,8 @@ static int Draw(void* family, int32_t split, fewstep_stream* stream, double* tas
   return 0;
 }
 
-static const fewstep_option kOptions[] = {{sizeof(fewstep_option), "size", "How large.", "m",
+static const fewstep_option kOptions[] = {{sizeof(fewstep_option),
+                                           IS(OPTION_NAME) ? "horizon" : "size", "How large.", "m",
                                            FEWSTEP_NUMBER, IS(OPTION_RANGE) ? 5 : 1, 0, 2}};
 
 #define FAMILY(name_of)                                                                           \
@@ -235,7 +246,7 @@ static const fewstep_family kFamilies[] = {
 const fewstep_plugin_header fewstep_plugin_abi = {
     {'f', 'e', 'w', 's', 't', 'e', IS(MAGIC) ? 'x' : 'p', 0},
     IS(ABI) ? 99 : FEWSTEP_ABI_VERSION,
-    IS(MUJOCO) ? 337 : FEWSTEP_MUJOCO_VERSION,
+    IS(MUJOCO) ? 337 : mjVERSION_HEADER,
     sizeof(void*),
     IS(FAMILY_BYTES) ? 8 : sizeof(fewstep_family)};
 const fewstep_plugin_info* fewstep_plugin(void) {

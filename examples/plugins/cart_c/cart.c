@@ -150,4 +150,4 @@ static const fewstep_family kFamilies[] = {
      .spec = Spec,
      .physics = &kPhysics}};
 
-FEWSTEP_PLUGIN(kFamilies)
+FEWSTEP_PHYSICS_PLUGIN(kFamilies)
