@@ -32,7 +32,8 @@ struct Played {
   // To the bit, so that what is no number equals itself.
   bool operator==(const Played& other) const {
     const auto same = [](const auto& a, const auto& b) {
-      return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0;
+      return a.size() == b.size() &&
+             (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0);
     };
     return same(first, other.first) && same(observations, other.observations) &&
            same(rewards, other.rewards) && same(metrics, other.metrics) &&
