@@ -46,7 +46,7 @@ std::string Replaced(std::string text, std::string_view from, std::string_view t
 constexpr const char* kRecipe = R"([run]
 name = "{stem}"
 iterations = 50
-
+{evaluation}
 [family]
 name = "{family}"
 
@@ -96,10 +96,11 @@ int RunNew(const NewArguments& arguments) {
     WriteFileAtomically((folder / name).string(), text);
   }
   const bool bandit = from == From::kCpp;
-  WriteFileAtomically((folder / "recipe.toml").string(),
-                      fmt::format(kRecipe, fmt::arg("stem", stem), fmt::arg("family", family),
-                                  fmt::arg("agent", bandit ? "rl2" : "promp"),
-                                  fmt::arg("batch", bandit ? 200 : 20)));
+  WriteFileAtomically(
+      (folder / "recipe.toml").string(),
+      fmt::format(kRecipe, fmt::arg("stem", stem), fmt::arg("family", family),
+                  fmt::arg("agent", bandit ? "rl2" : "promp"), fmt::arg("batch", bandit ? 200 : 20),
+                  fmt::arg("evaluation", bandit ? "" : "evaluation_units = 3\n")));
 
   // what to do with it
   const std::string at = folder.string();
