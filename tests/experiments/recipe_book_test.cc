@@ -114,7 +114,7 @@ std::string Refusal(const std::string& word) {
 
 TEST(RecipeBook, NamesWhatIsNear) {
   EXPECT_EQ(Refusal("promp-half-cheeta-vel"),
-            "no recipe is called 'promp-half-cheeta-vel'; did you mean 'promp-half-cheetah-vel'?. "
+            "no recipe is called 'promp-half-cheeta-vel'; did you mean 'promp-half-cheetah-vel'? "
             "fewstep list recipes shows them; a file of your own is given by its path, such as "
             "./recipe.toml");
   EXPECT_THAT(Refusal("nothing-like-it"), Not(HasSubstr("did you mean")));
