@@ -560,8 +560,7 @@ TEST(DeclarativeErrors, NameFileLineAndWhatIsNearest) {
        "[[randomization]]\nquantity = \"joint_stiffness\"\nobjects = \"x\"\nparameter = "
        "\"angle\"\n[reset]",
        "is 0 in the model"},
-      {"horizon = 50", "horizon = 1000000\ntrial_episodes = 1000\n[change]\nevery = 1\n[family.x]",
-       "'family.x': unknown key"},
+      {"[reset]", "[[change]]\nevery = 5\n[reset]", "expected a table"},
       {"[reset]", "[reset", "family.toml:13"},
   };
   for (const Case& c : cases) {
@@ -579,6 +578,22 @@ TEST(DeclarativeErrors, NameFileLineAndWhatIsNearest) {
       ErrorOf("<worldbody>", "<asset><mesh file='../secret.stl'/></asset><worldbody>", true),
       HasSubstr("lies outside of the family's folder"));
   EXPECT_THAT(ErrorOf("<actuator>", "<contact/><!--", true), HasSubstr("model.xml"));
+}
+
+TEST(DeclarativeErrors, ATaskCanChangeSoOftenOnly) {
+  std::string toml = kBox;
+  toml += "\n[change]\nevery = 1\n";
+  const std::string path = WriteFamily(toml, kBoxModel);
+  FamilyOptions longer;
+  longer.horizon = 1'000'000;
+  EXPECT_NO_THROW(Open(path, longer));
+  longer.trial_episodes = 1000;
+  try {
+    Open(path, longer);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the task would change 1e+09 times in a trial"));
+  }
 }
 
 TEST(DeclarativeHash, IsOfTheMeaningAndTheModel) {
