@@ -2,72 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <numeric>
 
 #include "core/error.h"
+#include "envs/contract/trajectory.h"
 #include "envs/plugin/plugin_family.h"
 
 namespace fewstep {
 namespace {
 
 constexpr int kLongestEpisode = 200;  // steps of an episode that are looked at
-
-std::vector<double> RandomActions(const FamilySpec& spec, int steps, int envs, uint64_t seed) {
-  Rng rng(seed);
-  std::vector<double> actions(static_cast<size_t>(steps * envs * spec.action_width()));
-  for (double& action : actions) {
-    action = spec.action_kind == ActionKind::kDiscrete
-                 ? static_cast<double>(rng.Below(static_cast<uint64_t>(spec.action_size)))
-                 : static_cast<float>(rng.Uniform(1.2 * spec.action_low, 1.2 * spec.action_high));
-  }
-  return actions;
-}
-
-// What B simulations gave, in order.
-struct Played {
-  std::vector<float> first;
-  std::vector<double> observations, rewards, metrics;
-  std::vector<uint8_t> terminated, diverged;
-  // To the bit, so that what is no number equals itself.
-  bool operator==(const Played& other) const {
-    const auto same = [](const auto& a, const auto& b) {
-      return a.size() == b.size() &&
-             (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0);
-    };
-    return same(first, other.first) && same(observations, other.observations) &&
-           same(rewards, other.rewards) && same(metrics, other.metrics) &&
-           same(terminated, other.terminated) && same(diverged, other.diverged);
-  }
-};
-
-Played Continue(VectorEnv& env, const std::vector<double>& actions) {
-  Played played;
-  StepBatch batch = env.MakeStepBatch();
-  const size_t row = static_cast<size_t>(env.num_envs() * env.spec().action_width());
-  for (size_t start = 0; start < actions.size(); start += row) {
-    env.Step(std::span(actions).subspan(start, row), batch);
-    const auto append = [](auto& to, const auto& from) {
-      to.insert(to.end(), from.begin(), from.end());
-    };
-    append(played.observations, batch.observations64);
-    append(played.rewards, batch.rewards);
-    append(played.metrics, batch.metrics);
-    append(played.terminated, batch.terminated);
-    append(played.diverged, batch.diverged);
-  }
-  return played;
-}
-
-Played Play(VectorEnv& env, uint64_t seed, const std::vector<double>& actions) {
-  std::vector<int> ids(static_cast<size_t>(env.num_envs()));
-  std::iota(ids.begin(), ids.end(), 0);
-  std::vector<float> first(ids.size() * static_cast<size_t>(env.spec().observation_size));
-  env.Reset(ids, Rng(seed), first);
-  Played played = Continue(env, actions);
-  played.first = std::move(first);
-  return played;
-}
 
 std::unique_ptr<VectorEnv> MakeEnv(const TaskFamily& family, int envs, int threads, uint64_t seed) {
   auto env = family.MakeVectorEnv(envs, threads);
@@ -143,7 +86,7 @@ std::string Finite(const TaskFamily& family) {
   const auto env = family.MakeVectorEnv(kEnvs, 1);
   env->SetTasks(tasks);
   plugin::TakeLastReport();
-  const Played played = Play(*env, 2, RandomActions(spec, Steps(spec), kEnvs, 3));
+  const Trajectory played = Roll(*env, Rng(2), RandomActions(spec, Steps(spec), kEnvs, 3));
   const auto in = [&](size_t i) { return ToString(spec, tasks[i % kEnvs]); };
   const auto size = static_cast<size_t>(spec.observation_size);
   for (size_t i = 0; i < played.first.size(); ++i) {
@@ -152,8 +95,8 @@ std::string Finite(const TaskFamily& family) {
                        i % size, played.first[i], in(i / size)) +
            Reported();
   }
-  for (size_t i = 0; i < played.diverged.size(); ++i) {
-    if (played.diverged[i] == 0) continue;
+  for (size_t i = 0; i < played.rewards.size(); ++i) {
+    if (played.flags[3 * i + 2] == 0) continue;
     return fmt::format(
                "{} of the task {} fails: a function says so, writes more numbers than it may, or "
                "gives an "
@@ -174,8 +117,9 @@ std::string Terminates(const TaskFamily& family) {
   constexpr int kEnvs = 100;
   const FamilySpec& spec = family.spec();
   const auto env = MakeEnv(family, kEnvs, 1, 4);
-  const Played played = Play(*env, 5, RandomActions(spec, Steps(spec), kEnvs, 6));
-  const bool ended = std::ranges::count(played.terminated, 1) > 0;
+  const Trajectory played = Roll(*env, Rng(5), RandomActions(spec, Steps(spec), kEnvs, 6));
+  bool ended = false;
+  for (size_t i = 0; i < played.flags.size(); i += 3) ended = ended || played.flags[i] != 0;
   if (ended && !spec.terminates) {
     return "episodes end in a terminal state, and it says that they do not: set terminates";
   }
@@ -187,16 +131,16 @@ std::string Repeats(const TaskFamily& family) {
   const FamilySpec& spec = family.spec();
   const std::vector<double> actions = RandomActions(spec, Steps(spec), kEnvs, 7);
   const auto env = MakeEnv(family, kEnvs, 1, 8);
-  const Played once = Play(*env, 9, actions);
-  if (Play(*env, 9, actions) != once) {
+  const Trajectory once = Roll(*env, Rng(9), actions);
+  if (Roll(*env, Rng(9), actions) != once) {
     return "the same seed gives another episode the second time: something outlives an episode, or "
            "comes from elsewhere than the stream";
   }
-  if (Play(*MakeEnv(family, kEnvs, 1, 8), 9, actions) != once) {
+  if (Roll(*MakeEnv(family, kEnvs, 1, 8), Rng(9), actions) != once) {
     return "the same seed gives another episode in a simulation that was made anew";
   }
   for (const int threads : {2, 4}) {
-    if (Play(*MakeEnv(family, kEnvs, threads, 8), 9, actions) == once) continue;
+    if (Roll(*MakeEnv(family, kEnvs, threads, 8), Rng(9), actions) == once) continue;
     return fmt::format("{} threads give other numbers than one: simulations share something",
                        threads);
   }
@@ -211,12 +155,12 @@ std::string Streams(const TaskFamily& family) {
   const int steps = std::max(1, Steps(spec) / 2);
   const std::vector<double> actions = RandomActions(spec, steps, kEnvs, 10);
   const auto a = MakeEnv(family, kEnvs, 1, 11), b = MakeEnv(family, kEnvs, 1, 11);
-  Play(*a, 12, actions);
-  Play(*b, 12, actions);
+  Roll(*a, Rng(12), actions);
+  Roll(*b, Rng(12), actions);
   std::vector<float> row(static_cast<size_t>(spec.observation_size));
   const int middle = 1;
   b->Reset({&middle, 1}, Rng(13), row);
-  const Played left = Continue(*a, actions), right = Continue(*b, actions);
+  const Trajectory left = Continue(*a, actions), right = Continue(*b, actions);
   for (size_t i = 0; i < left.rewards.size(); ++i) {
     if (i % kEnvs == 1 || left.rewards[i] == right.rewards[i]) continue;
     return "resetting one simulation changes another: they share something";
@@ -243,7 +187,7 @@ std::string Runners(const TaskFamily& family) {
   const std::vector<Task> tasks = family.Sample(Split::kTrain, kEnvs, Rng(15));
   const auto env = family.MakeVectorEnv(kEnvs, 1);
   env->SetTasks(tasks);
-  const Played expected = Play(*env, 16, actions);
+  const Trajectory expected = Roll(*env, Rng(16), actions);
   const auto runner = family.MakeEpisodeRunner();
   for (size_t i = 0; i < kEnvs; ++i) {
     std::vector<float> observations(horizon * static_cast<size_t>(spec.observation_size));
@@ -268,16 +212,16 @@ std::string Replays(const TaskFamily& family) {
   const std::vector<Task> tasks = family.Sample(Split::kTrain, 1, Rng(17));
   const std::vector<double> actions = RandomActions(spec, std::min(10, Steps(spec)), 1, 18);
   std::vector<double> state(spec.state.size()), back(state.size());
-  Played expected;
+  Trajectory expected;
   for (int past = 0; past < 2; ++past) {
     const auto env = family.MakeVectorEnv(1, 1);
     env->SetTasks(tasks);
-    Play(*env, 19, RandomActions(spec, std::min(5 + 7 * past, spec.horizon), 1, 20));
+    Roll(*env, Rng(19), RandomActions(spec, std::min(5 + 7 * past, spec.horizon), 1, 20));
     if (past == 0) env->GetState(0, state);
     env->SetState(0, state);
     env->GetState(0, back);
     if (back != state) return "a state that is set is not the one that is read back";
-    const Played played = Continue(*env, actions);
+    const Trajectory played = Continue(*env, actions);
     if (past == 0) {
       expected = played;
     } else if (played != expected) {
@@ -292,11 +236,11 @@ std::string TasksMatter(const TaskFamily& family) {
   const FamilySpec& spec = family.spec();
   const std::vector<Task> tasks = family.Sample(Split::kTrain, kEnvs, Rng(21));
   const std::vector<double> one = RandomActions(spec, Steps(spec), 1, 22);
-  Played first;
+  Trajectory first;
   for (int i = 0; i < kEnvs; ++i) {
     const auto env = family.MakeVectorEnv(1, 1);
     env->SetTasks({&tasks[static_cast<size_t>(i)], 1});
-    const Played played = Play(*env, 23, one);
+    const Trajectory played = Roll(*env, Rng(23), one);
     if (i == 0) {
       first = played;
     } else if (played.rewards != first.rewards || played.observations != first.observations) {

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "envs/contract/trajectory.h"
 #include "envs/family_catalog.h"
 #include "envs/mujoco/mujoco_family.h"
 #include "envs/mujoco/mujoco_model.h"
@@ -44,24 +45,5 @@ std::unique_ptr<TaskFamily> MakeChangingBandit(const FamilyOptions& options);
 
 // A family's name as a test may be called: "point_nav_maml".
 std::string FamilyTestName(const ::testing::TestParamInfo<std::string>& family);
-
-// Random actions [steps, B, A], a little beyond the range in which they are not clipped; exactly
-// representable as float, so that runners and environments get the same numbers.
-std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_envs, uint64_t seed);
-
-// Everything that B simulations gave over some steps, in order.
-struct Trajectory {
-  std::vector<float> first;          // [B, O] of the reset
-  std::vector<double> observations;  // [T, B, O]
-  std::vector<double> rewards;       // [T, B]
-  std::vector<double> metrics;       // [T, B, M]
-  std::vector<uint8_t> flags;        // [T, B, 3] terminated, truncated, diverged
-  bool operator==(const Trajectory&) const = default;
-};
-
-// Resets every simulation and steps through `actions` [T, B, A].
-Trajectory Roll(VectorEnv& env, const Rng& rng, const std::vector<double>& actions);
-// The same without the reset.
-Trajectory Continue(VectorEnv& env, const std::vector<double>& actions);
 
 }  // namespace fewstep
