@@ -39,13 +39,18 @@ inline constexpr std::string_view @symbol@ = R\"fewstep(@text@)fewstep\";
   endforeach()
 endfunction()
 
-# fewstep_embed_files(<name> <folder> file...): makes files below the folder available as elements of
-# embedded::<name>, with their paths in it, declared in "embedded/<name>.h".
+# fewstep_embed_files(<name> <folder> [WITHOUT_EXTENSION] file...): makes files below the folder
+# available as elements of embedded::<name>, declared in "embedded/<name>.h". Each has its path in the
+# folder as its name, if wanted without its extension.
 function(fewstep_embed_files name folder)
+  cmake_parse_arguments(arg "WITHOUT_EXTENSION" "" "" ${ARGN})
   set(elements "")
-  foreach(file IN LISTS ARGN)
+  foreach(file IN LISTS arg_UNPARSED_ARGUMENTS)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
     file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}/${folder}" "${file}")
+    if(arg_WITHOUT_EXTENSION)
+      cmake_path(REMOVE_EXTENSION path LAST_ONLY)
+    endif()
     file(READ "${file}" text)
     string(APPEND elements "    {\"${path}\", R\"fewstep(${text})fewstep\"},\n")
   endforeach()
@@ -53,33 +58,7 @@ function(fewstep_embed_files name folder)
 "#pragma once
 #include <string_view>
 namespace fewstep::embedded {
-struct @name@_file {
-  std::string_view name, text;
-};
-inline constexpr @name@_file @name@[] = {
-@elements@};
-}  // namespace fewstep::embedded
-")
-endfunction()
-
-# fewstep_embed_folder(<folder> <name> <extension>): makes every file of the folder with this
-# extension available as an element of embedded::<name>, in the order of their names, declared in
-# "embedded/<name>.h". A file that is added is found as a source file is.
-function(fewstep_embed_folder folder name extension)
-  file(GLOB files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*${extension}")
-  list(SORT files)
-  set(elements "")
-  foreach(file IN LISTS files)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
-    get_filename_component(stem "${file}" NAME_WLE)
-    file(READ "${file}" text)
-    string(APPEND elements "    {\"${stem}\", R\"fewstep(${text})fewstep\"},\n")
-  endforeach()
-  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/embedded/${name}.h" @ONLY CONTENT
-"#pragma once
-#include <string_view>
-namespace fewstep::embedded {
-// A file without its extension, and what it holds.
+// A file's name, and what it holds.
 struct @name@_file {
   std::string_view name, text;
 };
