@@ -154,6 +154,7 @@ Rollouts Sampler::Collect(const Policy& policy, const Parameters& parameters,
     CollectLockstep(batch, out);
   }
   trials->episodes += num_episodes / trials->num_trials();
+  out.stopped = options.stop.stop_requested();
   seconds_ += SteadySeconds() - start;
   return out;
 }
@@ -200,7 +201,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
     actors[w]->BeginTrial(parameters + (num_rows == 1 ? 0 : task) * row_size,
                           memory_size > 0 ? memory + trial * memory_size : nullptr);
     for (int64_t item = trial * episodes; item < (trial + 1) * episodes; ++item) {
-      if (ended[trial] != 0) break;
+      if (ended[trial] != 0 || batch.options.stop.stop_requested()) break;
       const auto stream = static_cast<uint64_t>(item);
       float* previous_action = previous_actions + trial * width;
       ActContext context{.actor = *actors[w],
@@ -299,6 +300,7 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
     torch::Tensor actions = recorded(out.actions, width);
     torch::Tensor log_probs = recorded(out.log_probs, 1);
     for (int64_t step = 0; step < horizon && num_running > 0; ++step) {
+      if (batch.options.stop.stop_requested()) break;
       // one forward pass for all tasks
       Percepts percepts{.observations = present.to(device_), .step = static_cast<int>(step)};
       if (remembers) {

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct Rollouts {
   torch::Tensor metric_means;        // [T, M] float64: means over the steps of a task's episodes
   int64_t steps = 0;                 // control steps in all
   int64_t diverged = 0;              // episodes that a non-finite simulation ended
+  bool stopped = false;              // it was asked to stop: nothing here is of use
 
   int64_t num_tasks() const { return rewards.size(0); }
   int64_t episodes() const { return rewards.size(1); }
@@ -54,6 +56,7 @@ inline constexpr ChoiceName<SamplingPlan> kSamplingPlanNames[] = {
 struct CollectOptions {
   int episodes = 1;            // a task
   bool deterministic = false;  // act with the mode of the distribution
+  std::stop_token stop = {};   // asks Collect to return early
 };
 
 // The same (policy, parameters, tasks, options, rng) give the same bits at any number of threads.
@@ -76,7 +79,8 @@ class Sampler {
   // `trials` are N trials that go on, as many of each task, of T * E / N of these episodes each;
   // they are brought up to date. Where tasks change, that of trial i changes by
   // rng.Fork("trial", i) of the call that began it. Without them every episode is a trial by
-  // itself. A trial whose simulation diverged has no further episodes: they stay empty.
+  // itself. A trial whose simulation diverged has no further episodes: they stay empty. A call
+  // that was stopped leaves trials in no state to go on from.
   Rollouts Collect(const Policy& policy, const Parameters& parameters, std::span<const Task> tasks,
                    const CollectOptions& options, const Rng& rng, TrialStates* trials = nullptr);
 

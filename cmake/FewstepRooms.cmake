@@ -39,6 +39,32 @@ inline constexpr std::string_view @symbol@ = R\"fewstep(@text@)fewstep\";
   endforeach()
 endfunction()
 
+# fewstep_embed_binary(<room> <name> <file>): makes the bytes of a file available to the room as
+# embedded::<name>, declared in "embedded/<name>.h".
+function(fewstep_embed_binary room name file)
+  set(source "${CMAKE_BINARY_DIR}/embedded/${name}.cc")
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/embedded/${name}.h" @ONLY CONTENT
+"#pragma once
+#include <span>
+namespace fewstep::embedded {
+extern const std::span<const unsigned char> @name@;
+}  // namespace fewstep::embedded
+")
+  file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT
+"#include \"embedded/@name@.h\"
+asm(\".section .rodata\\n.balign 16\\n\"
+    \"fewstep_embedded_@name@: .incbin \\\"@file@\\\"\\n\"
+    \"fewstep_embedded_@name@_end: .byte 0\\n.previous\\n\");
+extern const unsigned char fewstep_embedded_@name@[], fewstep_embedded_@name@_end[];
+namespace fewstep::embedded {
+const std::span<const unsigned char> @name@(fewstep_embedded_@name@, fewstep_embedded_@name@_end);
+}  // namespace fewstep::embedded
+")
+  set_property(SOURCE "${source}" APPEND PROPERTY OBJECT_DEPENDS "${file}")
+  set_property(SOURCE "${source}" PROPERTY SKIP_PRECOMPILE_HEADERS ON)
+  target_sources(fewstep_${room} PRIVATE "${source}")
+endfunction()
+
 # fewstep_embed_files(<name> <folder> [WITHOUT_EXTENSION] file...): makes files below the folder
 # available as elements of embedded::<name>, declared in "embedded/<name>.h". Each has its path in the
 # folder as its name, if wanted without its extension.

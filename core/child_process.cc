@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sstream>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,12 +30,20 @@ constexpr size_t kMostOutput = size_t{1} << 20;
 }
 
 // Starts the program in a process group of its own, so that what it starts can be ended with it.
-pid_t Spawn(const std::vector<std::string>& words, int output) {
+// Its streams are these descriptors, or for -1 nothing.
+pid_t Spawn(const std::vector<std::string>& words, int input, int output, int errors) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  const auto connect = [&](int descriptor, int stream, int flags) {
+    if (descriptor >= 0) {
+      posix_spawn_file_actions_adddup2(&actions, descriptor, stream);
+    } else {
+      posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", flags, 0);
+    }
+  };
+  connect(input, STDIN_FILENO, O_RDONLY);
+  connect(output, STDOUT_FILENO, O_WRONLY);
+  connect(errors, STDERR_FILENO, O_WRONLY);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes,
@@ -55,6 +66,13 @@ pid_t Spawn(const std::vector<std::string>& words, int output) {
   return child;
 }
 
+// How a process ended, as waitpid says.
+void Describe(int status, ChildResult& result) {
+  if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
+  while (result.output.ends_with('\n')) result.output.pop_back();
+}
+
 }  // namespace
 
 ChildResult RunChild(const std::vector<std::string>& words, double seconds) {
@@ -62,7 +80,7 @@ ChildResult RunChild(const std::vector<std::string>& words, double seconds) {
   if (pipe2(ends, O_CLOEXEC) != 0) Fail("cannot make a pipe", errno);
   const internal::FileDescriptor reading(ends[0]);
   internal::FileDescriptor writing(ends[1]);
-  const pid_t child = Spawn(words, writing.get());
+  const pid_t child = Spawn(words, -1, writing.get(), -1);
   writing.Close();
 
   // read until it closes its output or time is up
@@ -96,10 +114,61 @@ ChildResult RunChild(const std::vector<std::string>& words, double seconds) {
   }
   kill(-child, SIGKILL);
   if (result.timed_out) internal::RetryInterrupted([&] { return waitpid(child, &status, 0); });
-  if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
-  while (result.output.ends_with('\n')) result.output.pop_back();
+  Describe(status, result);
   return result;
+}
+
+ChildWriter::ChildWriter(const std::vector<std::string>& words) : input_(-1), errors_(-1) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) Fail("cannot make a pipe", errno);
+  internal::FileDescriptor reading(ends[0]);
+  input_ = internal::FileDescriptor(ends[1]);
+  errors_ = internal::FileDescriptor(memfd_create("errors", MFD_CLOEXEC));
+  if (errors_.get() < 0) Fail("cannot make a file in memory", errno);
+  child_ = Spawn(words, reading.get(), -1, errors_.get());
+}
+
+ChildWriter::~ChildWriter() {
+  if (child_ == 0) return;
+  kill(-child_, SIGKILL);
+  internal::RetryInterrupted([&] { return waitpid(child_, nullptr, 0); });
+}
+
+bool ChildWriter::Write(std::span<const unsigned char> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = internal::RetryInterrupted(
+        [&] { return write(input_.get(), bytes.data(), bytes.size()); });
+    if (count < 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(count));
+  }
+  return true;
+}
+
+ChildResult ChildWriter::Close() {
+  input_.Close();
+  int status = 0;
+  internal::RetryInterrupted([&] { return waitpid(child_, &status, 0); });
+  child_ = 0;
+  ChildResult result;
+  char buffer[4096];
+  for (off_t from = 0; result.output.size() < kMostOutput;) {
+    const ssize_t count = pread(errors_.get(), buffer, sizeof(buffer), from);
+    if (count <= 0) break;
+    result.output.append(buffer, static_cast<size_t>(count));
+    from += count;
+  }
+  Describe(status, result);
+  return result;
+}
+
+std::string FindProgram(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path ? path : "/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return {};
 }
 
 void EndWithParent() {

@@ -1,6 +1,7 @@
 // The task of a trial as it changes: FamilySpec::change. Owned by one simulation.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,9 @@ class ChangingTask {
 
   // Moves to step `step` of the episode; true when the task is another one now. Allocates nothing.
   bool MoveTo(int step);
+
+  // Takes these numbers now; the changes that are due later follow from them.
+  void Become(std::span<const double> values) { std::ranges::copy(values, values_.begin()); }
 
   // Stays valid, and where it is, as long as this object.
   std::span<const double> values() const { return values_; }

@@ -56,6 +56,28 @@ class Checker {
           std::ranges::find(spec_.parameters, name, &ParameterSpec::name) != spec_.parameters.end(),
           fmt::format("'{}' is drawn and no parameter", name));
     }
+    for (const DrawingHints::Target& target : spec_.drawing.targets) {
+      Require(std::ranges::find(spec_.parameters, target.parameter, &ParameterSpec::name) !=
+                  spec_.parameters.end(),
+              fmt::format("'{}' is drawn and no parameter", target.parameter));
+      Require(std::ranges::find(spec_.metrics, target.metric) != spec_.metrics.end(),
+              fmt::format("'{}' is drawn and no metric", target.metric));
+      Require(std::ranges::all_of(target.axis, [](double x) { return std::isfinite(x); }),
+              "an arrow's axis is not finite");
+    }
+    const bool discrete = spec_.action_kind == ActionKind::kDiscrete;
+    Require(!spec_.drawing.arms ||
+                (discrete && spec_.parameters.size() == static_cast<size_t>(spec_.action_size)),
+            "arms are drawn where every choice has a parameter of its own");
+    if (!spec_.drawing.states) return;
+    const DrawingHints::States& states = *spec_.drawing.states;
+    const auto last = static_cast<int64_t>(spec_.parameters.size());
+    const int64_t pairs = int64_t{states.count} * states.actions;
+    Require(discrete && states.count > 0 && states.actions == spec_.action_size &&
+                spec_.state.size() == 1 &&
+                static_cast<int64_t>(states.rewards) <= last - pairs &&
+                static_cast<int64_t>(states.transitions) <= last - pairs * states.count,
+            "states are drawn that its parameters do not describe");
   }
 
  private:

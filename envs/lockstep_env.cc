@@ -175,8 +175,28 @@ void LockstepEnv::SetState(int env, std::span<const double> state) {
   episode.step = 0;
   episode.truncated = false;
   episode.outcome = {};
+  episode.push = {};
   WriteState(env, state);
   episode.ended = episode.outcome.diverged;
+}
+
+void LockstepEnv::Push(int env, int body, std::span<const double> wrench) {
+  CheckIndex(env);
+  fewstep::Push& push = episodes_[static_cast<size_t>(env)].push;
+  FEWSTEP_CHECK(wrench.size() == push.wrench.size() && AllFinite(wrench),
+                "a push is 6 finite numbers");
+  push.body = body;
+  std::ranges::copy(wrench, push.wrench.begin());
+}
+
+void LockstepEnv::ChangeTask(int env, std::span<const double> values) {
+  CheckIndex(env);
+  if (!spec_.change) {
+    throw Error(ErrorKind::kUsage, fmt::format("tasks of '{}' do not change", spec_.name));
+  }
+  CheckTask(spec_, {spec_.name, {values.begin(), values.end()}});
+  changing_task(env).Become(values);
+  TaskChanged(env);
 }
 
 void LockstepEnv::Observe(int env, std::span<double> row) {

@@ -2,6 +2,7 @@
 // kind of simulation supplies the few virtual functions at the end.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <vector>
@@ -17,6 +18,12 @@ struct StepOutcome {
   double reward = 0;
   bool terminated = false;
   bool diverged = false;  // the step failed, or gave a number that is not finite
+};
+
+// VectorEnv::Push.
+struct Push {
+  int body = 0;  // 0: the world, which nothing moves
+  std::array<double, 6> wrench = {};
 };
 
 // True when every one of the numbers is finite.
@@ -35,6 +42,8 @@ class LockstepEnv : public VectorEnv {
   void GetState(int env, std::span<double> state) final;
   void SetState(int env, std::span<const double> state) final;
   void Observe(int env, std::span<double> observation) final;
+  void Push(int env, int body, std::span<const double> wrench) final;
+  void ChangeTask(int env, std::span<const double> task) final;
 
  protected:
   // Throws Error(kUsage) when num_envs is not positive.
@@ -49,6 +58,7 @@ class LockstepEnv : public VectorEnv {
   std::span<double> observation(int env);
   std::span<double> metrics(int env);
   std::span<const double> action(int env) const;
+  const fewstep::Push& push(int env) const { return episodes_[static_cast<size_t>(env)].push; }
   StepOutcome& outcome(int env) { return episodes_[static_cast<size_t>(env)].outcome; }
   void CheckIndex(int env) const;
 
@@ -64,6 +74,8 @@ class LockstepEnv : public VectorEnv {
   virtual void ReadState(int env, std::span<double> state) = 0;
   // Writes the observation; sets outcome().diverged when the state cannot be simulated.
   virtual void WriteState(int env, std::span<const double> state) = 0;
+  // changing_task is another one than before: brings simulation and observation up to date.
+  virtual void TaskChanged(int env) = 0;
 
  private:
   struct Episode {
@@ -74,6 +86,7 @@ class LockstepEnv : public VectorEnv {
     bool ended = false;
     bool truncated = false;
     StepOutcome outcome{};
+    fewstep::Push push{};
   };
 
   FamilySpec spec_;

@@ -1,6 +1,7 @@
 // Task families: distributions p(T) over tasks, and the simulations that run them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -64,12 +65,33 @@ struct TaskChange {
   bool operator==(const TaskChange&) const = default;
 };
 
-// What a picture of a simulation shows of its task. Without physics: names of the two numbers of
-// the state that are a point in the plane, and of the two parameters that are its goal. With it:
-// the two or three parameters that are a place in the world (m). Empty: there is none.
+// What a picture of a simulation shows of its task. Empty: there is no such thing.
 struct DrawingHints {
+  // Without physics: names of the two numbers of the state that are a point in the plane, and of
+  // the two parameters that are its goal. With it: the two or three parameters that are a place in
+  // the world (m).
   std::vector<std::string> position, goal;
   double goal_radius = 0, goal_height = 0;  // with physics: of a ball, and its z where goal has two
+
+  // A metric and the parameter that asks for its value: drawn together over time and, where `axis`
+  // is not zero, as arrows in the world.
+  struct Target {
+    std::string parameter, metric;
+    std::array<double, 3> axis = {};  // where a positive value points
+    bool sign = false;                // only the sign is asked for: a direction
+  };
+  std::vector<Target> targets;
+
+  // Parameter i says what choice i pays: a bandit.
+  bool arms = false;
+
+  // The state is the number of one of `count`; the parameters hold mean rewards [count, actions]
+  // from index `rewards` on and weights of next states [count, actions, count] from `transitions`.
+  struct States {
+    int count = 0, actions = 0;
+    size_t rewards = 0, transitions = 0;
+  };
+  std::optional<States> states = {};
 };
 
 // The published definition of a family. Everything here but `summary`, `terminates`,
@@ -241,6 +263,14 @@ class VectorEnv {
 
   virtual PhysicsView physics(int env) = 0;
 
+  // What someone who watches does to one simulation. `Push` applies a force and a torque (world
+  // coordinates, N and N m: wrench [6]) at the centre of mass of a body in every further step,
+  // until Start, SetState or the next Push; nothing happens without physics. `ChangeTask` makes the
+  // present task another one, as FamilySpec::change would; it throws Error(kUsage) where tasks do
+  // not change, and on what no task may hold.
+  virtual void Push(int env, int body, std::span<const double> wrench) = 0;
+  virtual void ChangeTask(int env, std::span<const double> task) = 0;
+
   StepBatch MakeStepBatch() const;
 };
 
@@ -259,6 +289,10 @@ class TaskFamily {
 
   // Throws Error(kUsage) on a task of another family, a wrong number of values or one out of range.
   virtual std::shared_ptr<const PreparedTask> Prepare(const Task& task) const = 0;
+
+  // The model that a task's simulation is drawn with, textures included, or the nominal one for
+  // null; null without physics. Throws Error(kUsage) as Prepare does.
+  virtual std::shared_ptr<const mjModel> DisplayModel(const Task* task) const = 0;
 
   virtual std::unique_ptr<EpisodeRunner> MakeEpisodeRunner() const = 0;
   virtual std::unique_ptr<VectorEnv> MakeVectorEnv(int num_envs, int num_threads) const = 0;

@@ -34,7 +34,8 @@ constexpr const char* kFooter =
   fewstep check my-arm                                   whether it holds to every rule
 )"
 #ifdef FEWSTEP_VIEWER
-    R"(  fewstep view runs/quickstart                           watch the agent in a window
+    R"(  fewstep view runs/quickstart                           watch the agent adapt, in a window
+  fewstep record runs/quickstart --out film.mp4          the same as a film, without a display
 )"
 #endif
     R"(
@@ -134,8 +135,8 @@ int Run(int argc, char** argv) {
   // only for commands that name families: a plug-in that hangs when it is opened must not keep
   // `fewstep check` from saying so
   constexpr std::string_view kCommands[] = {"train",   "resume",        "evaluate", "view",
-                                            "rollout", "list",          "describe", "ruler",
-                                            "compare", "gradient-noise"};
+                                            "record",  "rollout",       "list",     "describe",
+                                            "ruler",   "compare",       "gradient-noise"};
   if (argc > 1 && std::ranges::find(kCommands, argv[1]) != std::end(kCommands)) {
     AddUsualFamilies(catalog);
   }
@@ -149,6 +150,7 @@ int Run(int argc, char** argv) {
   AddGradientNoiseCommand(app, common, exit_code);
 #ifdef FEWSTEP_VIEWER
   AddViewCommand(app, common, exit_code);
+  AddRecordCommand(app, common, exit_code);
 #endif
   AddRulerCommand(app, common, exit_code);
   AddRolloutCommand(app, common, exit_code);

@@ -35,7 +35,8 @@ void AddResumeCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddCompareCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddGradientNoiseCommand(CLI::App& app, CommonOptions& common, int& exit_code);
-void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code);  // if FEWSTEP_VIEWER
+void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code);    // if FEWSTEP_VIEWER
+void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code);  // if FEWSTEP_VIEWER
 void AddRulerCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddRolloutCommand(CLI::App& app, CommonOptions& common, int& exit_code);
 void AddVerifyCommand(CLI::App& app, CommonOptions& common, int& exit_code);

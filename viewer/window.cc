@@ -1,162 +1,360 @@
 #include "viewer/window.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <unistd.h>
 #include <utility>
 
 #define GLFW_INCLUDE_NONE
 #include <GLFW/glfw3.h>
+#include <fmt/format.h>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
-#include "viewer/scene_view.h"
 
 namespace fewstep {
 namespace {
-
-constexpr double kMinSpeed = 1.0 / 16, kMaxSpeed = 16;
-// Time that drawing or adapting took beyond this is not caught up with.
-constexpr double kMaxLag = 0.25;
 
 [[noreturn]] void ThrowNoWindow(const char* what) {
   const char* reason = nullptr;
   glfwGetError(&reason);
   const std::string message = fmt::format("{}: {}", what, reason ? reason : "unknown reason");
   glfwTerminate();
-  throw Error(
-      ErrorKind::kRuntime, message,
-      {.remedy = "A window needs a display with OpenGL: run it on a desktop, with a virtual "
-                 "display as in xvfb-run -a fewstep view ..., or on another machine"});
+  throw Error(ErrorKind::kRuntime, message,
+              {.remedy = "A window needs a display with OpenGL: run it on a desktop, or record a "
+                         "film without a display: fewstep record ..."});
 }
+
+// Xlib ends the program when the display goes away; before that it asks here.
+void TellOfLostDisplay() {
+  using Handler = int (*)(void*);
+  void* xlib = dlopen("libX11.so.6", RTLD_NOW | RTLD_NOLOAD);
+  if (!xlib) return;
+  const auto set = reinterpret_cast<Handler (*)(Handler)>(dlsym(xlib, "XSetIOErrorHandler"));
+  if (!set) return;
+  set([](void*) {
+    std::fputs(
+        "fewstep: error: the display went away, and the window with it. Runs and files are not "
+        "touched\n",
+        stderr);
+    std::fflush(stderr);
+    _exit(static_cast<int>(ErrorKind::kRuntime));
+    return 0;
+  });
+}
+
+std::optional<Key> KeyOf(int code) {
+  switch (code) {
+    case GLFW_KEY_SPACE:
+      return Key::kSpace;
+    case GLFW_KEY_LEFT:
+      return Key::kLeft;
+    case GLFW_KEY_RIGHT:
+      return Key::kRight;
+    case GLFW_KEY_HOME:
+      return Key::kHome;
+    case GLFW_KEY_END:
+      return Key::kEnd;
+    case GLFW_KEY_PAGE_UP:
+      return Key::kPageUp;
+    case GLFW_KEY_PAGE_DOWN:
+      return Key::kPageDown;
+    case GLFW_KEY_BACKSPACE:
+      return Key::kBackspace;
+    case GLFW_KEY_ENTER:
+    case GLFW_KEY_KP_ENTER:
+      return Key::kEnter;
+    case GLFW_KEY_TAB:
+      return Key::kTab;
+    case GLFW_KEY_ESCAPE:
+      return Key::kEscape;
+    case GLFW_KEY_F1:
+      return Key::kF1;
+    case GLFW_KEY_F2:
+      return Key::kF2;
+    case GLFW_KEY_F5:
+      return Key::kF5;
+    case GLFW_KEY_F6:
+      return Key::kF6;
+    case GLFW_KEY_F7:
+      return Key::kF7;
+    case GLFW_KEY_F12:
+      return Key::kF12;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<EditKey> EditKeyOf(int code) {
+  switch (code) {
+    case GLFW_KEY_BACKSPACE:
+      return EditKey::kBackspace;
+    case GLFW_KEY_DELETE:
+      return EditKey::kDelete;
+    case GLFW_KEY_LEFT:
+      return EditKey::kLeft;
+    case GLFW_KEY_RIGHT:
+      return EditKey::kRight;
+    case GLFW_KEY_HOME:
+      return EditKey::kHome;
+    case GLFW_KEY_END:
+      return EditKey::kEnd;
+    case GLFW_KEY_ENTER:
+    case GLFW_KEY_KP_ENTER:
+      return EditKey::kEnter;
+    case GLFW_KEY_ESCAPE:
+      return EditKey::kEscape;
+    case GLFW_KEY_TAB:
+      return EditKey::kTab;
+    default:
+      return std::nullopt;
+  }
+}
+
+Window& Of(GLFWwindow* window) { return *static_cast<Window*>(glfwGetWindowUserPointer(window)); }
 
 }  // namespace
 
-Window::Window(const std::string& title, int width, int height) {
-  if (!glfwInit()) ThrowNoWindow("there is no display");
-  glfwWindowHint(GLFW_SAMPLES, 4);
-  window_ = glfwCreateWindow(width, height, title.c_str(), nullptr, nullptr);
-  if (!window_) ThrowNoWindow("cannot open a window");
-  glfwMakeContextCurrent(window_);
-  // MuJoCo would end the program on a renderer without it
-  if (!glfwExtensionSupported("GL_ARB_framebuffer_object")) {
-    ThrowNoWindow("this OpenGL is too old: it has no framebuffer objects");
+class Window::WindowContext final : public GlContext {
+ public:
+  void* FunctionNamed(const char* name) const override {
+    return reinterpret_cast<void*>(glfwGetProcAddress(name));
   }
-  glfwSwapInterval(1);
+  std::string kind() const override { return "a window"; }
+  bool has_screen() const override { return true; }
+};
+
+Window::Window(const std::string& title, int width, int height, double scale)
+    : forced_scale_(scale) {
+  if (!glfwInit()) ThrowNoWindow("there is no display");
+  TellOfLostDisplay();
+  context_ = std::make_unique<WindowContext>();
+  // smooth edges, unless the processor draws: which only a window tells
+  const auto create = [&](int samples) {
+    glfwWindowHint(GLFW_SAMPLES, samples);
+    window_ = glfwCreateWindow(width, height, title.c_str(), nullptr, nullptr);
+    if (!window_) ThrowNoWindow("cannot open a window");
+    glfwMakeContextCurrent(window_);
+  };
+  glfwWindowHint(GLFW_VISIBLE, GLFW_FALSE);
+  create(0);
+  bool software = true;
+  try {
+    software = Gl(*context_).software;
+  } catch (...) {
+    glfwDestroyWindow(window_);
+    glfwTerminate();
+    throw;
+  }
+  if (!software) {
+    glfwDestroyWindow(window_);
+    constexpr int kSamples = 4;
+    create(kSamples);
+  }
+  glfwShowWindow(window_);
+  // nothing waits for a screen that the processor draws
+  glfwSwapInterval(software ? 0 : 1);
 
   // callbacks only take notes: what keys do may throw, and GLFW is C
   glfwSetWindowUserPointer(window_, this);
-  glfwSetCharCallback(window_, [](GLFWwindow* window, unsigned character) {
-    auto& self = *static_cast<Window*>(glfwGetWindowUserPointer(window));
-    if (character < 128) self.keys_.push_back(static_cast<int>(character));
+  glfwSetCharModsCallback(window_, [](GLFWwindow* window, unsigned character, int mods) {
+    if (character >= 128 || character <= ' ') return;
+    const char letter = static_cast<char>(character);
+    Of(window).Send({.kind = WindowEvent::Kind::kKey,
+                     .key = {Key::kLetter, letter, (mods & GLFW_MOD_CONTROL) != 0,
+                             (mods & GLFW_MOD_SHIFT) != 0}});
+    if ((mods & GLFW_MOD_CONTROL) == 0) {
+      Of(window).Send({.kind = WindowEvent::Kind::kText, .text = std::string(1, letter)});
+    }
   });
-  glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int) {
-    auto& self = *static_cast<Window*>(glfwGetWindowUserPointer(window));
-    if (key >= 256 && action != GLFW_RELEASE) self.keys_.push_back(key);
+  glfwSetKeyCallback(window_, [](GLFWwindow* window, int code, int, int action, int mods) {
+    if (action == GLFW_RELEASE) return;
+    const bool control = (mods & GLFW_MOD_CONTROL) != 0, shift = (mods & GLFW_MOD_SHIFT) != 0;
+    const std::optional<Key> key = KeyOf(code);
+    const std::optional<EditKey> edit = EditKeyOf(code);
+    if (key || edit) {
+      WindowEvent event{.kind = WindowEvent::Kind::kKey, .edit = edit};
+      if (key) event.key = {*key, 0, control, shift};
+      Of(window).Send(event);
+    } else if (control && code >= GLFW_KEY_A && code <= GLFW_KEY_Z) {
+      // with Ctrl no letter is typed
+      Of(window).Send({.kind = WindowEvent::Kind::kKey,
+                       .key = {Key::kLetter, static_cast<char>('a' + code - GLFW_KEY_A), true,
+                               shift}});
+    }
   });
   glfwSetCursorPosCallback(window_, [](GLFWwindow* window, double x, double y) {
-    static_cast<Window*>(glfwGetWindowUserPointer(window))->DragCamera(x, y);
+    const auto [sx, sy] = Of(window).PixelsPerUnit();
+    Of(window).Send({.kind = WindowEvent::Kind::kMouse,
+                     .mouse = {static_cast<float>(x) * sx, static_cast<float>(y) * sy}});
+  });
+  glfwSetMouseButtonCallback(window_, [](GLFWwindow* window, int button, int action, int mods) {
+    if (button > 2) return;
+    Of(window).Send({.kind = WindowEvent::Kind::kButton,
+                     .key = {Key::kLetter, 0, (mods & GLFW_MOD_CONTROL) != 0,
+                             (mods & GLFW_MOD_SHIFT) != 0},
+                     .button = button,
+                     .down = action == GLFW_PRESS});
   });
   glfwSetScrollCallback(window_, [](GLFWwindow* window, double, double amount) {
-    static_cast<Window*>(glfwGetWindowUserPointer(window))->view_->Zoom(0.05 * amount);
+    Of(window).Send(
+        {.kind = WindowEvent::Kind::kWheel, .wheel = static_cast<float>(amount)});
   });
 
   float scale_x = 1, scale_y = 1;
   glfwGetWindowContentScale(window_, &scale_x, &scale_y);
-  view_ = std::make_unique<SceneView>(scale_x);
+  try {
+    screen_ = std::make_unique<Screen>(*context_, forced_scale_ > 0 ? forced_scale_ : scale_x,
+                                       Screen::Quality::kSpeed);
+  } catch (...) {
+    glfwDestroyWindow(window_);
+    glfwTerminate();
+    throw;
+  }
 }
 
 Window::~Window() {
-  view_.reset();  // while its OpenGL context is there
+  stage_.reset();
+  screen_.reset();  // while its OpenGL context is there
   glfwDestroyWindow(window_);
   glfwTerminate();
 }
 
-void Window::Play(Playback& playback, double seconds, const std::function<double()>& clock) {
-  const double start = clock();
-  double last = start, owed = 0;
-  while (!glfwWindowShouldClose(window_)) {
-    glfwPollEvents();
-    for (const int key : std::exchange(keys_, {})) HandleKey(key, playback);
+void Window::Open(Show& show, const StageOptions& options) {
+  show_ = &show;
+  stage_ = std::make_unique<Stage>(show, *screen_, options);
+}
 
-    // as many control steps as the clock has gone on
+bool Window::closing() const { return glfwWindowShouldClose(window_) != 0; }
+
+void Window::Resize(int width, int height) { glfwSetWindowSize(window_, width, height); }
+
+std::pair<float, float> Window::PixelsPerUnit() const {
+  int width = 0, height = 0, pixels_x = 0, pixels_y = 0;
+  glfwGetWindowSize(window_, &width, &height);
+  glfwGetFramebufferSize(window_, &pixels_x, &pixels_y);
+  if (width == 0 || height == 0) return {1, 1};
+  return {static_cast<float>(pixels_x) / static_cast<float>(width),
+          static_cast<float>(pixels_y) / static_cast<float>(height)};
+}
+
+void Window::Play(double seconds, const std::function<double()>& clock) {
+  const double start = clock();
+  double last = start;
+  while (!closing()) {
     const double now = clock();
-    if (!state_.paused) {
-      owed = std::min(owed + now - last, kMaxLag);
-      for (; owed * state_.speed >= playback.step_seconds();
-           owed -= playback.step_seconds() / state_.speed) {
-        playback.Step();
-      }
-    }
+    Frame(now - last);
     last = now;
     if (seconds > 0 && now - start >= seconds) break;
-
-    int width = 0, height = 0;
-    glfwGetFramebufferSize(window_, &width, &height);
-    // a minimised window has size 0
-    if (width > 0 && height > 0) {
-      view_->Draw(playback, OverlayOf(playback, state_), width, height);
-    }
-    glfwSwapBuffers(window_);
   }
 }
 
-Image Window::Capture(Playback& playback) {
+void Window::Frame(double elapsed) {
+  glfwPollEvents();
+  input_.wheel = 0;
+  input_.text.clear();
+  input_.edited.clear();
+  // a click that is over within one frame takes two of them
+  std::vector<WindowEvent> later;
+  bool pressed = false;
+  for (const WindowEvent& event : std::exchange(events_, {})) {
+    if (!later.empty() || (pressed && event.kind == WindowEvent::Kind::kButton)) {
+      later.push_back(event);
+      continue;
+    }
+    pressed = event.kind == WindowEvent::Kind::kButton;
+    Take(event);
+  }
+  events_.insert(events_.begin(), later.begin(), later.end());
+
+  show_->Update();
+  show_->Advance(elapsed);
+  if (forced_scale_ <= 0) {
+    float scale_x = 1, scale_y = 1;
+    glfwGetWindowContentScale(window_, &scale_x, &scale_y);
+    screen_->SetScale(scale_x);
+  }
   int width = 0, height = 0;
   glfwGetFramebufferSize(window_, &width, &height);
-  return view_->Capture(playback, OverlayOf(playback, state_), width, height);
+  // a minimised window has size 0
+  if (width > 0 && height > 0) stage_->Draw(width, height, input_, FrameTarget::kScreen);
+  glfwSwapBuffers(window_);
+  ++frames_;
 }
 
-void Window::HandleKey(int key, Playback& playback) {
-  switch (key) {
-    case ' ':
-      state_.paused = !state_.paused;
+void Window::Take(const WindowEvent& event) {
+  switch (event.kind) {
+    case WindowEvent::Kind::kKey:
+      if (event.edit) input_.edited.push_back(*event.edit);
+      Do(stage_->Press(event.key));
       break;
-    case '+':
-    case '=':
-      state_.speed = std::min(state_.speed * 2, kMaxSpeed);
+    case WindowEvent::Kind::kText:
+      input_.text += event.text;
       break;
-    case '-':
-      state_.speed = std::max(state_.speed / 2, kMinSpeed);
+    case WindowEvent::Kind::kMouse:
+      input_.mouse = event.mouse;
       break;
-    case 'n':
-    case 'N':
-      playback.NextTask();
+    case WindowEvent::Kind::kButton: {
+      bool* const buttons[] = {&input_.left, &input_.right, &input_.middle};
+      *buttons[event.button] = event.down;
+      input_.control = event.key.control;
+      input_.shift = event.key.shift;
       break;
-    case 'c':
-    case 'C':
-      view_->ToggleFollowing();
+    }
+    case WindowEvent::Kind::kWheel:
+      input_.wheel += event.wheel;
+  }
+}
+
+void Window::Do(Request request) {
+  switch (request) {
+    case Request::kNone:
       break;
-    case GLFW_KEY_RIGHT:
-      state_.paused = true;
-      playback.Step();
-      break;
-    case GLFW_KEY_BACKSPACE:
-      playback.BeginEpisode();
-      break;
-    case GLFW_KEY_F1:
-      state_.help = !state_.help;
-      break;
-    case GLFW_KEY_ESCAPE:
+    case Request::kClose:
       glfwSetWindowShouldClose(window_, GLFW_TRUE);
       break;
-    default:
-      if (key >= '0' && key <= '9') playback.Show(key - '0');
+    case Request::kFullScreen:
+      ToggleFullScreen();
+      break;
+    case Request::kScreenshot: {
+      std::string path;
+      do {
+        path = fmt::format("{}/fewstep-{}.png", screenshots_, ++saved_);
+      } while (std::filesystem::exists(path));
+      // a full disk is no reason to lose what is watched
+      try {
+        WriteFileAtomically(path, ToPng(Capture()));
+        stage_->Say("saved as " + path);
+      } catch (const Error& error) {
+        stage_->Say(error.what());
+      }
+    }
   }
 }
 
-void Window::DragCamera(double x, double y) {
-  int width = 0, height = 0;
-  glfwGetWindowSize(window_, &width, &height);
-  const double dx = x - mouse_x_, dy = y - mouse_y_;
-  mouse_x_ = x;
-  mouse_y_ = y;
-  if (height == 0) return;
-  const auto pressed = [&](int button) {
-    return glfwGetMouseButton(window_, button) == GLFW_PRESS;
-  };
-  if (pressed(GLFW_MOUSE_BUTTON_LEFT)) {
-    view_->Turn(dx / height, dy / height);
-  } else if (pressed(GLFW_MOUSE_BUTTON_RIGHT)) {
-    view_->Move(dx / height, dy / height);
+void Window::ToggleFullScreen() {
+  if (glfwGetWindowMonitor(window_)) {
+    glfwSetWindowMonitor(window_, nullptr, windowed_[0], windowed_[1], windowed_[2], windowed_[3],
+                         GLFW_DONT_CARE);
+    return;
   }
+  GLFWmonitor* monitor = glfwGetPrimaryMonitor();
+  const GLFWvidmode* mode = monitor ? glfwGetVideoMode(monitor) : nullptr;
+  if (!mode) return stage_->Say("there is no monitor to fill");
+  glfwGetWindowPos(window_, &windowed_[0], &windowed_[1]);
+  glfwGetWindowSize(window_, &windowed_[2], &windowed_[3]);
+  glfwSetWindowMonitor(window_, monitor, 0, 0, mode->width, mode->height, mode->refreshRate);
+}
+
+Image Window::Capture(int width, int height) {
+  int window_width = 0, window_height = 0;
+  glfwGetFramebufferSize(window_, &window_width, &window_height);
+  stage_->Draw(width > 0 ? width : std::max(1, window_width),
+               height > 0 ? height : std::max(1, window_height), input_, FrameTarget::kMemory);
+  return screen_->Read();
 }
 
 }  // namespace fewstep

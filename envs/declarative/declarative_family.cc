@@ -681,6 +681,31 @@ class Definer {
     }
   }
 
+  void DrawTarget(const DrawingOptions& options) {
+    FamilySpec& spec = definition_.spec;
+    const ParameterPlace& place = PlaceOf(options.target, Where("drawing", "target"));
+    if (place.size != 1) {
+      Fail(fmt::format("'{}' has {} numbers, a metric has one", place.name, place.size),
+           Where("drawing", "target"));
+    }
+    if (std::ranges::find(spec.metrics, options.measured) == spec.metrics.end()) {
+      const std::string nearest = Nearest(options.measured, spec.metrics);
+      Fail(fmt::format("there is no metric '{}'", options.measured), Where("drawing", "measured"),
+           nearest.empty() ? fmt::format("There are {}", fmt::join(spec.metrics, ", "))
+                           : fmt::format("Do you mean '{}'?", nearest));
+    }
+    if (!options.axis.empty() && options.axis.size() != 3) {
+      Fail(fmt::format("an axis in the world has three numbers, not {}", options.axis.size()),
+           Where("drawing", "axis"));
+    }
+    DrawingHints::Target target{
+        .parameter = tasks_.parameters[static_cast<size_t>(place.first)].name,
+        .metric = options.measured,
+        .sign = options.direction};
+    std::ranges::copy(options.axis, target.axis.begin());
+    spec.drawing.targets.push_back(std::move(target));
+  }
+
   void Draw() {
     const DrawingOptions& options = file_.drawing;
     if (!options.goal.empty()) {
@@ -696,6 +721,11 @@ class Definer {
       drawing.goal_radius = options.radius;
       drawing.goal_height = options.height;
     }
+    if (options.target.empty() != options.measured.empty()) {
+      Fail("target and measured go together: a parameter, and the metric that is to reach it",
+           Where("drawing", options.target.empty() ? "measured" : "target"));
+    }
+    if (!options.target.empty()) DrawTarget(options);
     // a task that nothing depends on is one by name only
     for (size_t p = 0; p < tasks_.places.size(); ++p) {
       const std::string& name = tasks_.places[p].name;

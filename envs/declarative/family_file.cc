@@ -185,6 +185,12 @@ void DrawingOptions::Visit(FieldVisitor& v) {
           {.help = "A parameter of two or three numbers that is a place: a ball in the picture."});
   v.Field("radius", radius, {.help = "Of the ball.", .unit = "m", .min = 0, .max = kMany});
   v.Field("height", height, {.help = "z of a goal of two numbers.", .unit = "m"});
+  v.Field("target", target,
+          {.help = "A parameter of one number that a metric is to reach: a plot of both."});
+  v.Field("measured", measured, {.help = "That metric: a name of a [[reward]] or a [[metric]]."});
+  v.Field("axis", axis,
+          {.help = "Where a positive value points in the world: both are arrows as well."});
+  v.Field("direction", direction, {.help = "Only the sign of the target is asked for."});
 }
 
 void FamilyFile::Visit(FieldVisitor& v) {

@@ -186,6 +186,9 @@ struct MetricOptions : Options {
 struct DrawingOptions : Options {
   std::string goal;
   double radius = 0.02, height = 0;
+  std::string target, measured;
+  std::vector<double> axis;
+  bool direction = false;
   void Visit(FieldVisitor& visitor) override;
 };
 

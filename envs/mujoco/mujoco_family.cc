@@ -21,6 +21,9 @@ class MujocoFamily final : public TaskFamily {
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
     return std::make_shared<const MujocoTask>(core_, task);
   }
+  std::shared_ptr<const mjModel> DisplayModel(const Task* task) const override {
+    return MakeDisplayModel(core_, task);
+  }
   std::unique_ptr<EpisodeRunner> MakeEpisodeRunner() const override {
     return MakeMujocoRunner(core_);
   }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <algorithm>
 #include <numeric>
 
 #include "core/error.h"
@@ -35,6 +36,54 @@ void DropTextures(mjSpec* spec) {
     }
   }
   while (mjsElement* element = mjs_firstElement(spec, mjOBJ_TEXTURE)) mjs_delete(spec, element);
+}
+
+// Behind a model without a sky there would be black.
+void AddSky(mjSpec* spec) {
+  for (mjsElement* element = mjs_firstElement(spec, mjOBJ_TEXTURE); element;
+       element = mjs_nextElement(spec, element)) {
+    if (mjs_asTexture(element)->type == mjTEXTURE_SKYBOX) return;
+  }
+  mjsTexture* sky = mjs_addTexture(spec, nullptr);
+  sky->type = mjTEXTURE_SKYBOX;
+  sky->builtin = mjBUILTIN_GRADIENT;
+  constexpr double kAbove[] = {0.16, 0.21, 0.28}, kBelow[] = {0.36, 0.42, 0.49};
+  std::copy_n(kAbove, 3, sky->rgb1);
+  std::copy_n(kBelow, 3, sky->rgb2);
+  constexpr int kSize = 64;
+  sky->width = kSize;
+  sky->height = 6 * kSize;
+}
+
+// On a plane of one colour nothing is seen to move past: squares of two shades of it.
+void AddGround(mjSpec* spec) {
+  for (mjsElement* element = mjs_firstElement(spec, mjOBJ_GEOM); element;
+       element = mjs_nextElement(spec, element)) {
+    mjsGeom* geom = mjs_asGeom(element);
+    if (geom->type != mjGEOM_PLANE || *mjs_getString(geom->material) != 0) continue;
+    const std::string name = fmt::format("fewstep ground {}", mjs_getId(element));
+    mjsTexture* texture = mjs_addTexture(spec, nullptr);
+    mjs_setName(texture->element, name.c_str());
+    texture->type = mjTEXTURE_2D;
+    texture->builtin = mjBUILTIN_CHECKER;
+    for (int i = 0; i < 3; ++i) {
+      texture->rgb1[i] = geom->rgba[i];
+      texture->rgb2[i] = 0.8 * geom->rgba[i];
+    }
+    constexpr int kSize = 64;
+    texture->width = texture->height = kSize;
+    mjsMaterial* material = mjs_addMaterial(spec, nullptr);
+    mjs_setName(material->element, name.c_str());
+    mjs_setInStringVec(material->textures, mjTEXROLE_RGB, name.c_str());
+    material->texuniform = 1;
+    // a square is as long as robots of the model's size can be told by
+    material->texrepeat[0] = material->texrepeat[1] = 1;
+    material->rgba[3] = geom->rgba[3];
+    mjs_setString(geom->material, name.c_str());
+    // the colour is the texture's from now on
+    constexpr float kDefault[] = {0.5f, 0.5f, 0.5f, 1};
+    std::copy_n(kDefault, 4, geom->rgba);
+  }
 }
 
 // As the compiler takes them from a model.
@@ -119,7 +168,12 @@ ModelPtr CompileModel(std::string_view mjcf, const ModelFiles& files, const std:
       mj_parseXMLString(text.c_str(), virtual_files.get(), message, sizeof(message)));
   if (!spec) throw Error(ErrorKind::kData, message, {.file = name});
 
-  if (textures == Textures::kDrop) DropTextures(spec.get());
+  if (textures == Textures::kDrop) {
+    DropTextures(spec.get());
+  } else {
+    AddSky(spec.get());
+    AddGround(spec.get());
+  }
   ModelPtr model(mj_compile(spec.get(), virtual_files.get()));
   if (!model) throw Error(ErrorKind::kData, mjs_getError(spec.get()), {.file = name});
   return model;

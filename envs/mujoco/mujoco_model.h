@@ -33,6 +33,8 @@ void InitializeMujoco();
 int64_t MujocoWarningCount();
 std::string LastMujocoWarning();
 
+// What a model is compiled for: drawing keeps textures, and gives a model
+// that has none a sky, and planes of one colour two shades of it.
 enum class Textures { kKeep, kDrop };
 
 // The files that a model may name, by their names relative to it.

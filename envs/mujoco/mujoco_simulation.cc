@@ -30,6 +30,16 @@ void Observe(const MujocoDefinition& definition, const Simulation& simulation,
   AppendTask(definition.spec, simulation.task, observation);
 }
 
+// The simulation's own model as the present task wants it, in the same state.
+void EditInPlace(const Simulation& simulation, const Change& change) noexcept {
+  if (!change.own_model) return;
+  const mjModel* model = simulation.model;
+  mj_getState(model, simulation.data, change.state, mjSTATE_INTEGRATION);
+  change.core.Edit(change.own_model, simulation.task, simulation.data);
+  mj_setState(model, simulation.data, change.state, mjSTATE_INTEGRATION);
+  mj_step1(model, simulation.data);
+}
+
 }  // namespace
 
 MujocoCore::MujocoCore(MujocoDefinition definition) : definition_(std::move(definition)) {
@@ -91,6 +101,13 @@ MujocoTask::MujocoTask(std::shared_ptr<const MujocoCore> core, Task task)
   }
 }
 
+std::shared_ptr<const mjModel> MakeDisplayModel(std::shared_ptr<const MujocoCore> core,
+                                                const Task* task) {
+  if (task) CheckTask(core->definition().spec, *task);
+  if (!task || !core->definition().apply_task) return {core, core->display()};
+  return core->ModelFor(core->display(), *task);
+}
+
 void StartEpisode(const MujocoDefinition& definition, const Simulation& simulation, Rng& rng,
                   double* observation) noexcept {
   mj_resetData(simulation.model, simulation.data);
@@ -111,9 +128,15 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
   Observe(definition, simulation, observation);
 }
 
+void ApplyChange(const MujocoDefinition& definition, const Simulation& simulation,
+              const Change& change, double* observation) noexcept {
+  EditInPlace(simulation, change);
+  Observe(definition, simulation, observation);
+}
+
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
                     const double* action, Derived derived, const Change& change, int next_step,
-                    std::span<double> observation, double* metrics) noexcept {
+                    std::span<double> observation, double* metrics, const Push& push) noexcept {
   const mjModel* model = simulation.model;
   mjData* data = simulation.data;
   if (definition.before_step) {
@@ -125,6 +148,12 @@ StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simula
     definition.before_step(simulation);
   }
   definition.control(simulation, action);
+  mjtNum* applied = data->xfrc_applied + 6 * push.body;
+  mjtNum without[6];
+  if (push.body > 0) {
+    mju_copy(without, applied, 6);
+    mju_addTo(applied, push.wrench.data(), 6);
+  }
 
   // mj_step is mj_step1, quantities derived from positions and velocities, then mj_step2. Where
   // they are current mj_step1 is left out; not with Runge-Kutta, whose steps cannot be split.
@@ -135,6 +164,7 @@ StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simula
     ++substep;
   }
   for (; substep < definition.frame_skip; ++substep) mj_step(model, data);
+  if (push.body > 0) mju_copy(applied, without, 6);
   if (definition.after_physics) definition.after_physics(simulation);
   if (definition.refresh_after_step) mj_step1(model, data);
   if (!IsSound(model, data)) return {.diverged = true};
@@ -144,12 +174,7 @@ StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simula
   outcome.terminated = definition.terminated && definition.terminated(simulation);
 
   // what is observed next is of the next task, in its model
-  if (!outcome.terminated && change.task.MoveTo(next_step) && change.own_model) {
-    mj_getState(model, data, change.state, mjSTATE_INTEGRATION);
-    change.core.Edit(change.own_model, simulation.task, data);
-    mj_setState(model, data, change.state, mjSTATE_INTEGRATION);
-    mj_step1(model, data);
-  }
+  if (!outcome.terminated && change.task.MoveTo(next_step)) EditInPlace(simulation, change);
   Observe(definition, simulation, observation.data());
   outcome.diverged = !std::isfinite(outcome.reward) || !AllFinite(observation);
   return outcome;

@@ -76,12 +76,20 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
 // refresh_after_step has just computed them, or may be of another one.
 enum class Derived { kStale, kCurrent };
 
+// The model with textures of a task, or the nominal one; it keeps `core` alive.
+std::shared_ptr<const mjModel> MakeDisplayModel(std::shared_ptr<const MujocoCore> core,
+                                                const Task* task);
+
 // One control step, after which step `next_step` of the episode follows; both values of `derived`
 // give the same bits. When the outcome is diverged, the simulation is left as it broke, and
-// observation and metrics hold nothing of use.
+// observation and metrics hold nothing of use. `push` joins what the definition applies.
 StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simulation,
                     const double* action, Derived derived, const Change& change, int next_step,
-                    std::span<double> observation, double* metrics) noexcept;
+                    std::span<double> observation, double* metrics, const Push& push = {}) noexcept;
+
+// What is observed after the task has changed by hand: the model follows, the state stays.
+void ApplyChange(const MujocoDefinition& definition, const Simulation& simulation,
+              const Change& change, double* observation) noexcept;
 
 // False when the state is not finite or MuJoCo found a bad number in it since the last reset.
 bool IsSound(const mjModel* model, const mjData* data) noexcept;

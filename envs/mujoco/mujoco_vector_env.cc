@@ -95,6 +95,8 @@ class MujocoVectorEnv final : public LockstepEnv {
     Apply({&env, 1}, StartOne, &start);
   }
 
+  void TaskChanged(int env) override { Apply({&env, 1}, ChangeOne, this); }
+
   void ReadState(int env, std::span<double> state) override {
     auto out = state.begin();
     for (const int component : {mjSTATE_QPOS, mjSTATE_QVEL, mjSTATE_ACT}) {
@@ -153,6 +155,14 @@ class MujocoVectorEnv final : public LockstepEnv {
     self.outcome(env).diverged = !IsSound(model, data) || !AllFinite(self.observation(env));
   }
 
+  static void ChangeOne(const mjModel* model, mjData* data, int env, void* argument) {
+    auto& self = *static_cast<MujocoVectorEnv*>(argument);
+    double memory[Simulation::kMemory] = {};
+    mj_forward(model, data);
+    ApplyChange(self.definition(), self.simulation(model, data, env, memory), self.change(env),
+             self.observation(env).data());
+  }
+
   static void StepOne(const mjModel* model, mjData* data, int env, void* argument) {
     auto& self = *static_cast<MujocoVectorEnv*>(argument);
     double memory[Simulation::kMemory] = {};
@@ -161,7 +171,8 @@ class MujocoVectorEnv final : public LockstepEnv {
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
     StepOutcome result = Advance(self.definition(), self.simulation(model, data, env, memory),
                                  self.action(env).data(), Derived::kStale, self.change(env),
-                                 self.step(env) + 1, next, self.metrics(env).data());
+                                 self.step(env) + 1, next, self.metrics(env).data(),
+                                 self.push(env));
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {

@@ -200,6 +200,12 @@ class WorldVectorEnv final : public LockstepEnv {
     outcome(env).diverged = !AllFinite(observation(env));
   }
 
+  void TaskChanged(int env) override {
+    ReadState(env, state_);
+    world(env).Begin(PresentTask(env));
+    world(env).SetState(state_.data(), observation(env).data());
+  }
+
   std::shared_ptr<const WorldDefinition> definition_;
   std::vector<std::unique_ptr<World>> worlds_;
   std::vector<double> state_;  // scratch
@@ -219,6 +225,7 @@ class WorldFamily final : public TaskFamily {
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
     return PrepareValues(spec(), task);
   }
+  std::shared_ptr<const mjModel> DisplayModel(const Task*) const override { return nullptr; }
   std::unique_ptr<EpisodeRunner> MakeEpisodeRunner() const override {
     return std::make_unique<WorldRunner>(definition_);
   }

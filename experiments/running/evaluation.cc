@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "experiments/running/rllab_rule.h"
+#include "experiments/running/unit_by_unit.h"
 #include "meta/baselines/optimum.h"
 
 namespace fewstep {
@@ -126,26 +127,21 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
   curve.bootstrapped =
       units < kBootstrappedPoints &&
       (spec.trial_episodes <= 1 || (units + 1) * int64_t{options.tasks} <= kBootstrappedReturns);
-  const std::unique_ptr<AdaptiveAgent> adaptive = DeployOn(agent, curve.tasks, rng.Fork("agent"));
+  UnitByUnit adapting(agent, sampler, curve.tasks, rng);
 
   int64_t used = 0;
   std::vector<double> trial_returns(curve.tasks.size());
   for (int unit = 0; unit <= units; ++unit) {
     const auto collect = [&](bool deterministic, const Rng& stream) {
-      Rollouts rollouts =
-          sampler.Collect(adaptive->policy(), adaptive->parameters(), curve.tasks,
-                          {.episodes = curve.options.episodes, .deterministic = deterministic},
-                          stream, adaptive->trials());
+      Rollouts rollouts = adapting.Collect(
+          {.episodes = curve.options.episodes, .deterministic = deterministic}, stream);
       curve.steps += rollouts.steps;
       curve.diverged += rollouts.diverged;
       return rollouts;
     };
-    const auto stream_of = [&](std::string_view name) {
-      return rng.Fork(name, static_cast<uint64_t>(unit));
-    };
 
     // judge what adaptation has reached ...
-    const Rng stream = stream_of(curve.judged_apart() ? "judged" : "episodes");
+    const Rng stream = adapting.Stream(curve.judged_apart() ? "judged" : "episodes");
     const Rollouts rollouts = collect(options.deterministic, stream);
     const torch::Tensor means = rollouts.returns.mean(1).contiguous();
     const std::span<const double> plain(means.const_data_ptr<double>(), curve.tasks.size());
@@ -158,7 +154,7 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       metrics.Add("plain_mean_return", Mean(plain));
     }
     curve.mean.push_back(
-        MeanInterval(curve, curve.returns.back(), curve.bootstrapped, stream_of("bootstrap")));
+        MeanInterval(curve, curve.returns.back(), curve.bootstrapped, adapting.Stream("bootstrap")));
     for (size_t task = 0; task < trial_returns.size(); ++task) {
       trial_returns[task] += plain[task] * curve.options.episodes;
     }
@@ -171,7 +167,7 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
 
     // ... and adapt once more
     if (unit == units) break;
-    adaptive->Adapt(curve.judged_apart() ? collect(false, stream_of("episodes")) : rollouts);
+    adapting.Adapt(curve.judged_apart() ? collect(false, adapting.Stream("episodes")) : rollouts);
     used += curve.options.episodes;
   }
   curve.trial = MakeTrial(curve, spec, std::move(trial_returns), rng.Fork("trial"));

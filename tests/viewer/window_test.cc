@@ -1,136 +1,293 @@
-// The window on a real display (Xvfb): what is drawn, and what the keys do. Run by with_display.sh.
+// The window on a real display (Xvfb), driven as by mouse and keyboard. Run by with_display.sh.
 #include "viewer/window.h"
 
-#include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <functional>
-#include <set>
-
-#define GLFW_INCLUDE_NONE
-#include <GLFW/glfw3.h>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "envs/family_catalog.h"
-#include "tests/viewer/scripted_controller.h"
+#include "tests/viewer/pictures.h"
+#include "tests/viewer/show_testing.h"
+#include "viewer/theme.h"
 
 namespace fewstep {
 namespace {
-
-constexpr int kWidth = 640, kHeight = 480;
-
-// Share of pixels that differ clearly between two pictures of the same size.
-double Difference(const Image& a, const Image& b) {
-  size_t differing = 0;
-  for (size_t i = 0; i < a.rgb.size(); i += 3) {
-    int distance = 0;
-    for (size_t c = i; c < i + 3; ++c) distance += std::abs(a.rgb[c] - b.rgb[c]);
-    differing += distance > 60 ? 1 : 0;
-  }
-  return static_cast<double>(differing) / (static_cast<double>(a.rgb.size()) / 3);
-}
-
-// The part of the picture that carries no text.
-Image Middle(const Image& image) {
-  Image middle{.width = image.width, .height = image.height / 3, .rgb = {}};
-  const auto row = static_cast<ptrdiff_t>(image.width) * 3;
-  const auto top = image.rgb.begin() + row * (image.height / 2);
-  middle.rgb.assign(top, top + row * middle.height);
-  return middle;
-}
-
-size_t Colors(const Image& image) {
-  std::set<std::array<uint8_t, 3>> colors;
-  for (size_t i = 0; i < image.rgb.size(); i += 3) {
-    colors.insert({image.rgb[i], image.rgb[i + 1], image.rgb[i + 2]});
-  }
-  return colors.size();
-}
 
 // A clock that goes on by a thirtieth of a second a frame, however long the frame takes to draw.
 std::function<double()> FrameClock() {
   return [frame = 0]() mutable { return frame++ / 30.0; };
 }
 
-// One family, played by the script in a window.
 class WindowTest : public ::testing::Test {
  protected:
-  void Open(const std::string& family) {
-    family_ = BuiltinFamilies().Make(family);
-    playback_ = std::make_unique<Playback>(*family_, script_,
-                                           family_->Sample(Split::kTest, 2, Rng(3)), Rng(4));
+  void Open(const std::string& family, ShowOptions options = {}, int horizon = 0) {
+    family_ = ShortFamily(family, horizon);
+    script_ = std::make_shared<Script>();
+    show_ = ReadyShow(*family_, std::move(options), script_);
+    window_.Open(*show_);
+    window_.Frame(0);
+  }
+
+  void Press(Key key, bool control = false) { Send({.key = {key, 0, control}}); }
+  void Type(char letter, bool control = false) { Send({.key = {Key::kLetter, letter, control}}); }
+  void Send(const WindowEvent& event) {
+    window_.Send(event);
+    window_.Frame(0);
+  }
+  void MoveTo(Point to) { Send({.kind = WindowEvent::Kind::kMouse, .mouse = to}); }
+  void Button(int button, bool down, bool control = false) {
+    Send({.kind = WindowEvent::Kind::kButton,
+          .key = {Key::kLetter, 0, control},
+          .button = button,
+          .down = down});
+  }
+  void Click(const std::string& name) {
+    const auto place = window_.stage().Where(name);
+    ASSERT_TRUE(place) << name;
+    MoveTo(place->center());
+    Button(0, true);
+    Button(0, false);
+  }
+  Image Pane(size_t index) {
+    const Image image = window_.Capture();
+    const Rect pane = *window_.stage().Where(fmt::format("pane {}", index));
+    return Cut(image, {pane.x + 4, pane.y + 40, pane.width - 8, pane.height - 70});
   }
 
   std::unique_ptr<TaskFamily> family_;
-  ScriptedController script_{3};
-  std::unique_ptr<Playback> playback_;
-  Window window_{"fewstep test", kWidth, kHeight};
+  std::shared_ptr<Script> script_;
+  std::unique_ptr<Show> show_;
+  Window window_{"fewstep test", 1200, 760};
 };
 
-TEST_F(WindowTest, PlaysTheCheetahInRealTime) {
-  Open("half-cheetah-dir@promp");
-  playback_->Show(3);
-  const Image before = window_.Capture(*playback_);
-  EXPECT_EQ(before.rgb.size(), size_t{3} * kWidth * kHeight);
-  EXPECT_GT(Colors(Middle(before)), 50u);
-  EXPECT_EQ(Difference(before, window_.Capture(*playback_)), 0);
-
-  // one second of the clock is one of the simulation
-  window_.Play(*playback_, 1, FrameClock());
-  const double simulated = playback_->steps() * family_->spec().control_dt;
-  EXPECT_NEAR(simulated, 1, 1.5 * family_->spec().control_dt);
-  EXPECT_GT(Difference(Middle(before), Middle(window_.Capture(*playback_))), 0.005);
-}
-
-TEST_F(WindowTest, DrawsThePointWithItsGoal) {
-  Open("point-nav@maml");
-  playback_->Show(3);
-  const Image before = window_.Capture(*playback_);
-  for (int step = 0; step < 12; ++step) playback_->Step();
-  EXPECT_GT(Difference(before, window_.Capture(*playback_)), 0.001);
-
-  // another goal
-  playback_->BeginEpisode();
-  const Image same_task = window_.Capture(*playback_);
-  window_.HandleKey('n', *playback_);
-  EXPECT_GT(Difference(Middle(same_task), Middle(window_.Capture(*playback_))), 0.0005);
+TEST_F(WindowTest, PlaysInRealTimeAndPanesDiffer) {
+  Open("half-cheetah-dir@promp", {.units = 2});
+  const Image start = Pane(2);
+  EXPECT_EQ(Difference(start, Pane(2)), 0);
+  EXPECT_LT(Difference(Pane(0), Pane(2)), 0.02) << "they start alike";
+  window_.Play(1, FrameClock());
+  EXPECT_NEAR(show_->step() * family_->spec().control_dt, 1, 1.5 * family_->spec().control_dt);
+  EXPECT_GT(Difference(start, Pane(2)), 0.01);
+  EXPECT_GT(Difference(Pane(0), Pane(2)), 0.004);
+  Keep(window_.Capture(), "window");
 }
 
 TEST_F(WindowTest, ObeysTheKeys) {
-  Open("half-cheetah-dir@promp");
-  window_.HandleKey('2', *playback_);
-  EXPECT_EQ(playback_->status().shown, 2);
-  window_.HandleKey('9', *playback_);
-  EXPECT_EQ(playback_->status().shown, 2);
-  window_.HandleKey('n', *playback_);
-  EXPECT_EQ(script_.tasks().size(), 2u);
-  window_.HandleKey('+', *playback_);
-  EXPECT_EQ(window_.state().speed, 2);
-  window_.HandleKey('-', *playback_);
-  window_.HandleKey('-', *playback_);
-  EXPECT_EQ(window_.state().speed, 0.5);
+  Open("half-cheetah-dir@promp", {.units = 1}, 60);
+  window_.Play(0.5, FrameClock());
+  const int live = show_->length();
+  ASSERT_GT(live, 5);
+  Press(Key::kSpace);
+  EXPECT_TRUE(show_->paused());
+  window_.Play(0.5, FrameClock());
+  EXPECT_EQ(show_->length(), live);
+  Press(Key::kLeft);
+  EXPECT_EQ(show_->step(), live - 1);
+  Press(Key::kRight);
+  Press(Key::kRight);
+  EXPECT_EQ(show_->length(), live + 1);
+  Press(Key::kHome);
+  EXPECT_EQ(show_->step(), 0);
+  Press(Key::kPageDown);
+  EXPECT_EQ(show_->step(), 10);
+  Press(Key::kPageUp);
+  Press(Key::kEnd);
+  EXPECT_EQ(show_->step(), show_->length());
+  Press(Key::kBackspace);
+  EXPECT_EQ(show_->length(), 0);
+  Type('+');
+  EXPECT_EQ(show_->speed(), 2);
+  Type('-');
+  Type('-');
+  EXPECT_EQ(show_->speed(), 0.5);
 
-  // a single step also pauses, and time stands still until Space
-  window_.HandleKey(GLFW_KEY_RIGHT, *playback_);
-  EXPECT_TRUE(window_.state().paused);
-  window_.Play(*playback_, 0.2, FrameClock());
-  EXPECT_EQ(playback_->steps(), 1);
-  window_.HandleKey(' ', *playback_);
-  window_.Play(*playback_, 0.5, FrameClock());
-  EXPECT_GT(playback_->steps(), 1);
-  window_.HandleKey(GLFW_KEY_BACKSPACE, *playback_);
-  EXPECT_EQ(playback_->steps(), 0);
+  // the next held-out task
+  const int begun = script_->begun;
+  Press(Key::kEnter);
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(script_->begun, begun + 1);
 
-  // the help is drawn and taken away; Esc ends a play without a time limit
-  const Image plain = window_.Capture(*playback_);
-  window_.HandleKey(GLFW_KEY_F1, *playback_);
-  EXPECT_GT(Difference(plain, window_.Capture(*playback_)), 0.01);
-  window_.HandleKey(GLFW_KEY_F1, *playback_);
-  EXPECT_EQ(Difference(plain, window_.Capture(*playback_)), 0);
-  window_.HandleKey(GLFW_KEY_ESCAPE, *playback_);
-  window_.Play(*playback_);
+  // panel, plots, help
+  const Rect wide = *window_.stage().Where("pane 0");
+  Press(Key::kTab);
+  EXPECT_GT(window_.stage().Where("pane 1")->right(), 1100);
+  Press(Key::kTab);
+  EXPECT_EQ(window_.stage().Where("pane 0")->width, wide.width);
+  Press(Key::kF2);
+  EXPECT_FALSE(window_.stage().Where("plot 0"));
+  Press(Key::kF2);
+  const Image plain = window_.Capture();
+  Press(Key::kF1);
+  const Image help = window_.Capture();
+  Keep(help, "help");
+  EXPECT_GT(Difference(plain, help), 0.05);
+  Press(Key::kF1);
+  EXPECT_EQ(Difference(plain, window_.Capture()), 0);
+
+  // flags and cameras of MuJoCo's simulate
+  const mjtByte before = show_->look().option.flags[mjVIS_CONTACTPOINT];
+  Type('c');
+  EXPECT_NE(show_->look().option.flags[mjVIS_CONTACTPOINT], before);
+  EXPECT_EQ(show_->look().camera_name(), "follows");
+  Press(Key::kEscape);
+  EXPECT_EQ(show_->look().camera_name(), "stands still");
+  Press(Key::kF6);
+  EXPECT_EQ(show_->look().option.frame, 1);
+  Press(Key::kF7);
+  EXPECT_EQ(show_->look().option.label, 1);
+
+  // closed
+  EXPECT_FALSE(window_.closing());
+  Type('q');
+  EXPECT_FALSE(window_.closing());
+  Type('q', /*control=*/true);
+  EXPECT_TRUE(window_.closing());
+  window_.Play();
+}
+
+TEST_F(WindowTest, ASliderAdaptsToAnotherTaskWhenItIsLetGo) {
+  Open("half-cheetah-vel@promp", {.units = 1});
+  const Rect track = *window_.stage().Where("velocity");
+  const int begun = script_->begun;
+  MoveTo({track.x + 0.5f * track.width, track.center().y});
+  Button(0, true);
+  MoveTo({track.x + 0.7f * track.width, track.center().y});
+  MoveTo({track.right() - 1, track.center().y});
+  EXPECT_EQ(script_->begun, begun) << "it is held";
+  Button(0, false);
+  window_.Frame(0);
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(script_->begun, begun + 1);
+  EXPECT_NEAR(show_->task()[0], 3, 1e-9);
+  EXPECT_NE(show_->rows()[0][0]->TaskText(0).find("3"), std::string::npos);
+
+  // a number that is typed
+  Click("velocity number");
+  Button(0, true);  // the second click of two takes all of it
+  Button(0, false);
+  for (const char letter : {'1', '.', '2'}) {
+    Send({.kind = WindowEvent::Kind::kText, .text = std::string(1, letter)});
+  }
+  Send({.key = {Key::kEnter}, .edit = EditKey::kEnter});
+  window_.Frame(0);
+  show_->WaitUntilAdapted();
+  EXPECT_NEAR(show_->task()[0], 1.2, 1e-9);
+}
+
+TEST_F(WindowTest, AButtonTakesAnotherTask) {
+  Open("half-cheetah-dir@promp", {.units = 1});
+  Click("direction=1");
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(show_->task()[0], 1);
+  Click("direction=-1");
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(show_->task()[0], -1);
+  const int begun = script_->begun;
+  Click("random task");
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(script_->begun, begun + 1);
+  Click("unit 0");
+  EXPECT_EQ(show_->rows()[0].size(), 1u);
+  Click("pause");
+  EXPECT_TRUE(show_->paused());
+  Click("faster");
+  EXPECT_EQ(show_->speed(), 2);
+}
+
+TEST_F(WindowTest, TheMouseTurnsZoomsScrubsAndPushes) {
+  Open("half-cheetah-vel@promp", {.units = 0}, 200);
+  const Rect pane = *window_.stage().Where("pane 0");
+  const double azimuth = show_->look().camera.azimuth, distance = show_->look().camera.distance;
+  MoveTo({pane.x + 60, pane.center().y});
+  Button(0, true);
+  MoveTo({pane.x + 160, pane.center().y});
+  Button(0, false);
+  EXPECT_NE(show_->look().camera.azimuth, azimuth);
+  Send({.kind = WindowEvent::Kind::kWheel, .wheel = 3});
+  EXPECT_LT(show_->look().camera.distance, distance);
+  Button(1, true);
+  MoveTo({pane.x + 260, pane.center().y});
+  Button(1, false);
+  EXPECT_EQ(show_->look().camera_name(), "stands still");
+  Press(Key::kEscape);
+
+  // the timeline
+  window_.Play(1, FrameClock());
+  const int live = show_->length();
+  const Rect timeline = *window_.stage().Where("timeline");
+  MoveTo({timeline.center().x, timeline.center().y});
+  Button(0, true);
+  EXPECT_NEAR(show_->step(), live / 2, 1);
+  Button(0, false);
+  EXPECT_TRUE(show_->paused());
+
+  // with Ctrl the robot is pushed: it stands still without
+  const auto fastest = [&](bool push) {
+    show_->Restart();
+    if (show_->paused()) show_->TogglePause();
+    window_.Frame(0);
+    for (float y = pane.y + 60; push && y < pane.bottom() - 40; y += 8) {
+      MoveTo({pane.center().x, y});
+      Button(0, true, /*control=*/true);
+      if (window_.stage().pushing()) break;
+      Button(0, false);
+    }
+    EXPECT_EQ(window_.stage().pushing(), push);
+    if (push) MoveTo({pane.center().x + 150, pane.center().y});
+    window_.Play(0.5, FrameClock());
+    if (push) Button(0, false);
+    EXPECT_FALSE(window_.stage().pushing());
+    double most = 0;
+    for (const double v : show_->rows()[0][0]->Curves()[2].values) most = std::max(most, std::abs(v));
+    return most;
+  };
+  EXPECT_GT(fastest(true), fastest(false) + 0.2);
+}
+
+TEST_F(WindowTest, SavesPictures) {
+  Open("point-nav@maml", {.units = 1});
+  const std::string folder = ::testing::TempDir() + "screenshots";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  window_.SaveScreenshotsIn(folder);
+  Press(Key::kF12);
+  Type('s', /*control=*/true);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/fewstep-1.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/fewstep-2.png"));
+  // a folder that is gone is a message
+  window_.SaveScreenshotsIn(folder + "/none");
+  Press(Key::kF12);
+  const Image image = window_.Capture(1600, 900);
+  EXPECT_EQ(image.width, 1600);
+}
+
+TEST_F(WindowTest, FollowsItsSizeDownToNothing) {
+  Open("half-cheetah-vel@promp", {.units = 3});
+  for (const auto& [width, height] : {std::pair{1500, 900}, {300, 200}, {1, 1}, {900, 60}}) {
+    window_.Resize(width, height);
+    for (int frame = 0; frame < 5; ++frame) window_.Frame(1.0 / 30);
+  }
+  Press(Key::kF5);
+  for (int frame = 0; frame < 3; ++frame) window_.Frame(1.0 / 30);
+  Press(Key::kF5);
+  window_.Frame(1.0 / 30);
+}
+
+TEST_F(WindowTest, TellsOfAnAdaptationThatFails) {
+  Open("half-cheetah-vel@promp", {.units = 2});
+  const Image fine = window_.Capture();
+  script_->fails_at = 1;
+  Click("random task");
+  for (int i = 0; i < 1000 && show_->error().empty(); ++i) window_.Frame(0);
+  EXPECT_FALSE(show_->error().empty());
+  const Image failed = window_.Capture();
+  Keep(failed, "failed");
+  EXPECT_GT(PixelsLike(failed, theme::kBad), PixelsLike(fine, theme::kBad) + 100);
+  script_->fails_at = -1;
+  Click("random task");
+  show_->WaitUntilAdapted();
+  EXPECT_TRUE(show_->error().empty());
 }
 
 TEST(NoDisplay, IsAnErrorWithARemedy) {
@@ -143,14 +300,9 @@ TEST(NoDisplay, IsAnErrorWithARemedy) {
     FAIL() << "opened a window without a display";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kRuntime);
-    EXPECT_NE(std::string(error.what()).find("xvfb-run"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("fewstep record"), std::string::npos) << error.what();
   }
   if (display) setenv("DISPLAY", saved.c_str(), 1);
-}
-
-TEST(Image, IsWrittenAsPpm) {
-  const Image image{.width = 1, .height = 2, .rgb = {255, 0, 1, 2, 3, 4}};
-  EXPECT_EQ(ToPpm(image), std::string("P6\n1 2\n255\n\xff\0\1\2\3\4", 17));
 }
 
 }  // namespace

@@ -112,6 +112,7 @@ std::unique_ptr<TaskFamily> Make(const Published& published, const BanditOptions
                                .law = "U(0, 1)"});
   }
   spec.state = {"latest_reward"};
+  spec.drawing.arms = true;
   return MakeWorldFamily(std::move(definition), options);
 }
 

@@ -189,6 +189,10 @@ MujocoDefinition Define(const Published& row) {
                         .law = fmt::format("U(0, {})", row.highest)}};
     spec.splits = "train, test: separate draws of the law; ood: none published";
   }
+  spec.drawing.targets = {{.parameter = spec.parameters[0].name,
+                           .metric = "forward_velocity",
+                           .axis = {1, 0, 0},
+                           .sign = spec.finite}};
   spec.metrics = {"forward_velocity", "control_cost", "x_position"};
   for (const char* quantity : {"qpos", "qvel"}) {
     for (const char* joint :

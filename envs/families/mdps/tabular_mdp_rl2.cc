@@ -93,6 +93,10 @@ std::unique_ptr<TaskFamily> MakeTabularMdpRl2(const FamilyOptions& options) {
         kSmallestWeight, kLargestWeight, "Exp(1)");
   }
   spec.state = {"state"};
+  spec.drawing.states = {.count = kMdpStates,
+                         .actions = kMdpActions,
+                         .rewards = 0,
+                         .transitions = static_cast<size_t>(kMdpStates * kMdpActions)};
   return MakeWorldFamily(std::move(definition), options);
 }
 

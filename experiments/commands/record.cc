@@ -1,0 +1,157 @@
+// fewstep record
+#include <charconv>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "experiments/commands/watching.h"
+#include "experiments/output.h"
+#include "viewer/recorder.h"
+
+namespace fewstep {
+namespace {
+
+struct RecordArguments : WatchArguments {
+  std::vector<std::string> out;
+  std::string frames, sheet, picture, size = "1280x720", grid = "4x3";
+  FilmOptions film;
+  double at = -1;
+  bool no_plots = false;
+};
+
+// "1280x720".
+std::pair<int, int> ParseSize(const std::string& text, const char* key) {
+  int first = 0, second = 0;
+  const char* end = text.data() + text.size();
+  const auto [middle, error] = std::from_chars(text.data(), end, first);
+  const bool cross = error == std::errc() && middle != end && *middle == 'x';
+  const auto last = cross ? std::from_chars(middle + 1, end, second)
+                          : std::from_chars_result{end, std::errc::invalid_argument};
+  if (last.ec != std::errc() || last.ptr != end || first < 1 || second < 1) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is no size", text),
+                {.key = key, .remedy = "Write two numbers, as in 1280x720"});
+  }
+  return {first, second};
+}
+
+int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
+  SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
+  FilmOptions& film = arguments.film;
+  std::tie(film.width, film.height) = ParseSize(arguments.size, "--size");
+  const auto [columns, rows] = ParseSize(arguments.grid, "--grid");
+  film.plots = !arguments.no_plots;
+  if (arguments.out.empty() && arguments.frames.empty() && arguments.sheet.empty() &&
+      arguments.picture.empty()) {
+    throw Error(ErrorKind::kUsage, "nothing is to be recorded",
+                {.remedy = "Add --out film.mp4, --frames FOLDER, --sheet sheet.png or --picture "
+                           "picture.png"});
+  }
+
+  // whatever may be missing is missed before anything takes long
+  Recorder recorder(film);
+  const std::unique_ptr<Watched> watched = OpenWatched(arguments, common);
+  std::vector<std::unique_ptr<FrameSink>> sinks;
+  for (const std::string& path : arguments.out) {
+    sinks.push_back(MakeVideo(path, film.width, film.height, film.fps));
+  }
+  if (!arguments.frames.empty()) sinks.push_back(MakeFrameFolder(arguments.frames));
+  if (!arguments.sheet.empty()) {
+    sinks.push_back(MakeContactSheet(arguments.sheet, columns, rows, columns));
+  }
+
+  const double start = SteadySeconds();
+  LogInfo(fmt::format("{}: adapting ({}, {})", watched->title(), recorder.kind(),
+                      recorder.screen().renderer()));
+  BeginTask(arguments, *watched);
+  watched->show->WaitUntilAdapted(/*until_done=*/true);
+  const int most = recorder.FramesOf(*watched->show);
+  if (!arguments.picture.empty()) {
+    const int index = arguments.at >= 0 ? static_cast<int>(arguments.at * film.fps) : most;
+    sinks.push_back(MakeSinglePicture(arguments.picture, index));
+  }
+  double told = SteadySeconds();
+  int frames = 0;
+  recorder.Record(*watched->show, sinks, [&](int count) {
+    frames = count;
+    if (SteadySeconds() - told < 2) return;
+    told = SteadySeconds();
+    LogInfo(fmt::format("{} of {} pictures", count, most));
+  });
+  const double seconds = SteadySeconds() - start;
+
+  std::vector<std::string> files = arguments.out;
+  for (const std::string& path : {arguments.frames, arguments.sheet, arguments.picture}) {
+    if (!path.empty()) files.push_back(path);
+  }
+  if (common.json) {
+    Print(ToText({{"frames", frames},
+                  {"fps", film.fps},
+                  {"width", film.width},
+                  {"height", film.height},
+                  {"renderer", recorder.screen().renderer()},
+                  {"seconds", seconds},
+                  {"files", files}}));
+    return 0;
+  }
+  for (const std::string& path : files) {
+    Print("{}\n", path);
+  }
+  LogInfo(fmt::format("{} pictures of {} x {} in {:.1f} s", frames, film.width, film.height,
+                      seconds));
+  return 0;
+}
+
+}  // namespace
+
+void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
+  auto arguments = std::make_shared<RecordArguments>();
+  CLI::App* command =
+      app.add_subcommand("record", "Film an agent before and after it adapts, without a display.");
+  command->footer(
+      "The film shows what `fewstep view` shows: panes of one task, before adapting and after\n"
+      "each unit of adaptation, from the same start, for one episode. It is drawn with EGL or\n"
+      "OSMesa, so neither a display nor a GPU is needed. Videos are made by ffmpeg.\n\n"
+      "Examples:\n"
+      "  fewstep record runs/quickstart --show 0,1 --out quickstart.mp4\n"
+      "  fewstep record runs/quickstart --task direction=-1 --picture backwards.png --at 2\n"
+      "  fewstep record runs/quickstart --sheet sheet.png --frames frames\n"
+      "  fewstep record runs/promp-point-nav --size 800x450 --seconds 3 --out film.gif");
+  AddWatchOptions(*command, *arguments);
+  command
+      ->add_option("--out", arguments->out,
+                   "A video: .mp4, .webm or .gif; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  command->add_option("--frames", arguments->frames, "A new folder for every picture as PNG")
+      ->type_name("FOLDER");
+  command->add_option("--sheet", arguments->sheet, "Pictures from start to end on one sheet, PNG")
+      ->type_name("FILE");
+  command->add_option("--grid", arguments->grid, "Columns and rows of the sheet")
+      ->capture_default_str();
+  command->add_option("--picture", arguments->picture, "One picture as PNG")->type_name("FILE");
+  command->add_option("--at", arguments->at, "Of which second; default: the last")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--size", arguments->size, "Width and height in pixels")
+      ->capture_default_str();
+  command->add_option("--fps", arguments->film.fps, "Pictures a second")
+      ->check(CLI::Range(1, 120))
+      ->capture_default_str();
+  command->add_option("--seconds", arguments->film.seconds,
+                      "Of the film; default: one episode and a second")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--scale", arguments->film.scale, "Size of letters and lines")
+      ->check(CLI::Range(0.5, 8.0))
+      ->capture_default_str();
+  command->add_flag("--no-plots", arguments->no_plots, "Panes alone");
+  command->add_flag("--json", common.json, "Print a summary as JSON");
+  command->add_flag("--quiet", common.quiet, "No progress");
+  AddPluginOptions(*command, common);
+  command->callback([arguments, &common, &exit_code] { exit_code = RunRecord(*arguments, common); });
+}
+
+}  // namespace fewstep

@@ -1,0 +1,106 @@
+"""`fewstep record` without a display: films and pictures of every kind of agent and family."""
+
+import glob
+import os
+import shutil
+import subprocess
+
+from fewstep import begin, fewstep
+
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/families")
+
+# one short way through each kind: gradients, memory, classical, told the task
+RUNS = [("promp", "point-nav@maml", "hidden = [8]\nepisodes = 2\nmeta_batch_size = 2"),
+        ("rl2", "half-cheetah-vel@promp", "meta_batch_size = 2"),
+        ("rl2", "tabular-mdp@rl2", "meta_batch_size = 2"),
+        ("maml-vpg", "bandit-gaussian@maml", "hidden = [8]\nepisodes = 4\nmeta_batch_size = 2"),
+        ("multitask", "point-corner@promp", "hidden = [8]\nepisodes = 2\nmeta_batch_size = 2")]
+
+os.environ.pop("DISPLAY", None)
+begin()
+
+
+def png_size(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", path
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def probe(path):
+    done = subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0",
+                           "-show_entries", "stream=nb_read_frames,width,height", "-of",
+                           "csv=p=0", path], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+# every kind of agent
+for agent, family, more in RUNS:
+    name = f"{agent}-{family.split('@')[0]}"
+    with open(f"{name}.toml", "w") as file:
+        horizon = "horizon = 20\n" if "half" in family else ""
+        file.write(f'[run]\nname = "{name}"\niterations = 1\nevaluation_tasks = 2\n'
+                   f'evaluation_units = 1\n[family]\nname = "{family}"\n{horizon}'
+                   f'[agent]\nname = "{agent}"\n{more}\n')
+    fewstep("train", f"{name}.toml", "--quiet").exits(0)
+    fewstep("record", f"runs/{name}", "--picture", f"{name}.png", "--size", "640x360",
+            "--units", "2", "--seconds", "0.5", "--quiet").exits(0)
+    assert png_size(f"{name}.png") == (640, 360), name
+
+# classical agents, families at random, families from outside
+for index, words in enumerate([["bandit-bernoulli@rl2", "--agent", "gittins"],
+                               ["bandit-bernoulli@rl2", "--agent", "thompson", "--units", "30"],
+                               ["tabular-mdp@rl2", "--agent", "psrl"],
+                               ["half-cheetah-dir@promp"],
+                               [f"{EXAMPLES}/arm-reach"],
+                               ["cart-changing@example", "--plugin", f"{EXAMPLES}/cart-changing"]]):
+    fewstep("record", *words, "--picture", f"{index}.png", "--seconds", "0.3", "--quiet").exits(0)
+    assert png_size(f"{index}.png") == (1280, 720), words
+
+# a film has the pictures that it should have: 20 steps of 0.05 s and a second, 25 a second
+result = fewstep("record", "runs/rl2-half-cheetah-vel", "--out", "film.mp4", "--out", "film.gif",
+                 "--frames", "frames", "--sheet", "sheet.png", "--grid", "3x2", "--size", "480x270",
+                 "--fps", "25", "--show", "0,1", "--json", "--quiet").exits(0)
+summary = result.json()
+assert (summary["frames"], summary["width"], summary["height"]) == (50, 480, 270), summary
+if shutil.which("ffprobe"):
+    assert probe("film.mp4") == "480,270,50", probe("film.mp4")
+    assert probe("film.gif") == "480,270,50", probe("film.gif")
+assert len(glob.glob("frames/*.png")) == 50
+assert png_size("frames/000049.png") == (480, 270)
+assert png_size("sheet.png") == (3 * 160 + 8, 2 * 90 + 4)
+
+# the same seed and machine, the same pictures
+fewstep("record", "runs/promp-point-nav", "--picture", "once.png", "--seconds", "1", "--quiet").exits(0)
+fewstep("record", "runs/promp-point-nav", "--picture", "again.png", "--seconds", "1", "--threads", "2",
+        "--quiet").exits(0)
+with open("once.png", "rb") as one, open("again.png", "rb") as two:
+    assert one.read() == two.read(), "two recordings differ"
+
+# two runs on the same task
+fewstep("record", "runs/promp-point-nav", "runs/promp-point-nav", "--picture", "two.png", "--seconds",
+        "0.2", "--quiet").exits(0)
+
+# OSMesa where EGL is not wanted
+has_osmesa = bool(glob.glob("/usr/lib/*/libOSMesa.so.8"))
+result = fewstep("record", "point-nav@maml", "--picture", "osmesa.png", "--seconds", "0.2", "--json",
+                 "--quiet", env=dict(os.environ, FEWSTEP_GL="osmesa"))
+if has_osmesa:
+    assert png_size("osmesa.png") == (1280, 720)
+else:
+    result.exits(1, "apt-get install")
+
+# what a user may get wrong
+fewstep("record", "runs/promp-point-nav").exits(2, "--out film.mp4")
+fewstep("record", "runs/promp-point-nav", "--out", "film.avi").exits(2, ".mp4")
+fewstep("record", "runs/promp-point-nav", "--out", "film.mp4", "--size", "7x7").exits(2, "7 x 7")
+fewstep("record", "runs/promp-point-nav", "--out", "film.mp4", "--size", "big").exits(2, "1280x720")
+fewstep("record", "runs/promp-point-nav", "--out", "film.mp4", "--size", "641x360").exits(2, "even")
+fewstep("record", "runs/none", "--out", "film.mp4").exits(2, "no run, no checkpoint and no family")
+fewstep("record", "runs/promp-point-nav", "--frames", "frames").exits(2, "not empty")
+fewstep("record", "runs/promp-point-nav", "--picture", "none/there.png", "--seconds", "0.1").exits(1)
+empty = dict(os.environ, PATH="/nowhere")
+fewstep("record", "runs/promp-point-nav", "--out", "new.mp4", env=empty).exits(1, "install ffmpeg")
+assert not os.path.exists("new.mp4")
+fewstep("record", "runs/promp-point-nav", "--picture", "x.png",
+        env=dict(os.environ, FEWSTEP_GL="magic")).exits(2, "egl or osmesa")

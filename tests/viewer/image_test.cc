@@ -1,0 +1,58 @@
+#include "viewer/image.h"
+
+#include <gtest/gtest.h>
+#include <png.h>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+Image Gradient(int width, int height) {
+  Image image = Image::Blank(width, height);
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<uint8_t>(7 * i + i / 5);
+  return image;
+}
+
+TEST(Image, IsWrittenAsAPngThatReadsBackTheSame) {
+  const Image image = Gradient(37, 21);
+  const std::string bytes = ToPng(image);
+  png_image png{};
+  png.version = PNG_IMAGE_VERSION;
+  ASSERT_TRUE(png_image_begin_read_from_memory(&png, bytes.data(), bytes.size())) << png.message;
+  EXPECT_EQ(png.width, 37u);
+  EXPECT_EQ(png.height, 21u);
+  png.format = PNG_FORMAT_RGB;
+  std::vector<uint8_t> pixels(PNG_IMAGE_SIZE(png));
+  ASSERT_TRUE(png_image_finish_read(&png, nullptr, pixels.data(), 0, nullptr)) << png.message;
+  EXPECT_EQ(pixels, image.rgb);
+}
+
+TEST(Image, WithoutPixelsIsRefused) { EXPECT_THROW(ToPng(Image{}), Error); }
+
+TEST(Image, ShrinksToMeans) {
+  Image image = Image::Blank(5, 2);
+  for (int x = 0; x < 5; ++x) image.rgb[static_cast<size_t>(3 * x)] = static_cast<uint8_t>(40 * x);
+  const Image small = Shrunk(image, 2);
+  ASSERT_EQ(small.width, 2);
+  ASSERT_EQ(small.height, 1);
+  EXPECT_EQ(small.Pixel(0, 0)[0], 10);  // (0 + 40 + 0 + 0) / 4
+  EXPECT_EQ(small.Pixel(1, 0)[0], 50);  // (80 + 120 + 0 + 0) / 4
+}
+
+TEST(Image, TakesAnotherImageInItsPlace) {
+  Image whole = Image::Blank(10, 8);
+  const Image part = Gradient(3, 2);
+  Paste(part, 4, 5, whole);
+  for (int y = 0; y < 8; ++y) {
+    for (int x = 0; x < 10; ++x) {
+      const bool inside = x >= 4 && x < 7 && y >= 5 && y < 7;
+      for (int c = 0; c < 3; ++c) {
+        EXPECT_EQ(whole.Pixel(x, y)[c], inside ? part.Pixel(x - 4, y - 5)[c] : 0) << x << ' ' << y;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fewstep

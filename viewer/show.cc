@@ -1,0 +1,215 @@
+#include "viewer/show.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+constexpr double kMinSpeed = 1.0 / 32, kMaxSpeed = 32;
+// Seconds that the last picture of an episode stays.
+constexpr double kPauseAtEnd = 1;
+// Time that drawing took beyond this is not caught up with.
+constexpr double kMaxLag = 0.25;
+
+}  // namespace
+
+Show::Show(std::vector<std::unique_ptr<Subject>> subjects, ShowOptions options, const Rng& rng)
+    : subjects_(std::move(subjects)),
+      options_(std::move(options)),
+      rng_(rng),
+      progress_(subjects_.size()),
+      rows_(subjects_.size()) {
+  FEWSTEP_CHECK(!subjects_.empty(), "nothing is watched");
+  if (options_.shown.empty()) {
+    for (int unit = 0; unit <= options_.units; ++unit) options_.shown.push_back(unit);
+  }
+  std::ranges::sort(options_.shown);
+  for (const auto& subject : subjects_) {
+    FEWSTEP_CHECK(subject->controls().size() == controls().size(), "tasks of two kinds");
+    live_.push_back(std::make_unique<LiveAdaptation>(*subject, options_.units));
+  }
+}
+
+void Show::SetTask(std::vector<double> task) {
+  FEWSTEP_CHECK(task.size() == controls().size(), "{} numbers for a task of {}", task.size(),
+                controls().size());
+  task_ = std::move(task);
+  for (const auto& live : live_) live->Start(task_);
+  refused_.clear();
+  waiting_ = true;
+  began_ = false;
+  Update();
+}
+
+std::vector<double> Show::present_task() const {
+  if (!task_changes() || rows_.front().empty() || adapting()) return task_;
+  const Pane& pane = *rows_.front().front();
+  const std::span<const double> present = pane.TaskValues(StepOf(pane));
+  return present.empty() ? task_ : std::vector<double>(present.begin(), present.end());
+}
+
+void Show::NextTask() { SetTask(subjects_.front()->HeldOut(held_out_++)); }
+
+void Show::ChangeTask(std::vector<double> task) {
+  FEWSTEP_CHECK(task_changes(), "tasks do not change");
+  // what is on comes first: a change is of what the agents play now
+  GoTo(length());
+  task_ = std::move(task);
+  refused_.clear();
+  paused_ = false;
+  try {
+    for (const auto& row : rows_) {
+      for (const auto& pane : row) {
+        if (!pane->ended()) pane->ChangeTask(task_);
+      }
+    }
+  } catch (const Error& error) {
+    refused_ = error.what();
+  }
+}
+
+bool Show::Trained(size_t i, double value) const {
+  const Control& control = controls()[i];
+  if (!control.choices.empty()) return std::ranges::find(control.choices, value) != control.choices.end();
+  return control.trained.Contains(value);
+}
+
+bool Show::adapting() const {
+  return std::ranges::any_of(progress_, [](const AdaptationProgress& p) { return !p.ready && !p.done; });
+}
+
+std::string Show::error() const {
+  for (const AdaptationProgress& progress : progress_) {
+    if (!progress.error.empty()) return progress.error;
+  }
+  return refused_;
+}
+
+void Show::Update() {
+  if (!waiting_) return;
+  for (size_t i = 0; i < live_.size(); ++i) progress_[i] = live_[i]->progress();
+  waiting_ = std::ranges::any_of(progress_, [](const AdaptationProgress& p) { return !p.done; });
+  // one that failed leaves the panes as they are, and its message
+  if (adapting() || began_ || !error().empty()) return;
+  began_ = true;
+  MakePanes();
+}
+
+void Show::WaitUntilAdapted(bool until_done) {
+  for (const auto& live : live_) live->Wait(until_done);
+  Update();
+  if (const std::string what = error(); !what.empty()) {
+    throw Error(ErrorKind::kRuntime, fmt::format("adapting failed: {}", what));
+  }
+}
+
+void Show::MakePanes() {
+  std::vector<std::vector<std::unique_ptr<Pane>>> rows;
+  try {
+    for (size_t i = 0; i < subjects_.size(); ++i) {
+      rows.push_back(
+          subjects_[i]->MakePanes(progress_[i].task, progress_[i].units, options_.shown));
+    }
+  } catch (const Error& error) {
+    refused_ = error.what();
+    return;
+  }
+  rows_ = std::move(rows);
+  for (size_t i = 0; i < subjects_.size(); ++i) {
+    for (const auto& pane : rows_[i]) {
+      if (subjects_.size() > 1) {
+        const std::string& name = subjects_[i]->name();
+        pane->label = name.substr(0, name.find(':'));
+      }
+    }
+  }
+  Restart();
+}
+
+void Show::ToggleShown(int unit) {
+  const auto found = std::ranges::find(options_.shown, unit);
+  if (found == options_.shown.end()) {
+    options_.shown.push_back(unit);
+    std::ranges::sort(options_.shown);
+  } else if (options_.shown.size() > 1) {
+    options_.shown.erase(found);
+  }
+  if (began_) MakePanes();
+}
+
+void Show::Restart() {
+  // every VectorEnv's simulation 0 has this stream in the sampler's episodes as well
+  const Rng stream = rng_.Fork("episode", episode_++).Fork("env", 0);
+  for (const auto& row : rows_) {
+    for (const auto& pane : row) pane->Restart(stream);
+  }
+  step_ = 0;
+  owed_ = at_end_ = 0;
+}
+
+int Show::length() const {
+  int length = 0;
+  for (const auto& row : rows_) {
+    for (const auto& pane : row) length = std::max(length, pane->length());
+  }
+  return length;
+}
+
+bool Show::ended() const {
+  return std::ranges::all_of(rows_, [](const auto& row) {
+    return std::ranges::all_of(row, [](const auto& pane) { return pane->ended(); });
+  });
+}
+
+double Show::step_seconds() const {
+  double seconds = 0;
+  for (const auto& row : rows_) {
+    for (const auto& pane : row) seconds = std::max(seconds, pane->step_seconds());
+  }
+  return seconds > 0 ? seconds : 0.05;
+}
+
+void Show::Play(int step) {
+  for (const auto& row : rows_) {
+    for (const auto& pane : row) {
+      while (pane->length() < step && !pane->ended()) pane->Advance();
+    }
+  }
+  step_ = std::min(step, length());
+}
+
+void Show::Advance(double seconds) {
+  if (paused_ || length() + (ended() ? 0 : 1) == 0) return;
+  if (step_ == length() && ended()) {
+    at_end_ += seconds;
+    if (!hold_at_end_ && at_end_ >= kPauseAtEnd) Restart();
+    return;
+  }
+  const double step_time = step_seconds() / options_.speed;
+  owed_ = std::min(owed_ + seconds, std::max(kMaxLag, step_time));
+  // a billionth: thirty frames of a thirtieth are a second
+  const int steps = static_cast<int>(owed_ / step_time + 1e-9);
+  owed_ -= steps * step_time;
+  if (steps > 0) Play(step_ + steps);
+}
+
+void Show::ScaleSpeed(double factor) {
+  options_.speed = std::clamp(options_.speed * factor, kMinSpeed, kMaxSpeed);
+}
+
+void Show::StepBy(int steps) {
+  paused_ = true;
+  Play(std::max(0, step_ + steps));
+}
+
+void Show::GoTo(int step) {
+  paused_ = true;
+  step_ = std::clamp(step, 0, length());
+}
+
+}  // namespace fewstep
