@@ -136,8 +136,8 @@ ChildWriter::~ChildWriter() {
 
 bool ChildWriter::Write(std::span<const unsigned char> bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = internal::RetryInterrupted(
-        [&] { return write(input_.get(), bytes.data(), bytes.size()); });
+    const ssize_t count =
+        internal::RetryInterrupted([&] { return write(input_.get(), bytes.data(), bytes.size()); });
     if (count < 0) return false;
     bytes = bytes.subspan(static_cast<size_t>(count));
   }

@@ -44,9 +44,11 @@ class Checker {
   }
 
   void Hints() const {
-    for (const std::vector<std::string>* names : {&spec_.drawing.position, &spec_.drawing.goal}) {
-      Require(names->empty() || names->size() == 2, "a point that is drawn has two coordinates");
-    }
+    const size_t place = spec_.drawing.goal.size();
+    Require(spec_.drawing.position.empty() || spec_.drawing.position.size() == 2,
+            "a point that is drawn has two coordinates");
+    Require(place == 0 || place == 2 || place == 3,
+            "a goal that is drawn has two coordinates, or three");
     for (const std::string& name : spec_.drawing.position) {
       Require(std::ranges::find(spec_.state, name) != spec_.state.end(),
               fmt::format("'{}' is drawn and no part of the state", name));
@@ -74,8 +76,7 @@ class Checker {
     const auto last = static_cast<int64_t>(spec_.parameters.size());
     const int64_t pairs = int64_t{states.count} * states.actions;
     Require(discrete && states.count > 0 && states.actions == spec_.action_size &&
-                spec_.state.size() == 1 &&
-                static_cast<int64_t>(states.rewards) <= last - pairs &&
+                spec_.state.size() == 1 && static_cast<int64_t>(states.rewards) <= last - pairs &&
                 static_cast<int64_t>(states.transitions) <= last - pairs * states.count,
             "states are drawn that its parameters do not describe");
   }

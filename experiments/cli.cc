@@ -134,9 +134,9 @@ int Run(int argc, char** argv) {
   catalog.opener = UsualOpener();
   // only for commands that name families: a plug-in that hangs when it is opened must not keep
   // `fewstep check` from saying so
-  constexpr std::string_view kCommands[] = {"train",   "resume",        "evaluate", "view",
-                                            "record",  "rollout",       "list",     "describe",
-                                            "ruler",   "compare",       "gradient-noise"};
+  constexpr std::string_view kCommands[] = {"train",  "resume",  "evaluate",      "view",
+                                            "record", "rollout", "list",          "describe",
+                                            "ruler",  "compare", "gradient-noise"};
   if (argc > 1 && std::ranges::find(kCommands, argv[1]) != std::end(kCommands)) {
     AddUsualFamilies(catalog);
   }

@@ -28,9 +28,7 @@ struct Rect {
   float right() const { return x + width; }
   float bottom() const { return y + height; }
   Point center() const { return {x + width / 2, y + height / 2}; }
-  bool Contains(Point p) const {
-    return p.x >= x && p.x < right() && p.y >= y && p.y < bottom();
-  }
+  bool Contains(Point p) const { return p.x >= x && p.x < right() && p.y >= y && p.y < bottom(); }
   // Smaller by `margin` on every side; never less than nothing.
   Rect Inner(float margin) const;
 };

@@ -50,9 +50,9 @@ class Video final : public FrameSink {
     const ChildResult result = ffmpeg_.Close();
     if (result.exit_code == 0 && !cut_short_) return;
     const size_t line = result.output.rfind('\n');
-    Fail(result.output.empty() ? fmt::format("ffmpeg ended with {}", result.exit_code)
-                               : "ffmpeg says: " + result.output.substr(
-                                                       line == std::string::npos ? 0 : line + 1));
+    Fail(result.output.empty()
+             ? fmt::format("ffmpeg ended with {}", result.exit_code)
+             : "ffmpeg says: " + result.output.substr(line == std::string::npos ? 0 : line + 1));
   }
 
   std::string path_, temporary_;
@@ -172,9 +172,13 @@ std::unique_ptr<FrameSink> MakeVideo(const std::string& path, int width, int hei
   fs::create_directories(folder, error);
   const std::string temporary =
       (folder / fmt::format(".{}.tmp{}", file.stem().string(), end)).string();
-  std::vector<std::string> words = {ffmpeg, "-loglevel", "error", "-y", "-f", "rawvideo",
-                                    "-pix_fmt", "rgb24", "-s", fmt::format("{}x{}", width, height),
-                                    "-r", fmt::format("{}", fps), "-i", "-"};
+  std::vector<std::string> words = {ffmpeg,     "-loglevel",
+                                    "error",    "-y",
+                                    "-f",       "rawvideo",
+                                    "-pix_fmt", "rgb24",
+                                    "-s",       fmt::format("{}x{}", width, height),
+                                    "-r",       fmt::format("{}", fps),
+                                    "-i",       "-"};
   words.insert(words.end(), encoding.begin(), encoding.end());
   words.push_back(temporary);
   return std::make_unique<Video>(path, std::move(words), temporary);

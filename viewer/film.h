@@ -18,9 +18,9 @@ class FrameSink {
   virtual void Close() = 0;
 };
 
-// A video of `fps` pictures a second, whose kind the name's end says: .mp4, .webm, or .gif, for which
-// the colours are chosen from all pictures. ffmpeg makes it; throws Error(kRuntime) with what to
-// install when there is none, and Error(kUsage) for another end or a size of no video.
+// A video of `fps` pictures a second, whose kind the name's end says: .mp4, .webm, or .gif, for
+// which the colours are chosen from all pictures. ffmpeg makes it; throws Error(kRuntime) with what
+// to install when there is none, and Error(kUsage) for another end or a size of no video.
 std::unique_ptr<FrameSink> MakeVideo(const std::string& path, int width, int height, int fps);
 
 // FOLDER/000000.png and on. Throws Error(kUsage) when the folder holds anything already.

@@ -1,13 +1,13 @@
 #include "viewer/gl.h"
 
+#include <EGL/egl.h>
+#include <EGL/eglext.h>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <EGL/egl.h>
-#include <EGL/eglext.h>
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -45,8 +45,8 @@ class EglContext final : public GlContext {
       why = library_.error();
       return;
     }
-    const auto get_display = reinterpret_cast<PFNEGLGETPLATFORMDISPLAYEXTPROC>(
-        get_proc_("eglGetPlatformDisplayEXT"));
+    const auto get_display =
+        reinterpret_cast<PFNEGLGETPLATFORMDISPLAYEXTPROC>(get_proc_("eglGetPlatformDisplayEXT"));
     decltype(&eglInitialize) initialize = nullptr;
     decltype(&eglBindAPI) bind = nullptr;
     decltype(&eglCreateContext) create = nullptr;

@@ -1,10 +1,9 @@
 // OpenGL contexts, and the few functions that panels are drawn with.
 #pragma once
 
+#include <GL/gl.h>
 #include <memory>
 #include <string>
-
-#include <GL/gl.h>
 
 namespace fewstep {
 
@@ -20,7 +19,8 @@ class GlContext {
 };
 
 // A context without a display: EGL's surfaceless platform, or OSMesa where that is missing.
-// $FEWSTEP_GL, "egl" or "osmesa", asks for one of them. Throws Error(kRuntime) with what to install.
+// $FEWSTEP_GL, "egl" or "osmesa", asks for one of them. Throws Error(kRuntime) with what to
+// install.
 std::unique_ptr<GlContext> MakeOffscreenContext();
 
 // The functions of one context. OpenGL 1.5 with the fixed pipeline, as MuJoCo's renderer.

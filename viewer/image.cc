@@ -1,9 +1,9 @@
 #include "viewer/image.h"
 
 #include <algorithm>
+#include <png.h>
 
 #include <fmt/format.h>
-#include <png.h>
 
 #include "core/error.h"
 
@@ -43,10 +43,10 @@ Image Shrunk(const Image& image, int factor) {
 }
 
 void Paste(const Image& part, int x, int y, Image& whole) {
-  FEWSTEP_CHECK(x >= 0 && y >= 0 && x + part.width <= whole.width &&
-                    y + part.height <= whole.height,
-                "{} x {} pixels at ({}, {}) of {} x {}", part.width, part.height, x, y, whole.width,
-                whole.height);
+  FEWSTEP_CHECK(
+      x >= 0 && y >= 0 && x + part.width <= whole.width && y + part.height <= whole.height,
+      "{} x {} pixels at ({}, {}) of {} x {}", part.width, part.height, x, y, whole.width,
+      whole.height);
   for (int row = 0; row < part.height; ++row) {
     std::copy_n(part.Pixel(0, row), 3 * part.width,
                 &whole.rgb[static_cast<size_t>(whole.Pixel(x, y + row) - whole.rgb.data())]);

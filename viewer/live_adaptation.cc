@@ -8,7 +8,9 @@
 namespace fewstep {
 
 LiveAdaptation::LiveAdaptation(Subject& subject, int units)
-    : subject_(subject), units_(units), thread_([this](const std::stop_token& quit) { Work(quit); }) {}
+    : subject_(subject),
+      units_(units),
+      thread_([this](const std::stop_token& quit) { Work(quit); }) {}
 
 LiveAdaptation::~LiveAdaptation() {
   thread_.request_stop();

@@ -18,10 +18,10 @@ struct AdaptationProgress {
   std::vector<double> task;
   std::vector<std::shared_ptr<const Adapted>> units;  // after 0, 1, ... of them, as far as it is
   std::vector<std::vector<double>> scores;            // of the subject after 0, 1, ... units
-  bool ready = false;   // all units that were wanted are there; what is left is the last score
-  bool done = false;    // nothing more comes
-  std::string error;    // why it failed; then it is done
-  double seconds = 0;   // until it was ready, or until now
+  bool ready = false;  // all units that were wanted are there; what is left is the last score
+  bool done = false;   // nothing more comes
+  std::string error;   // why it failed; then it is done
+  double seconds = 0;  // until it was ready, or until now
 };
 
 // Owns a thread that calls Begin and Advance of the subject, which must outlive it.

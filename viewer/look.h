@@ -16,8 +16,8 @@ class Look {
   void Turn(double dx, double dy);
   void Shift(double dx, double dy);  // a camera that follows cannot be moved aside: it stops
   void Zoom(double amount);
-  void Follow();   // the robot, in the direction of now
-  void Stay();     // where it is now
+  void Follow();                   // the robot, in the direction of now
+  void Stay();                     // where it is now
   void NextCamera(int direction);  // goes through the model's own and the free one
   std::string camera_name() const;
   bool has_model() const { return model_ != nullptr; }
@@ -26,9 +26,9 @@ class Look {
   // `data` is scratch.
   void Aim(std::shared_ptr<const mjModel> model, mjData* data, bool again = false);
 
-  mjvOption option;                          // what is drawn
-  std::array<mjtByte, mjNRNDFLAG> flags{};   // and how
-  mjvCamera camera;                          // where it follows, each pane has its own robot in view
+  mjvOption option;                         // what is drawn
+  std::array<mjtByte, mjNRNDFLAG> flags{};  // and how
+  mjvCamera camera;                         // where it follows, each pane has its own robot in view
   bool trail = true, arrows = true, tint = true;
   // Of pictures in a plane: their size, 1 at first, and what is in their middle, in parts of it.
   double plane_zoom = 1, plane_x = 0, plane_y = 0;

@@ -28,7 +28,8 @@ void Performance::Begin(const Rng& stream) {
   const int id = 0;
   env_->Start({&id, 1}, {&origin, 1}, observation_);
   ended_ = diverged_ = false;
-  for (Rows* rows : {&states_, &tasks_, &actions_, &observations_, &rewards_, &returns_, &physics_}) {
+  for (Rows* rows :
+       {&states_, &tasks_, &actions_, &observations_, &rewards_, &returns_, &physics_}) {
     rows->values.clear();
   }
   for (Rows& metric : metrics_) metric.values.assign(1, 0);
@@ -79,7 +80,8 @@ void Performance::Push(int body, std::span<const double> wrench) { env_->Push(0,
 void Performance::ChangeTask(std::span<const double> task) {
   env_->ChangeTask(0, task);
   // what has been reached is the same, in another task
-  std::ranges::copy(env_->PresentTask(0), tasks_.values.end() - static_cast<ptrdiff_t>(tasks_.width));
+  std::ranges::copy(env_->PresentTask(0),
+                    tasks_.values.end() - static_cast<ptrdiff_t>(tasks_.width));
   std::vector<double> seen(observation_.size());
   env_->Observe(0, seen);
   observation_.assign(seen.begin(), seen.end());

@@ -34,10 +34,10 @@ class Performance {
   double step_seconds() const { return spec().control_dt; }
 
   // What it was like after `step` of them, from 0 to length(). Valid until the next step.
-  std::span<const double> state(int step) const { return Row(states_, step); }      // [S]
-  std::span<const double> task(int step) const { return Row(tasks_, step); }        // [P]
-  std::span<const double> physics(int step) const { return Row(physics_, step); }   // see below
-  std::span<const double> action(int step) const { return Row(actions_, step); }    // [A]
+  std::span<const double> state(int step) const { return Row(states_, step); }     // [S]
+  std::span<const double> task(int step) const { return Row(tasks_, step); }       // [P]
+  std::span<const double> physics(int step) const { return Row(physics_, step); }  // see below
+  std::span<const double> action(int step) const { return Row(actions_, step); }   // [A]
   std::span<const double> observation(int step) const { return Row(observations_, step); }  // [O]
   // Over time, [length + 1]: the reward of the step that led there (0 at the start), their sum, and
   // metric m.

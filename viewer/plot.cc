@@ -70,20 +70,21 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
   y.high += padding;
 
   // the frame: title above, numbers at the left and below
-  const double y_step = RoundStep(y.high - y.low, std::max(2, static_cast<int>(rect.height / (3 * line))));
+  const double y_step =
+      RoundStep(y.high - y.low, std::max(2, static_cast<int>(rect.height / (3 * line))));
   float number_width = 0;
   for (double i = std::ceil(y.low / y_step); i * y_step <= y.high; ++i) {
-    number_width = std::max(number_width,
-                            canvas.Measure(TickText(i * y_step, y_step), TextSize::kSmall).x);
+    number_width =
+        std::max(number_width, canvas.Measure(TickText(i * y_step, y_step), TextSize::kSmall).x);
   }
   const float left = number_width + 6 * unit;
   const Rect field = {rect.x + left, rect.y + 1.3f * line, rect.width - left - 4 * unit,
                       rect.height - 2.6f * line};
   const double room = plot.whole_x ? 0.04 * x_max : 0;  // for what is at either end
   const auto at = [&](double x_value, double y_value) {
-    return Point{field.x + static_cast<float>((x_value + room) / (x_max + 2 * room)) * field.width,
-                 field.bottom() -
-                     static_cast<float>((y_value - y.low) / (y.high - y.low)) * field.height};
+    return Point{
+        field.x + static_cast<float>((x_value + room) / (x_max + 2 * room)) * field.width,
+        field.bottom() - static_cast<float>((y_value - y.low) / (y.high - y.low)) * field.height};
   };
   canvas.Text({rect.x + 2 * unit, rect.y}, theme::kText,
               Shortened(canvas, plot.title, rect.width - 4 * unit, TextSize::kSmall),
@@ -114,8 +115,8 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
   }
 
   // the lines
-  canvas.BeginClip({field.x - 2 * unit, field.y - 2 * unit, field.width + 4 * unit,
-                    field.height + 4 * unit});
+  canvas.BeginClip(
+      {field.x - 2 * unit, field.y - 2 * unit, field.width + 4 * unit, field.height + 4 * unit});
   std::vector<Point> points;
   for (const PlotLine& l : plot.lines) {
     points.clear();

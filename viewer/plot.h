@@ -28,9 +28,9 @@ struct Plot {
   std::string title, x_label = {};
   std::vector<PlotLine> lines = {};
   std::vector<PlotDot> dots = {};
-  double x_max = 1;                       // from 0; grows with the lines
-  std::optional<double> cursor = {};      // where the present is
-  bool whole_x = false;                   // x counts something: ticks at whole numbers
+  double x_max = 1;                   // from 0; grows with the lines
+  std::optional<double> cursor = {};  // where the present is
+  bool whole_x = false;               // x counts something: ticks at whole numbers
 };
 
 // The largest of 1, 2 and 5 times a power of ten that goes at least `parts` times into `range`, or

@@ -108,8 +108,7 @@ std::vector<double> BodyFactors(const mjModel& nominal, const mjModel& model) {
     Note(nominal.dof_frictionloss[dof], model.dof_frictionloss[dof], of_body);
   }
   for (int joint = 0; joint < model.njnt; ++joint) {
-    Note(nominal.jnt_stiffness[joint], model.jnt_stiffness[joint],
-         factor(model.jnt_bodyid[joint]));
+    Note(nominal.jnt_stiffness[joint], model.jnt_stiffness[joint], factor(model.jnt_bodyid[joint]));
   }
   for (int actuator = 0; actuator < model.nu; ++actuator) {
     const int body = BodyOfActuator(model, actuator);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-
 #include <imgui.h>
 
 #include "core/error.h"
@@ -26,12 +25,15 @@ ImVec2 Vec(Point point) { return {point.x, point.y}; }
 
 // What an editing key is to Dear ImGui, and whether it is down: pressed for one frame.
 void TellKeys(const Input& input) {
-  constexpr std::pair<EditKey, ImGuiKey_> kKeys[] = {
-      {EditKey::kBackspace, ImGuiKey_Backspace}, {EditKey::kDelete, ImGuiKey_Delete},
-      {EditKey::kLeft, ImGuiKey_LeftArrow},      {EditKey::kRight, ImGuiKey_RightArrow},
-      {EditKey::kHome, ImGuiKey_Home},           {EditKey::kEnd, ImGuiKey_End},
-      {EditKey::kEnter, ImGuiKey_Enter},         {EditKey::kEscape, ImGuiKey_Escape},
-      {EditKey::kTab, ImGuiKey_Tab}};
+  constexpr std::pair<EditKey, ImGuiKey_> kKeys[] = {{EditKey::kBackspace, ImGuiKey_Backspace},
+                                                     {EditKey::kDelete, ImGuiKey_Delete},
+                                                     {EditKey::kLeft, ImGuiKey_LeftArrow},
+                                                     {EditKey::kRight, ImGuiKey_RightArrow},
+                                                     {EditKey::kHome, ImGuiKey_Home},
+                                                     {EditKey::kEnd, ImGuiKey_End},
+                                                     {EditKey::kEnter, ImGuiKey_Enter},
+                                                     {EditKey::kEscape, ImGuiKey_Escape},
+                                                     {EditKey::kTab, ImGuiKey_Tab}};
   ImGuiIO& io = ImGui::GetIO();
   for (const auto& [key, code] : kKeys) {
     const bool down = std::ranges::find(input.edited, key) != input.edited.end();
@@ -127,9 +129,7 @@ class Screen::ScreenCanvas final : public Canvas {
 
  private:
   static ImDrawList& List() { return *ImGui::GetBackgroundDrawList(); }
-  static ImFont* Font(TextSize size) {
-    return ImGui::GetIO().Fonts->Fonts[static_cast<int>(size)];
-  }
+  static ImFont* Font(TextSize size) { return ImGui::GetIO().Fonts->Fonts[static_cast<int>(size)]; }
 
   Screen& screen_;
 };
@@ -193,8 +193,8 @@ void Screen::LoadFonts() {
   style.ItemSpacing = {8, 6};
   style.Colors[ImGuiCol_WindowBg] = {theme::kPane.red, theme::kPane.green, theme::kPane.blue, 1};
   style.Colors[ImGuiCol_Text] = {theme::kText.red, theme::kText.green, theme::kText.blue, 1};
-  style.Colors[ImGuiCol_TextDisabled] = {theme::kFaint.red, theme::kFaint.green,
-                                         theme::kFaint.blue, 1};
+  style.Colors[ImGuiCol_TextDisabled] = {theme::kFaint.red, theme::kFaint.green, theme::kFaint.blue,
+                                         1};
   const Color bar = Mix(theme::kPane, PaneColor(1), 0.55);
   style.Colors[ImGuiCol_PlotHistogram] = {bar.red, bar.green, bar.blue, 1};
   style.ScaleAllSizes(scale_);
@@ -280,9 +280,9 @@ void Screen::BeginPanels() {
   gl_.ActiveTexture(kTexture0);
   gl_.Enable(GL_BLEND);
   gl_.BlendFunc(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA);
-  for (const GLenum off : {GL_CULL_FACE, GL_DEPTH_TEST, GL_STENCIL_TEST, GL_LIGHTING,
-                           GL_COLOR_MATERIAL, GL_FOG, GL_TEXTURE_GEN_S, GL_TEXTURE_GEN_T,
-                           GL_TEXTURE_GEN_R, GL_TEXTURE_GEN_Q, GL_NORMALIZE}) {
+  for (const GLenum off :
+       {GL_CULL_FACE, GL_DEPTH_TEST, GL_STENCIL_TEST, GL_LIGHTING, GL_COLOR_MATERIAL, GL_FOG,
+        GL_TEXTURE_GEN_S, GL_TEXTURE_GEN_T, GL_TEXTURE_GEN_R, GL_TEXTURE_GEN_Q, GL_NORMALIZE}) {
     gl_.Disable(off);
   }
   gl_.Enable(GL_SCISSOR_TEST);

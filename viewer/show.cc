@@ -75,12 +75,14 @@ void Show::ChangeTask(std::vector<double> task) {
 
 bool Show::Trained(size_t i, double value) const {
   const Control& control = controls()[i];
-  if (!control.choices.empty()) return std::ranges::find(control.choices, value) != control.choices.end();
+  if (!control.choices.empty())
+    return std::ranges::find(control.choices, value) != control.choices.end();
   return control.trained.Contains(value);
 }
 
 bool Show::adapting() const {
-  return std::ranges::any_of(progress_, [](const AdaptationProgress& p) { return !p.ready && !p.done; });
+  return std::ranges::any_of(progress_,
+                             [](const AdaptationProgress& p) { return !p.ready && !p.done; });
 }
 
 std::string Show::error() const {

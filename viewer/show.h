@@ -34,7 +34,7 @@ class Show {
   std::vector<double> present_task() const;
   // Adapts to this task in the background; panes go on with the one before until all is done.
   void SetTask(std::vector<double> task);
-  void NextTask();                // the next one that was held out
+  void NextTask();  // the next one that was held out
   bool task_changes() const { return subjects_.front()->task_changes(); }
   // What the agents play becomes this task while they act; only where task_changes().
   void ChangeTask(std::vector<double> task);
@@ -65,8 +65,8 @@ class Show {
   void GoTo(int step);     // pauses; as far as was played
   void Restart();          // a new episode in every pane, all alike at its start
   int step() const { return step_; }
-  int length() const;         // steps that were played, of the longest pane
-  bool ended() const;         // every pane's episode
+  int length() const;  // steps that were played, of the longest pane
+  bool ended() const;  // every pane's episode
   double step_seconds() const;
   int episode() const { return static_cast<int>(episode_); }
   bool holds_at_end() const { return hold_at_end_; }

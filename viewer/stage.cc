@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <imgui.h>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
-#include <imgui.h>
 
 #include "core/clock.h"
 #include "viewer/plot.h"
@@ -154,8 +154,9 @@ void Stage::DrawHeader(const Rect& rect) {
     color = theme::kBad;
   } else if (show_.adapting()) {
     const AdaptationProgress& progress = show_.progress(0);
-    right = fmt::format("adapting: {} of {} {}s", progress.units.empty() ? 0 : progress.units.size() - 1,
-                        show_.units(), show_.subject(0).unit());
+    right = fmt::format("adapting: {} of {} {}s",
+                        progress.units.empty() ? 0 : progress.units.size() - 1, show_.units(),
+                        show_.subject(0).unit());
     color = theme::kMeasured;
   } else if (!options_.controls) {
     right = fmt::format("{:.2f} s", show_.step() * show_.step_seconds());
@@ -195,8 +196,8 @@ void Stage::DrawPanes(const Rect& rect) {
   size_t index = 0;
   size_t columns = 1;
   for (const auto& row : rows) columns = std::max(columns, row.size());
-  const float height = (rect.height - gap * static_cast<float>(rows.size() - 1)) /
-                       static_cast<float>(rows.size());
+  const float height =
+      (rect.height - gap * static_cast<float>(rows.size() - 1)) / static_cast<float>(rows.size());
   for (size_t r = 0; r < rows.size(); ++r) {
     const float y = rect.y + static_cast<float>(r) * (height + gap);
     if (rows[r].empty()) {
@@ -208,8 +209,8 @@ void Stage::DrawPanes(const Rect& rect) {
                   text);
       continue;
     }
-    const float width = (rect.width - gap * static_cast<float>(columns - 1)) /
-                        static_cast<float>(columns);
+    const float width =
+        (rect.width - gap * static_cast<float>(columns - 1)) / static_cast<float>(columns);
     for (size_t c = 0; c < rows[r].size(); ++c) {
       const Rect place = {rect.x + static_cast<float>(c) * (width + gap), y, width, height};
       Note(fmt::format("pane {}", index), place);
@@ -257,10 +258,11 @@ void Stage::DrawTimeline(const Rect& rect) {
   const int length = show_.length(), step = show_.step();
   const std::string text =
       fmt::format("{:.2f} s  step {} of {}", step * show_.step_seconds(), step, length);
-  const std::string widest = fmt::format("{:.2f} s  step {} of {}", length * show_.step_seconds(),
-                                         length, length);
+  const std::string widest =
+      fmt::format("{:.2f} s  step {} of {}", length * show_.step_seconds(), length, length);
   const float width = canvas.Measure(widest, TextSize::kSmall).x;
-  canvas.Text({rect.right() - width - 4 * unit, rect.center().y - 0.5f * canvas.Measure("0", TextSize::kSmall).y},
+  canvas.Text({rect.right() - width - 4 * unit,
+               rect.center().y - 0.5f * canvas.Measure("0", TextSize::kSmall).y},
               theme::kFaint, text, TextSize::kSmall);
   const Rect bar = {rect.x + 4 * unit, rect.center().y - 3 * unit, rect.width - width - 16 * unit,
                     6 * unit};
@@ -321,8 +323,7 @@ std::vector<std::function<void(const Rect&)>> Stage::MakePlots() {
         const auto named =
             std::ranges::find(controls, adapted.back()->beliefs[k].name, &Control::name);
         if (named == controls.end()) continue;
-        const double truth =
-            show_.progress(0).task[static_cast<size_t>(named - controls.begin())];
+        const double truth = show_.progress(0).task[static_cast<size_t>(named - controls.begin())];
         truths[k].assign(static_cast<size_t>(show_.units()) + 1, truth);
         plot.lines.push_back(
             {.values = truths[k], .color = PaneColor(k + 1).Faded(0.7f), .dashed = true});
@@ -348,9 +349,8 @@ std::vector<std::function<void(const Rect&)>> Stage::MakePlots() {
         for (const Curve& curve : drawn_[i].first->Curves()) {
           if (curve.name != name) continue;
           const auto until = static_cast<size_t>(show_.StepOf(*drawn_[i].first)) + 1;
-          plot.lines.push_back(
-              {.values = curve.values.first(std::min(until, curve.values.size())),
-               .color = PaneColor(i)});
+          plot.lines.push_back({.values = curve.values.first(std::min(until, curve.values.size())),
+                                .color = PaneColor(i)});
           if (!curve.target.empty() && targets.empty()) {
             targets.push_back({.values = curve.target.first(std::min(until, curve.target.size())),
                                .color = theme::kTarget,
@@ -373,7 +373,8 @@ void Stage::DrawPlots(const Rect& rect) {
   const auto plots = MakePlots();
   const auto fit = static_cast<size_t>(std::max(1.f, rect.width / (190 * unit)));
   const size_t count = std::min(plots.size(), std::min<size_t>(fit, 5));
-  const float width = (rect.width - gap * static_cast<float>(count - 1)) / static_cast<float>(count);
+  const float width =
+      (rect.width - gap * static_cast<float>(count - 1)) / static_cast<float>(count);
   for (size_t i = 0; i < count; ++i) {
     const Rect place = {rect.x + static_cast<float>(i) * (width + gap), rect.y, width, rect.height};
     Note(fmt::format("plot {}", i), place);
@@ -499,7 +500,8 @@ void Stage::TaskSlider(size_t i) {
   const float from = rect.x + radius, length = rect.width - 2 * radius;
   const double low = control.valid.low, span = control.valid.high - control.valid.low;
   const auto place = [&](double v) {
-    return from + static_cast<float>(span > 0 ? std::clamp((v - low) / span, 0.0, 1.0) : 0.5) * length;
+    return from +
+           static_cast<float>(span > 0 ? std::clamp((v - low) / span, 0.0, 1.0) : 0.5) * length;
   };
   if (ImGui::IsItemActive() && span > 0) {
     const double part = std::clamp((ImGui::GetIO().MousePos.x - from) / length, 0.f, 1.f);
@@ -520,11 +522,11 @@ void Stage::TaskSlider(size_t i) {
   list.AddRectFilled({place(low), y - 2 * unit}, {place(control.valid.high), y + 2 * unit},
                      packed(theme::kGrid), 2 * unit);
   list.AddRectFilled({place(control.trained.low), y - 3 * unit},
-                     {place(control.trained.high), y + 3 * unit},
-                     packed(PaneColor(1).Faded(0.75f)), 2 * unit);
-  list.AddCircleFilled({place(value), y}, radius,
-                       packed(ImGui::IsItemActive() || ImGui::IsItemHovered() ? Color{1, 1, 1}
-                                                                              : theme::kText));
+                     {place(control.trained.high), y + 3 * unit}, packed(PaneColor(1).Faded(0.75f)),
+                     2 * unit);
+  list.AddCircleFilled(
+      {place(value), y}, radius,
+      packed(ImGui::IsItemActive() || ImGui::IsItemHovered() ? Color{1, 1, 1} : theme::kText));
   if (ImGui::IsItemHovered() && !ImGui::IsItemActive()) {
     ImGui::SetTooltip("trained on %g to %g; a task may hold %g to %g", control.trained.low,
                       control.trained.high, low, control.valid.high);
@@ -551,11 +553,13 @@ void Stage::AdaptationControls() {
     ImGui::TextWrapped("%s", error.c_str());
     ImGui::PopStyleColor();
   } else {
-    const float part = show_.units() > 0 ? static_cast<float>(units) / static_cast<float>(show_.units())
-                                         : (progress.units.empty() ? 0.f : 1.f);
-    const std::string text = show_.adapting() ? fmt::format("{} of {} {}s", units, show_.units(), unit)
-                                              : fmt::format("{} {}{} in {:.1f} s", units, unit,
-                                                            units == 1 ? "" : "s", progress.seconds);
+    const float part = show_.units() > 0
+                           ? static_cast<float>(units) / static_cast<float>(show_.units())
+                           : (progress.units.empty() ? 0.f : 1.f);
+    const std::string text = show_.adapting()
+                                 ? fmt::format("{} of {} {}s", units, show_.units(), unit)
+                                 : fmt::format("{} {}{} in {:.1f} s", units, unit,
+                                               units == 1 ? "" : "s", progress.seconds);
     ImGui::ProgressBar(part, {-1, 0}, text.c_str());
   }
   if (show_.units() == 0) return;
@@ -575,7 +579,8 @@ void Stage::TimeControls() {
   Heading("TIME");
   const float gap = ImGui::GetStyle().ItemSpacing.x;
   const float third = (ImGui::GetContentRegionAvail().x - 2 * gap) / 3;
-  if (ImGui::Button(show_.paused() ? "Play##pause" : "Pause##pause", {third, 0})) show_.TogglePause();
+  if (ImGui::Button(show_.paused() ? "Play##pause" : "Pause##pause", {third, 0}))
+    show_.TogglePause();
   Note("pause", LastItem());
   ImGui::SameLine();
   if (ImGui::Button("New episode", {0, 0})) Later([this] { show_.Restart(); });
@@ -626,10 +631,10 @@ void Stage::DrawHelp() {
   // what it takes, and as much of that as there is
   const auto rows = static_cast<float>(std::max(std::size(kKeys), (flags.size() + 1) / 2));
   const float keys_width = 350 * unit, flags_width = 170 * unit;
-  const Rect rect = {24 * unit, 40 * unit,
-                     std::min(static_cast<float>(width_) - 48 * unit,
-                              keys_width + 2 * flags_width + 40 * unit),
-                     std::min(static_cast<float>(height_) - 48 * unit, (rows + 3) * line)};
+  const Rect rect = {
+      24 * unit, 40 * unit,
+      std::min(static_cast<float>(width_) - 48 * unit, keys_width + 2 * flags_width + 40 * unit),
+      std::min(static_cast<float>(height_) - 48 * unit, (rows + 3) * line)};
   Note("help", rect);
   ImDrawList& list = *ImGui::GetForegroundDrawList();
   const auto packed = [](const Color& color) { return ImGui::ColorConvertFloat4ToU32(Vec(color)); };
@@ -714,7 +719,8 @@ void Stage::UseMouse(const Input& input) {
   if (grabbed_) {
     grabbed_->Drag(moved);
   } else if (turning_ && any_before && height_ > 0) {
-    const double dx = moved.x / static_cast<double>(height_), dy = moved.y / static_cast<double>(height_);
+    const double dx = moved.x / static_cast<double>(height_),
+                 dy = moved.y / static_cast<double>(height_);
     if (input.right) {
       show_.look().Shift(dx, dy);
     } else {
@@ -784,7 +790,8 @@ Request Stage::Press(const KeyPress& press) {
       return Request::kScreenshot;
     case Key::kLetter:
       if (press.control && (press.letter == 'q' || press.letter == 'Q')) return Request::kClose;
-      if (press.control && (press.letter == 's' || press.letter == 'S')) return Request::kScreenshot;
+      if (press.control && (press.letter == 's' || press.letter == 'S'))
+        return Request::kScreenshot;
       if (press.control) break;
       if (press.letter == '=' || press.letter == '+') {
         show_.ScaleSpeed(2);

@@ -95,8 +95,8 @@ class Stage {
   int width_ = 0, height_ = 0;
   Input input_, before_;
   std::map<std::string, Rect> places_;
-  std::vector<double> wanted_;         // the task that sliders stand at
-  bool wanted_is_new_ = false;         // it differs from the show's
+  std::vector<double> wanted_;                // the task that sliders stand at
+  bool wanted_is_new_ = false;                // it differs from the show's
   std::vector<std::function<void()>> later_;  // once the frame is drawn
   std::vector<std::pair<Pane*, Rect>> drawn_;
   Pane* grabbed_ = nullptr;

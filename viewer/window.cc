@@ -10,6 +10,7 @@
 
 #define GLFW_INCLUDE_NONE
 #include <GLFW/glfw3.h>
+
 #include <fmt/format.h>
 
 #include "core/atomic_file.h"
@@ -181,9 +182,9 @@ Window::Window(const std::string& title, int width, int height, double scale)
       Of(window).Send(event);
     } else if (control && code >= GLFW_KEY_A && code <= GLFW_KEY_Z) {
       // with Ctrl no letter is typed
-      Of(window).Send({.kind = WindowEvent::Kind::kKey,
-                       .key = {Key::kLetter, static_cast<char>('a' + code - GLFW_KEY_A), true,
-                               shift}});
+      Of(window).Send(
+          {.kind = WindowEvent::Kind::kKey,
+           .key = {Key::kLetter, static_cast<char>('a' + code - GLFW_KEY_A), true, shift}});
     }
   });
   glfwSetCursorPosCallback(window_, [](GLFWwindow* window, double x, double y) {
@@ -193,15 +194,14 @@ Window::Window(const std::string& title, int width, int height, double scale)
   });
   glfwSetMouseButtonCallback(window_, [](GLFWwindow* window, int button, int action, int mods) {
     if (button > 2) return;
-    Of(window).Send({.kind = WindowEvent::Kind::kButton,
-                     .key = {Key::kLetter, 0, (mods & GLFW_MOD_CONTROL) != 0,
-                             (mods & GLFW_MOD_SHIFT) != 0},
-                     .button = button,
-                     .down = action == GLFW_PRESS});
+    Of(window).Send(
+        {.kind = WindowEvent::Kind::kButton,
+         .key = {Key::kLetter, 0, (mods & GLFW_MOD_CONTROL) != 0, (mods & GLFW_MOD_SHIFT) != 0},
+         .button = button,
+         .down = action == GLFW_PRESS});
   });
   glfwSetScrollCallback(window_, [](GLFWwindow* window, double, double amount) {
-    Of(window).Send(
-        {.kind = WindowEvent::Kind::kWheel, .wheel = static_cast<float>(amount)});
+    Of(window).Send({.kind = WindowEvent::Kind::kWheel, .wheel = static_cast<float>(amount)});
   });
 
   float scale_x = 1, scale_y = 1;

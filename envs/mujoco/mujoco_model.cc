@@ -1,8 +1,8 @@
 #include "envs/mujoco/mujoco_model.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <algorithm>
 #include <numeric>
 
 #include "core/error.h"

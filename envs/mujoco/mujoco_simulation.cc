@@ -129,7 +129,7 @@ void StartAt(const MujocoDefinition& definition, const Simulation& simulation, c
 }
 
 void ApplyChange(const MujocoDefinition& definition, const Simulation& simulation,
-              const Change& change, double* observation) noexcept {
+                 const Change& change, double* observation) noexcept {
   EditInPlace(simulation, change);
   Observe(definition, simulation, observation);
 }

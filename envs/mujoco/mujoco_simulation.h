@@ -89,7 +89,7 @@ StepOutcome Advance(const MujocoDefinition& definition, const Simulation& simula
 
 // What is observed after the task has changed by hand: the model follows, the state stays.
 void ApplyChange(const MujocoDefinition& definition, const Simulation& simulation,
-              const Change& change, double* observation) noexcept;
+                 const Change& change, double* observation) noexcept;
 
 // False when the state is not finite or MuJoCo found a bad number in it since the last reset.
 bool IsSound(const mjModel* model, const mjData* data) noexcept;

@@ -160,7 +160,7 @@ class MujocoVectorEnv final : public LockstepEnv {
     double memory[Simulation::kMemory] = {};
     mj_forward(model, data);
     ApplyChange(self.definition(), self.simulation(model, data, env, memory), self.change(env),
-             self.observation(env).data());
+                self.observation(env).data());
   }
 
   static void StepOne(const mjModel* model, mjData* data, int env, void* argument) {
@@ -169,10 +169,10 @@ class MujocoVectorEnv final : public LockstepEnv {
     const std::span<double> present = self.observation(env);
     const std::span<double> next(
         &self.next_observations_[static_cast<size_t>(env) * present.size()], present.size());
-    StepOutcome result = Advance(self.definition(), self.simulation(model, data, env, memory),
-                                 self.action(env).data(), Derived::kStale, self.change(env),
-                                 self.step(env) + 1, next, self.metrics(env).data(),
-                                 self.push(env));
+    StepOutcome result =
+        Advance(self.definition(), self.simulation(model, data, env, memory),
+                self.action(env).data(), Derived::kStale, self.change(env), self.step(env) + 1,
+                next, self.metrics(env).data(), self.push(env));
 
     // a bad step is not taken: back to the state row, which is saved only after this function
     if (result.diverged) {

@@ -183,6 +183,23 @@ FamilySpec ReadSpec(const Instance& instance) {
     if (p.valid_low != 0 || p.valid_high != 0) parameter.valid = {p.valid_low, p.valid_high};
     spec.parameters.push_back(std::move(parameter));
   }
+  if (from->drawing == nullptr) return spec;
+
+  const fewstep_drawing& d = *from->drawing;
+  require(d.size == sizeof(fewstep_drawing), "gives no fewstep_drawing of the right size");
+  spec.drawing.position = names("drawn positions", d.position, d.num_position);
+  spec.drawing.goal = names("drawn goal", d.goal, d.num_goal);
+  spec.drawing.goal_radius = d.goal_radius;
+  spec.drawing.goal_height = d.goal_height;
+  spec.drawing.arms = d.arms != 0;
+  require((d.target == nullptr) == (d.measured == nullptr),
+          "draws a target without what is measured, or the other way round");
+  if (d.target != nullptr) {
+    spec.drawing.targets = {{.parameter = d.target,
+                             .metric = d.measured,
+                             .axis = {d.axis[0], d.axis[1], d.axis[2]},
+                             .sign = d.direction != 0}};
+  }
   return spec;
 }
 

@@ -101,8 +101,8 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
   for (const std::string& path : files) {
     Print("{}\n", path);
   }
-  LogInfo(fmt::format("{} pictures of {} x {} in {:.1f} s", frames, film.width, film.height,
-                      seconds));
+  LogInfo(
+      fmt::format("{} pictures of {} x {} in {:.1f} s", frames, film.width, film.height, seconds));
   return 0;
 }
 
@@ -122,9 +122,7 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "  fewstep record runs/quickstart --sheet sheet.png --frames frames\n"
       "  fewstep record runs/promp-point-nav --size 800x450 --seconds 3 --out film.gif");
   AddWatchOptions(*command, *arguments);
-  command
-      ->add_option("--out", arguments->out,
-                   "A video: .mp4, .webm or .gif; may be repeated")
+  command->add_option("--out", arguments->out, "A video: .mp4, .webm or .gif; may be repeated")
       ->type_name("FILE")
       ->allow_extra_args(false);
   command->add_option("--frames", arguments->frames, "A new folder for every picture as PNG")
@@ -141,8 +139,9 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--fps", arguments->film.fps, "Pictures a second")
       ->check(CLI::Range(1, 120))
       ->capture_default_str();
-  command->add_option("--seconds", arguments->film.seconds,
-                      "Of the film; default: one episode and a second")
+  command
+      ->add_option("--seconds", arguments->film.seconds,
+                   "Of the film; default: one episode and a second")
       ->check(CLI::PositiveNumber);
   command->add_option("--scale", arguments->film.scale, "Size of letters and lines")
       ->check(CLI::Range(0.5, 8.0))
@@ -151,7 +150,8 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_flag("--json", common.json, "Print a summary as JSON");
   command->add_flag("--quiet", common.quiet, "No progress");
   AddPluginOptions(*command, common);
-  command->callback([arguments, &common, &exit_code] { exit_code = RunRecord(*arguments, common); });
+  command->callback(
+      [arguments, &common, &exit_code] { exit_code = RunRecord(*arguments, common); });
 }
 
 }  // namespace fewstep

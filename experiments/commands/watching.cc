@@ -138,9 +138,7 @@ void AddWatchOptions(CLI::App& command, WatchArguments& arguments) {
   command.add_option("--task", arguments.task, "A task parameter; may be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  command
-      .add_option("--units", arguments.units,
-                  "Units of adaptation; default: as in evaluations")
+  command.add_option("--units", arguments.units, "Units of adaptation; default: as in evaluations")
       ->check(CLI::Range(0, 10000));
   command
       .add_option("--show", arguments.shown,
@@ -164,8 +162,7 @@ void AddWatchOptions(CLI::App& command, WatchArguments& arguments) {
                    "gradients goes on sampling what it adapts on");
 }
 
-std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments,
-                                     const CommonOptions& common) {
+std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const CommonOptions& common) {
   auto watched = std::make_unique<Watched>();
   for (const std::string& what : arguments.what) {
     watched->agents.push_back(OpenAgent(OpenSource(what, arguments, common), arguments));
@@ -185,13 +182,13 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments,
   const EvaluationOptions evaluation = EvaluationOf(watched->agents[0]->run->config);
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const auto& agent : watched->agents) {
-    subjects.push_back(MakeFamilySubject(
-        agent->name, *agent->bench->family,
-        MakeAgentAdaptation(*agent->bench->agent, agent->bench->sampler,
-                            {.episodes = static_cast<int>(arguments.episodes),
-                             .deterministic = arguments.deterministic},
-                            Rng(EvaluationOf(agent->run->config).seed)),
-        evaluation.task_seed));
+    subjects.push_back(
+        MakeFamilySubject(agent->name, *agent->bench->family,
+                          MakeAgentAdaptation(*agent->bench->agent, agent->bench->sampler,
+                                              {.episodes = static_cast<int>(arguments.episodes),
+                                               .deterministic = arguments.deterministic},
+                                              Rng(EvaluationOf(agent->run->config).seed)),
+                          evaluation.task_seed));
   }
 
   ShowOptions options{.units = 0, .shown = arguments.shown, .speed = arguments.speed};
@@ -204,8 +201,7 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments,
       options.units = unit;
       continue;
     }
-    throw Error(ErrorKind::kUsage,
-                fmt::format("a pane after {} of {} units", unit, options.units),
+    throw Error(ErrorKind::kUsage, fmt::format("a pane after {} of {} units", unit, options.units),
                 {.key = "--show", .remedy = fmt::format("Add --units {}", unit)});
   }
   if (options.shown.empty() && options.units >= kMostPanes) {

@@ -39,13 +39,13 @@ class AgentPerformer final : public Performer {
   void Act(std::span<const float> observation, std::span<float> action) override {
     const torch::NoGradGuard no_grad;
     const bool begun = trial_.begun.item<float>() != 0;
-    actor_->Act({.observation = observation.data(),
-                 .previous_action =
-                     begun ? trial_.previous_actions.const_data_ptr<float>() : nullptr,
-                 .previous_reward = trial_.previous_rewards.item<float>(),
-                 .previous_terminated = trial_.terminated.item<float>() != 0,
-                 .step = step_},
-                action_rng_, acting_->deterministic, action.data());
+    actor_->Act(
+        {.observation = observation.data(),
+         .previous_action = begun ? trial_.previous_actions.const_data_ptr<float>() : nullptr,
+         .previous_reward = trial_.previous_rewards.item<float>(),
+         .previous_terminated = trial_.terminated.item<float>() != 0,
+         .step = step_},
+        action_rng_, acting_->deterministic, action.data());
     std::copy(action.begin(), action.end(), trial_.previous_actions.mutable_data_ptr<float>());
   }
 
@@ -91,7 +91,7 @@ class AgentAdaptation final : public Adaptation {
   }
 
   std::shared_ptr<const AdaptedAgent> Begin(const Task& task) override {
-    UseOneTorchThread();              // the thread that adapts is another than the one it was made on
+    UseOneTorchThread();  // the thread that adapts is another than the one it was made on
     sampler_.family().Prepare(task);  // refuses what is none
     units_ = 0;
     adapting_ = std::make_shared<UnitByUnit>(agent_, sampler_, std::vector<Task>{task}, rng_);
@@ -100,11 +100,11 @@ class AgentAdaptation final : public Adaptation {
 
   std::shared_ptr<const AdaptedAgent> Advance(std::stop_token stop) override {
     const bool as_judged = agent_.support() == Support::kAsJudged;
-    const Rollouts support = adapting_->Collect({.episodes = episodes_per_unit(),
-                                                 .deterministic =
-                                                     options_.deterministic && as_judged,
-                                                 .stop = std::move(stop)},
-                                                adapting_->Stream("episodes"));
+    const Rollouts support =
+        adapting_->Collect({.episodes = episodes_per_unit(),
+                            .deterministic = options_.deterministic && as_judged,
+                            .stop = std::move(stop)},
+                           adapting_->Stream("episodes"));
     if (support.stopped) return nullptr;
     adapting_->Adapt(support);
     ++units_;
@@ -113,21 +113,21 @@ class AgentAdaptation final : public Adaptation {
 
  private:
   std::shared_ptr<const AdaptedAgent> Snapshot(const Rollouts& support) const {
-    auto adapted = std::make_shared<AdaptedMetaAgent>(
-        Acting{.agent = adapting_,
-               .row = adapting_->parameters()
-                          .flat.detach()
-                          .to(torch::kCPU, torch::kFloat32)
-                          .contiguous()
-                          .clone(),
-               .trial = adapting_->CloneTrials(),
-               .deterministic = options_.deterministic});
+    auto adapted =
+        std::make_shared<AdaptedMetaAgent>(Acting{.agent = adapting_,
+                                                  .row = adapting_->parameters()
+                                                             .flat.detach()
+                                                             .to(torch::kCPU, torch::kFloat32)
+                                                             .contiguous()
+                                                             .clone(),
+                                                  .trial = adapting_->CloneTrials(),
+                                                  .deterministic = options_.deterministic});
     adapted->units = units_;
     if (!support.returns.defined()) return adapted;
 
     const torch::Tensor returns = support.returns.select(0, 0).contiguous();
     adapted->support_scores.assign(returns.const_data_ptr<double>(),
-                                    returns.const_data_ptr<double>() + returns.numel());
+                                   returns.const_data_ptr<double>() + returns.numel());
     if (sampler_.family().spec().action_kind != ActionKind::kDiscrete) return adapted;
     const torch::Tensor mask = support.mask.contiguous();
     for (int64_t i = 0; i < mask.numel(); ++i) {

@@ -153,8 +153,8 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       });
       metrics.Add("plain_mean_return", Mean(plain));
     }
-    curve.mean.push_back(
-        MeanInterval(curve, curve.returns.back(), curve.bootstrapped, adapting.Stream("bootstrap")));
+    curve.mean.push_back(MeanInterval(curve, curve.returns.back(), curve.bootstrapped,
+                                      adapting.Stream("bootstrap")));
     for (size_t task = 0; task < trial_returns.size(); ++task) {
       trial_returns[task] += plain[task] * curve.options.episodes;
     }

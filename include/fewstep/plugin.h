@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define FEWSTEP_ABI_VERSION 1
+#define FEWSTEP_ABI_VERSION 2
 
 struct mjModel_;
 struct mjData_;
@@ -68,7 +68,27 @@ typedef struct {
   double low, high;
 } fewstep_option;
 
-/* The definition, as `fewstep describe` shows it. What it says enters the definition's hash. */
+/* What a picture of a simulation shows of its task: fields that are null, or 0, show nothing. */
+typedef struct {
+  size_t size;
+  /* Without physics: two names of `state`, a point in the plane, and two parameters, its goal. With
+   * it: two or three parameters that are a place in the world (m). */
+  const char* const* position;
+  size_t num_position;
+  const char* const* goal;
+  size_t num_goal;
+  double goal_radius, goal_height; /* the goal's ball, and its z where it has two numbers */
+  /* A parameter that asks a metric for its value: drawn together over time, and with an axis as
+   * arrows that point there where positive. */
+  const char* target;
+  const char* measured;
+  double axis[3];
+  int32_t direction; /* 1: only the sign of the target is asked for */
+  int32_t arms;      /* 1: parameter i says what choice i pays: a bandit */
+} fewstep_drawing;
+
+/* The definition, as `fewstep describe` shows it. What it says enters the definition's hash.
+ * What is marked * may be null. */
 typedef struct {
   size_t size;
   const char* source; /* publication or code that defines the family */
@@ -95,6 +115,7 @@ typedef struct {
   size_t num_metrics;
   const char* const* state; /* names of the numbers of a state; of physics null: qpos, qvel, act */
   size_t num_state;
+  const fewstep_drawing* drawing; /* * for the window and films; enters no hash */
 } fewstep_spec;
 
 /* Families with a state of their own: one world is one simulation. */

@@ -60,6 +60,15 @@ struct Option {
   double value = 0, low = 0, high = 1;
 };
 
+// What a picture shows: see fewstep_drawing.
+struct Drawing {
+  std::vector<std::string> position = {}, goal = {};
+  double goal_radius = 0, goal_height = 0;
+  std::string target = {}, measured = {};
+  double axis[3] = {};
+  bool direction = false, arms = false;
+};
+
 struct Spec {
   std::string source, model, reset, reward, termination = "never", action, splits;
   std::vector<std::string> observation;
@@ -73,6 +82,7 @@ struct Spec {
   double control_dt = 0;
   std::vector<Parameter> parameters = {};
   std::vector<std::string> metrics = {}, state = {};
+  Drawing drawing = {};
 };
 
 // What both kinds of families have. A class of its own has besides: kName, kSummary, Options() and a
@@ -158,20 +168,29 @@ struct Held {
                             p.law.c_str(), p.low, p.high, p.valid_low, p.valid_high,
                             p.choices.empty() ? nullptr : p.choices.data(), p.choices.size()});
     }
+    position = list(spec.drawing.position);
+    goal = list(spec.drawing.goal);
+    const auto text = [](const std::string& of) { return of.empty() ? nullptr : of.c_str(); };
+    const Drawing& shown = spec.drawing;
+    drawing = {sizeof(fewstep_drawing), position.data(), position.size(), goal.data(), goal.size(),
+               shown.goal_radius, shown.goal_height, text(shown.target), text(shown.measured),
+               {shown.axis[0], shown.axis[1], shown.axis[2]}, shown.direction ? 1 : 0,
+               shown.arms ? 1 : 0};
     c = {sizeof(fewstep_spec), spec.source.c_str(), spec.model.c_str(), spec.reset.c_str(),
          spec.reward.c_str(), spec.termination.c_str(), spec.action.c_str(), spec.splits.c_str(),
          observation.data(), observation.size(), spec.observation_size, spec.action_size,
          spec.discrete ? 1 : 0, spec.action_low, spec.action_high, spec.horizon,
          spec.terminates ? 1 : 0, spec.trial_episodes, spec.finite ? 1 : 0, spec.control_dt,
          parameters.data(), parameters.size(), metrics.data(), metrics.size(), state.data(),
-         state.size()};
+         state.size(), &drawing};
   }
 
   const fewstep_host* host;
   Own family;
   Spec spec;
-  std::vector<const char*> observation, metrics, state;
+  std::vector<const char*> observation, metrics, state, position, goal;
   std::vector<fewstep_parameter> parameters;
+  fewstep_drawing drawing{};
   fewstep_spec c{};
 };
 

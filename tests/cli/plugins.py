@@ -32,6 +32,8 @@ BAD = {
     "both_kinds": "has not exactly one of world and physics",
     "no_text": "says nothing of its reward",
     "no_parameter": "has no parameter",
+    "drawing_size": "gives no fewstep_drawing of the right size",
+    "draws_no_metric": "'moon' is drawn and no metric",
     "create_fails": "refuses its options: the moon is in the wrong phase",
     "create_crashes": "it crashes: Segmentation fault",
     "create_hangs": "it does not return within",

@@ -165,6 +165,19 @@ TEST(TaskFamily, AnAuthorsMistakeIsAnErrorWithItsName) {
          d.spec.drawing.position = {"x", "z"};
        }},
       {"two coordinates", [](WorldDefinition& d) { d.spec.drawing.goal = {"goal_x"}; }},
+      {"is drawn and no parameter",
+       [](WorldDefinition& d) {
+         d.spec.drawing.targets = {{.parameter = "moon", .metric = "distance"}};
+       }},
+      {"is drawn and no metric",
+       [](WorldDefinition& d) {
+         d.spec.drawing.targets = {{.parameter = "goal_x", .metric = "moon"}};
+       }},
+      {"arms are drawn", [](WorldDefinition& d) { d.spec.drawing.arms = true; }},
+      {"states are drawn",
+       [](WorldDefinition& d) {
+         d.spec.drawing.states = {.count = 3, .actions = 2, .rewards = 0, .transitions = 6};
+       }},
       {"the law", [](WorldDefinition& d) {
          d.law.draw = [](Rng&, std::span<double> values) { values[0] = 100; };
        }}};

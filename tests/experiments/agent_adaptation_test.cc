@@ -90,8 +90,7 @@ TEST(AgentAdaptation, PerformsWithTheParametersOfEveryUnit) {
     const Rollouts expected =
         bench.sampler().Collect(deployed->policy(), deployed->parameters(), {&task, 1},
                                 {.episodes = 1, .deterministic = true}, Rng(6));
-    const Episode played =
-        Play(*units[unit]->MakePerformer(Rng(1)), bench.family(), task, Rng(6));
+    const Episode played = Play(*units[unit]->MakePerformer(Rng(1)), bench.family(), task, Rng(6));
     EXPECT_LT(Distance(played.actions, expected.actions[0][0]), 1e-4) << unit;
     bench.Adapt(*deployed, {task}, Rng(4).Fork("episodes", static_cast<uint64_t>(unit)));
   }
@@ -107,14 +106,13 @@ TEST(AgentAdaptation, IsTheEvaluationOfEveryAgent) {
       std::unique_ptr<AgentBench> bench;
       try {
         const bool point = std::string(family_name) == "point-nav@maml";
-        bench = std::make_unique<AgentBench>(name, "", 2, 1,
-                                             MakeFamily(family_name, point ? 10 : 0));
+        bench =
+            std::make_unique<AgentBench>(name, "", 2, 1, MakeFamily(family_name, point ? 10 : 0));
       } catch (const Error&) {
         continue;  // it does not play this family
       }
       const int units = 2;
-      const EvaluationOptions options{
-          .tasks = 1, .units = units, .task_seed = 3, .seed = 11};
+      const EvaluationOptions options{.tasks = 1, .units = units, .task_seed = 3, .seed = 11};
       const AdaptationCurve curve = Evaluate(bench->agent(), name, bench->sampler(), options);
       const auto adaptation = MakeAgentAdaptation(bench->agent(), bench->sampler(), {}, Rng(11));
       const auto before = adaptation->Begin(curve.tasks[0]);
@@ -129,8 +127,8 @@ TEST(AgentAdaptation, IsTheEvaluationOfEveryAgent) {
             << family_name << ' ' << unit;
         const bool choices = bench->family().spec().action_kind == ActionKind::kDiscrete;
         EXPECT_EQ(adapted->pulls.empty(), !choices);
-        const Episode played = Play(*adapted->MakePerformer(Rng(1)), bench->family(),
-                                    curve.tasks[0], Rng(2));
+        const Episode played =
+            Play(*adapted->MakePerformer(Rng(1)), bench->family(), curve.tasks[0], Rng(2));
         EXPECT_GT(played.rewards.numel(), 0);
       }
       ++watched;
@@ -170,9 +168,8 @@ TEST(AgentAdaptation, ASamplerThatIsStoppedSaysSo) {
     const auto deployed = DeployOn(bench.agent(), {&task, 1}, Rng(0));
     std::stop_source stop;
     stop.request_stop();
-    const Rollouts none =
-        sampler.Collect(deployed->policy(), deployed->parameters(), {&task, 1},
-                        {.episodes = 1, .stop = stop.get_token()}, Rng(1));
+    const Rollouts none = sampler.Collect(deployed->policy(), deployed->parameters(), {&task, 1},
+                                          {.episodes = 1, .stop = stop.get_token()}, Rng(1));
     EXPECT_TRUE(none.stopped);
     EXPECT_EQ(none.steps, 0);
   }

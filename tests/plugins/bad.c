@@ -47,6 +47,8 @@ enum {
   TASKS_ALIKE,
   DRAWS_OUTSIDE,
   DRAWS_UNSEEDED,
+  DRAWING_SIZE,
+  DRAWS_NO_METRIC,
   PHYSICS_BAD_MJCF,
   PHYSICS_RESET_FAILS,
   PHYSICS_STATE_SIZE,
@@ -196,6 +198,10 @@ static const fewstep_spec* Spec(void* family) {
                               .metrics = kNames,
                               .num_metrics = 1};
   (void)family;
+  static const fewstep_drawing drawing = {.size = IS(DRAWING_SIZE) ? 5 : sizeof(fewstep_drawing),
+                                          .target = "goal",
+                                          .measured = IS(DRAWS_NO_METRIC) ? "moon" : "position"};
+  spec.drawing = &drawing;
   spec.reward = IS(NO_TEXT) ? NULL : "-|position - goal|";
   spec.state = kNames;
   spec.num_state = IS(PHYSICS_STATE_SIZE) ? 3 : IsPhysics() ? 2 : 1;

@@ -42,6 +42,13 @@ fewstep train my-arm/recipe.toml --plugin my-arm --quiet --set run.iterations=2 
   --set run.evaluation_tasks=2 >/dev/null
 fewstep train my-cart/recipe.toml --plugin my-cart/build/my-cart.so --quiet \
   --set run.iterations=2 --set run.evaluation_tasks=2 >/dev/null
+# what plug-ins look like, where there is something to draw with
+if fewstep record --help >/dev/null 2>&1 && compgen -G '/usr/lib/*/dri/swrast_dri.so' >/dev/null; then
+  fewstep record cart-speed@example --plugin cart_c/build/cart.so --seconds 0.2 --quiet \
+    --picture cart.png
+  fewstep record restless-bandit@example --plugin bandit_cpp/build/bandit.so --seconds 0.2 --quiet \
+    --picture bandit.png
+fi
 for example in arm-reach hover-dynamics puck-push; do
   fewstep check "$source_dir/examples/families/$example"
 done

@@ -1,7 +1,8 @@
 #include "viewer/image.h"
 
-#include <gtest/gtest.h>
 #include <png.h>
+
+#include <gtest/gtest.h>
 
 #include "core/error.h"
 

@@ -1,5 +1,5 @@
-// Subjects that are no agents: a regression whose fit moves with every gradient step, and an episode
-// of images whose predictions do. They stand for learners that the viewer knows nothing of.
+// Subjects that are no agents: a regression whose fit moves with every gradient step, and an
+// episode of images whose predictions do. They stand for learners that the viewer knows nothing of.
 #pragma once
 
 #include <cmath>
@@ -102,8 +102,7 @@ class SineSubject final : public Subject {
       std::span<const int>) const override {
     std::vector<std::unique_ptr<Pane>> panes;
     panes.push_back(std::make_unique<SinePane>(
-        task[0], task[1],
-        std::vector<std::shared_ptr<const Adapted>>(units.begin(), units.end())));
+        task[0], task[1], std::vector<std::shared_ptr<const Adapted>>(units.begin(), units.end())));
     panes.back()->title = "while adapting";
     return panes;
   }

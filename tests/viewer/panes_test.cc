@@ -41,8 +41,8 @@ TEST(ArmsPane, BelievesAsBayesDoes) {
 
 TEST(ArmsPane, ShowsPullAfterPull) {
   const auto family = BuiltinFamilies().Make("bandit-bernoulli@rl2");
-  const std::unique_ptr<Pane> pane = MakeArmsPane(
-      family->spec(), {0.1, 0.9, 0.2, 0.3, 0.4}, {{0, 0}, {1, 1}, {1, 1}, {4, 0}});
+  const std::unique_ptr<Pane> pane =
+      MakeArmsPane(family->spec(), {0.1, 0.9, 0.2, 0.3, 0.4}, {{0, 0}, {1, 1}, {1, 1}, {4, 0}});
   pane->Restart(Rng(1));
   EXPECT_EQ(pane->longest(), 4);
   for (int step = 1; step <= 4; ++step) {
@@ -85,8 +85,8 @@ TEST(ArmsPane, ShowsPullAfterPull) {
 // Every plan of a small process, tried one by one.
 TEST(StatesPane, ValuesAreThoseOfTheBestPlan) {
   DrawingHints::States states{.count = 2, .actions = 2, .rewards = 0, .transitions = 4};
-  const std::vector<double> task = {1, 0,  0.5, 2,                   // rewards
-                                    3, 1,  1,   1, 2, 0, 0.5, 1.5};  // weights
+  const std::vector<double> task = {1, 0, 0.5, 2,                   // rewards
+                                    3, 1, 1,   1, 2, 0, 0.5, 1.5};  // weights
   constexpr int kSteps = 3;
   const std::function<double(int, int)> best = [&](int state, int left) -> double {
     if (left == 0) return 0;
@@ -94,7 +94,8 @@ TEST(StatesPane, ValuesAreThoseOfTheBestPlan) {
     for (int action = 0; action < 2; ++action) {
       const size_t pair = static_cast<size_t>(2 * state + action);
       const double a = task[4 + 2 * pair], b = task[5 + 2 * pair];
-      value = std::max(value, task[pair] + (a * best(0, left - 1) + b * best(1, left - 1)) / (a + b));
+      value =
+          std::max(value, task[pair] + (a * best(0, left - 1) + b * best(1, left - 1)) / (a + b));
     }
     return value;
   };
@@ -155,6 +156,29 @@ TEST(PlanePane, HoldsThePointItsTrailItsGoalAndTheBelief) {
   EXPECT_GT(larger.discs.back().center.x, goal.center.x);
 }
 
+TEST(SignalsPane, ShowsAnyFamily) {
+  for (const char* name : {"point-nav@maml", "tabular-mdp@rl2", "half-cheetah-dir@promp"}) {
+    const auto family = BuiltinFamilies().Make(name);
+    const Task task = family->Sample(Split::kTest, 1, Rng(2))[0];
+    const int choices = family->spec().action_kind == ActionKind::kDiscrete ? 5 : 0;
+    const std::unique_ptr<Pane> pane =
+        MakeSignalsPane(*family, std::make_unique<SwingingPerformer>(1, choices), task);
+    pane->Restart(Rng(3));
+    Look look;
+    NotingCanvas start, later;
+    pane->Draw(start, kRect, 0, look);
+    for (int step = 0; step < 5; ++step) pane->Advance();
+    pane->Draw(later, kRect, 5, look);
+    EXPECT_TRUE(later.Says("observed")) << name;
+    // a line a number, of observations and of actions
+    EXPECT_EQ(later.paths.size(),
+              static_cast<size_t>(std::min(8, family->spec().plain_observation_size()) +
+                                  std::min(8, family->spec().action_width())))
+        << name;
+    EXPECT_EQ(later.paths[0].size(), 6u) << name;
+  }
+}
+
 class PhysicsPaneTest : public ::testing::Test {
  protected:
   static std::vector<mjvGeom> Decorations(const NotingCanvas& canvas, int type) {
@@ -178,7 +202,8 @@ TEST_F(PhysicsPaneTest, DrawsTheAskedAndTheMeasuredVelocity) {
   pane.Draw(canvas, kRect, 20, look);
   const auto arrows = Decorations(canvas, mjGEOM_ARROW);
   ASSERT_EQ(arrows.size(), 2u);
-  // an arrow is as long as its size says, along z of its frame: the first asks for 2 m/s of at most 3
+  // an arrow is as long as its size says, along z of its frame: the first asks for 2 m/s of at most
+  // 3
   const double measured = pane.Curves()[2].values[20];
   EXPECT_EQ(pane.Curves()[2].name, "forward_velocity");
   EXPECT_EQ(pane.Curves()[2].target[20], 2.0);
@@ -259,7 +284,8 @@ TEST(Plot, LeavesOutWhatIsNotFinite) {
   // nothing, a constant, no room: no trouble
   DrawPlot(canvas, kRect, {.title = "empty"});
   const std::vector<double> constant(4, 2.5);
-  DrawPlot(canvas, kRect, {.title = "c", .lines = {{.values = constant, .color = {}, .dashed = true}}});
+  DrawPlot(canvas, kRect,
+           {.title = "c", .lines = {{.values = constant, .color = {}, .dashed = true}}});
   DrawPlot(canvas, {0, 0, 3, 3}, {.title = "c", .lines = {{.values = constant, .color = {}}}});
 }
 

@@ -47,7 +47,8 @@ TEST_F(PictureTest, OfEveryFamily) {
     EXPECT_GT(Difference(first, later), 0.0005);
     const Rect before = *stage.Where("pane 0");
     const float head = 40;
-    const Rect inside = {before.x + 4, before.y + head, before.width - 8, before.height - head - 30};
+    const Rect inside = {before.x + 4, before.y + head, before.width - 8,
+                         before.height - head - 30};
     EXPECT_GT(Colors(Cut(later, inside)), 12u);
     if (const auto after = stage.Where("pane 1")) {
       const Rect other = {after->x + 4, after->y + head, inside.width, inside.height};
@@ -110,8 +111,8 @@ TEST_F(PictureTest, HasTextThatCanBeRead) {
   for (const double scale : {1.0, 2.0}) {
     screen_.SetScale(scale);
     Stage stage(*show, screen_, {.panel = false, .plots = false, .controls = false});
-    const Image image = Draw(stage, static_cast<int>(kWidth * scale),
-                             static_cast<int>(kHeight * scale));
+    const Image image =
+        Draw(stage, static_cast<int>(kWidth * scale), static_cast<int>(kHeight * scale));
     const Rect pane = *stage.Where("pane 0");
     const auto s = static_cast<float>(scale);
     const Image title = Cut(image, {pane.x + 10 * s, pane.y + 2 * s, 100 * s, 17 * s});
@@ -140,8 +141,9 @@ TEST_F(PictureTest, ShowsWhatIsBelieved) {
   const Rect pane = *stage.Where("pane 0");
   EXPECT_GT(Difference(Cut(with, pane), Cut(without, pane)), 0.0005);
   EXPECT_FALSE(plain_stage.Where("plot 5"));
-  EXPECT_GT(Difference(Cut(with, *stage.Where("plot 1")), Cut(without, *plain_stage.Where("plot 1"))),
-            0.005);
+  EXPECT_GT(
+      Difference(Cut(with, *stage.Where("plot 1")), Cut(without, *plain_stage.Where("plot 1"))),
+      0.005);
 }
 
 // The frame knows nothing of agents.
@@ -159,7 +161,8 @@ TEST_F(PictureTest, OfAFitThatMovesWithEveryStep) {
     show.StepBy(1);
     EXPECT_LT(pane.Error(step), pane.Error(step - 1));
     const Image next = Draw(stage);
-    EXPECT_GT(Difference(Cut(last, *stage.Where("pane 0")), Cut(next, *stage.Where("pane 0"))), 1e-3)
+    EXPECT_GT(Difference(Cut(last, *stage.Where("pane 0")), Cut(next, *stage.Where("pane 0"))),
+              1e-3)
         << step;
     last = next;
   }
@@ -191,7 +194,8 @@ TEST_F(PictureTest, OfAnySize) {
   for (const auto& [width, height] :
        {std::pair{1, 1}, {40, 30}, {200, 100}, {1600, 120}, {120, 1200}, {1920, 1080}}) {
     const Image image = Draw(stage, width, height);
-    EXPECT_EQ(image.rgb.size(), size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height));
+    EXPECT_EQ(image.rgb.size(),
+              size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height));
   }
 }
 
@@ -217,18 +221,19 @@ TEST_F(FilmTest, HasAsManyPicturesAsItShould) {
   recorder.Record(*show_, sinks, [&](int count) { frames = count; });
   EXPECT_EQ(frames, 40);
   for (const char* name : {"film.mp4", "film.gif", "film.webm"}) {
-    const ChildResult probe = RunChild(
-        {FindProgram("ffprobe"), "-v", "error", "-count_frames", "-select_streams", "v:0",
-         "-show_entries", "stream=nb_read_frames,width,height,r_frame_rate", "-of", "csv=p=0",
-         Path(name)},
-        60);
+    const ChildResult probe =
+        RunChild({FindProgram("ffprobe"), "-v", "error", "-count_frames", "-select_streams", "v:0",
+                  "-show_entries", "stream=nb_read_frames,width,height,r_frame_rate", "-of",
+                  "csv=p=0", Path(name)},
+                 60);
     EXPECT_EQ(probe.output, "480,270,20/1,40") << name;
   }
   const std::string sheet = ReadFile(Path("sheet.png"));
   EXPECT_EQ(sheet.substr(1, 3), "PNG");
   // 3 x 2 pictures of 160 x 90 with gaps of 4, as the header says
   const auto number = [&](size_t at) {
-    return static_cast<unsigned char>(sheet[at + 2]) * 256 + static_cast<unsigned char>(sheet[at + 3]);
+    return static_cast<unsigned char>(sheet[at + 2]) * 256 +
+           static_cast<unsigned char>(sheet[at + 3]);
   };
   EXPECT_EQ(number(16), 3 * 164 - 4);
   EXPECT_EQ(number(20), 2 * 94 - 4);
@@ -259,16 +264,19 @@ TEST_F(FilmTest, SaysWhatIsWrong) {
     }
     return "nothing";
   };
-  EXPECT_NE(message([&] { MakeVideo(Path("film.avi"), 64, 64, 10); }).find(".mp4"), std::string::npos);
-  EXPECT_NE(message([&] { MakeVideo(Path("film.mp4"), 65, 64, 10); }).find("even"), std::string::npos);
+  EXPECT_NE(message([&] { MakeVideo(Path("film.avi"), 64, 64, 10); }).find(".mp4"),
+            std::string::npos);
+  EXPECT_NE(message([&] { MakeVideo(Path("film.mp4"), 65, 64, 10); }).find("even"),
+            std::string::npos);
   EXPECT_NE(message([&] { Recorder({.width = 10, .height = 10}); }).find("10 x 10"),
             std::string::npos);
 
   // no ffmpeg
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/nowhere", 1);
-  EXPECT_NE(message([&] { MakeVideo(Path("film.mp4"), 64, 64, 10); }).find("apt-get install ffmpeg"),
-            std::string::npos);
+  EXPECT_NE(
+      message([&] { MakeVideo(Path("film.mp4"), 64, 64, 10); }).find("apt-get install ffmpeg"),
+      std::string::npos);
   // one that fails
   const std::string bin = Path("bin");
   std::filesystem::create_directories(bin);

@@ -47,14 +47,13 @@ inline size_t Colors(const Image& image) {
 // Pixels whose hue is that of `color`: a bright or a dark side of it.
 inline int PixelsLike(const Image& image, const Color& color) {
   int count = 0;
-  const double norm = std::sqrt(color.red * color.red + color.green * color.green +
-                                color.blue * color.blue);
+  const double norm =
+      std::sqrt(color.red * color.red + color.green * color.green + color.blue * color.blue);
   for (size_t i = 0; i < image.rgb.size(); i += 3) {
     const double r = image.rgb[i], g = image.rgb[i + 1], b = image.rgb[i + 2];
     const double length = std::sqrt(r * r + g * g + b * b);
     if (length < 60) continue;
-    const double cosine =
-        (r * color.red + g * color.green + b * color.blue) / (length * norm);
+    const double cosine = (r * color.red + g * color.green + b * color.blue) / (length * norm);
     count += cosine > 0.995 ? 1 : 0;
   }
   return count;

@@ -30,9 +30,7 @@ constexpr const char* kBolted = R"(
   <actuator><motor joint="b" gear="3"/></actuator>
 </mujoco>)";
 
-ModelPtr Compile(const char* text) {
-  return CompileModel(text, {}, "test.xml", Textures::kDrop);
-}
+ModelPtr Compile(const char* text) { return CompileModel(text, {}, "test.xml", Textures::kDrop); }
 
 TEST(Robot, FollowsWhatMoves) {
   const ModelPtr model = Compile(kBolted);

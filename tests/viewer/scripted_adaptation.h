@@ -26,8 +26,7 @@ class SwingingPerformer final : public Performer {
   }
   void Act(std::span<const float>, std::span<float> action) override {
     for (size_t i = 0; i < action.size(); ++i) {
-      const double swing =
-          amplitude_ * std::sin(0.6 * step_ + 1.3 * static_cast<double>(i));
+      const double swing = amplitude_ * std::sin(0.6 * step_ + 1.3 * static_cast<double>(i));
       const int choice = step_ + static_cast<int>(10 * amplitude_);
       action[i] = static_cast<float>(choices_ > 0 ? choice % choices_ : swing);
     }
@@ -107,8 +106,8 @@ class ScriptedAdaptation final : public Adaptation {
     }
     if (script_->believes) {
       for (size_t i = 0; i < std::min<size_t>(2, parameters_.size()); ++i) {
-        agent->beliefs.push_back({parameters_[i].name, task_.values[i] * units_ / (units_ + 1.0),
-                                  1.0 / (units_ + 1.0)});
+        agent->beliefs.push_back(
+            {parameters_[i].name, task_.values[i] * units_ / (units_ + 1.0), 1.0 / (units_ + 1.0)});
       }
       if (task_.values.size() == 2) {
         for (int i = 0; i < 40; ++i) {

@@ -239,7 +239,8 @@ TEST_F(WindowTest, TheMouseTurnsZoomsScrubsAndPushes) {
     if (push) Button(0, false);
     EXPECT_FALSE(window_.stage().pushing());
     double most = 0;
-    for (const double v : show_->rows()[0][0]->Curves()[2].values) most = std::max(most, std::abs(v));
+    for (const double v : show_->rows()[0][0]->Curves()[2].values)
+      most = std::max(most, std::abs(v));
     return most;
   };
   EXPECT_GT(fastest(true), fastest(false) + 0.2);

@@ -84,8 +84,8 @@ class ArmsPane final : public Pane {
     const float column = field.width / static_cast<float>(arms_);
     // what a mean is shown as: from 0 to 1, and beyond where an arm was seen to be
     const auto height = [&](double value) {
-      return upper.bottom() - static_cast<float>(std::clamp((value + 0.1) / 1.2, 0.0, 1.0)) *
-                                  upper.height;
+      return upper.bottom() -
+             static_cast<float>(std::clamp((value + 0.1) / 1.2, 0.0, 1.0)) * upper.height;
     };
     for (const double tick : {0.0, 0.5, 1.0}) {
       canvas.Line({upper.x, height(tick)}, {upper.right(), height(tick)}, theme::kGrid, unit);
@@ -115,8 +115,8 @@ class ArmsPane final : public Pane {
                   task_[arm] == best_ ? theme::kTarget : theme::kTarget.Faded(0.55f), 2 * unit);
 
       // its pulls
-      const float bar = static_cast<float>(counts[arm]) / static_cast<float>(most) *
-                        (lower.height - line);
+      const float bar =
+          static_cast<float>(counts[arm]) / static_cast<float>(most) * (lower.height - line);
       canvas.Box({x - half, lower.bottom() - bar, 2 * half, bar}, color.Faded(0.8f), 2 * unit);
       if (arm % label_every == 0) {
         const std::string count = fmt::format("{}", counts[arm]);
@@ -141,8 +141,8 @@ class ArmsPane final : public Pane {
     const float order_width = canvas.Measure(order, TextSize::kSmall).x + margin;
     const Rect strip = {rect.x + margin + order_width, rect.bottom() - margin - 1.1f * line,
                         rect.width - 2 * margin - order_width, 1.1f * line};
-    const float cell = std::min(strip.width / static_cast<float>(std::max<size_t>(1, pulls_.size())),
-                                14 * unit);
+    const float cell =
+        std::min(strip.width / static_cast<float>(std::max<size_t>(1, pulls_.size())), 14 * unit);
     for (int i = 0; i < step; ++i) {
       const Pull& pull = pulls_[static_cast<size_t>(i)];
       const Color color = ArmColor(static_cast<size_t>(pull.choice));
@@ -152,14 +152,15 @@ class ArmsPane final : public Pane {
     }
     const Point legend = {rect.right() - margin - canvas.Measure("the truth", TextSize::kSmall).x,
                           rect.y + 0.5f * margin};
-    canvas.Line({legend.x - 22 * unit, legend.y + line / 2}, {legend.x - 6 * unit, legend.y + line / 2},
-                theme::kTarget, 2 * unit);
+    canvas.Line({legend.x - 22 * unit, legend.y + line / 2},
+                {legend.x - 6 * unit, legend.y + line / 2}, theme::kTarget, 2 * unit);
     canvas.Text(legend, theme::kText, "the truth", TextSize::kSmall);
   }
 
  private:
   Color ArmColor(size_t arm) const {
-    const double part = static_cast<double>(arm) / static_cast<double>(std::max<size_t>(1, arms_ - 1));
+    const double part =
+        static_cast<double>(arm) / static_cast<double>(std::max<size_t>(1, arms_ - 1));
     return part < 0.5 ? Mix(PaneColor(1), PaneColor(5), 2 * part)
                       : Mix(PaneColor(5), PaneColor(2), 2 * part - 1);
   }

@@ -26,9 +26,9 @@ std::string PerformancePane::Caption(int step) const {
   const double value = performance_.returns()[static_cast<size_t>(step)];
   std::string text = fmt::format("return {:.1f}", value);
   if (performance_.ended() && step == performance_.length()) {
-    text += performance_.diverged()                  ? ", diverged"
+    text += performance_.diverged()              ? ", diverged"
             : step < performance_.spec().horizon ? fmt::format(", ended after {} steps", step)
-                                                     : ", end";
+                                                 : ", end";
   } else {
     text += fmt::format(", step {} of {}", step, spec().horizon);
   }

@@ -120,8 +120,7 @@ class PhysicsPane final : public PerformancePane {
   }
 
   void SetState(int step) {
-    mj_setState(model_.get(), data_.get(), performance_.physics(step).data(),
-                mjSTATE_INTEGRATION);
+    mj_setState(model_.get(), data_.get(), performance_.physics(step).data(), mjSTATE_INTEGRATION);
   }
 
   void ShowTask(std::span<const double> task) {
@@ -205,9 +204,9 @@ class PhysicsPane final : public PerformancePane {
       // the longest arrow that a task may ask for is as long as the robot
       const Range range = parameter.valid_range();
       constexpr double kFastOfDirection = 4;
-      const double largest =
-          target.sign ? kFastOfDirection
-                      : std::max({std::abs(range.low), std::abs(range.high), 1e-6});
+      const double largest = target.sign
+                                 ? kFastOfDirection
+                                 : std::max({std::abs(range.low), std::abs(range.high), 1e-6});
       const double unit = 1.2 * radius_ / largest / norm;
       const double asked = target.sign ? std::copysign(0.5 * kFastOfDirection, wanted) : wanted;
       const auto arrow = [&](double value, double lift, const Color& color) {
@@ -254,8 +253,7 @@ class PhysicsPane final : public PerformancePane {
 
   std::span<const double> Metric(const std::string& name) const {
     const std::vector<std::string>& names = spec().metrics;
-    return performance_.metric(
-        static_cast<size_t>(std::ranges::find(names, name) - names.begin()));
+    return performance_.metric(static_cast<size_t>(std::ranges::find(names, name) - names.begin()));
   }
 
   std::shared_ptr<const mjModel> nominal_, model_;
@@ -268,8 +266,8 @@ class PhysicsPane final : public PerformancePane {
   Tip tip_;
   int body_;  // that the camera follows
   double radius_ = 1;
-  std::vector<double> factors_;                // [nbody] of model_
-  std::vector<std::array<double, 3>> trail_;   // [length + 1]
+  std::vector<double> factors_;               // [nbody] of model_
+  std::vector<std::array<double, 3>> trail_;  // [length + 1]
 };
 
 }  // namespace

@@ -18,8 +18,8 @@ class PlanePane final : public PerformancePane {
       : PerformancePane(family, std::move(performer), task), goals_(std::move(goals)) {
     const std::vector<std::string>& names = spec().state;
     for (size_t i = 0; i < 2; ++i) {
-      position_[i] = static_cast<size_t>(
-          std::ranges::find(names, spec().drawing.position[i]) - names.begin());
+      position_[i] =
+          static_cast<size_t>(std::ranges::find(names, spec().drawing.position[i]) - names.begin());
     }
     for (const std::string& name : spec().drawing.goal) {
       const ParameterSpec& parameter = spec().parameters[ParameterIndex(name)];
@@ -35,7 +35,8 @@ class PlanePane final : public PerformancePane {
     const Point middle = {rect.center().x - static_cast<float>(look.plane_x) * rect.height,
                           rect.center().y + static_cast<float>(look.plane_y) * rect.height};
     const auto at = [&](double x, double y) {
-      return Point{middle.x + static_cast<float>(x * size), middle.y - static_cast<float>(y * size)};
+      return Point{middle.x + static_cast<float>(x * size),
+                   middle.y - static_cast<float>(y * size)};
     };
     const float unit = canvas.scale();
 

@@ -18,8 +18,8 @@ std::unique_ptr<Pane> MakePlanePane(const TaskFamily& family, std::unique_ptr<Pe
 
 // The states of a decision process (DrawingHints::states) on a circle: how often each was visited,
 // which ways were taken, and what it is worth to who knows the task.
-std::unique_ptr<Pane> MakeStatesPane(const TaskFamily& family,
-                                     std::unique_ptr<Performer> performer, const Task& task);
+std::unique_ptr<Pane> MakeStatesPane(const TaskFamily& family, std::unique_ptr<Performer> performer,
+                                     const Task& task);
 
 // The numbers of the observation over time.
 std::unique_ptr<Pane> MakeSignalsPane(const TaskFamily& family,

@@ -17,27 +17,40 @@ class SignalsPane final : public PerformancePane {
   using PerformancePane::PerformancePane;
 
   void Draw(Canvas& canvas, const Rect& rect, int step, Look&) override {
-    // as many as can be told apart
+    const Rect inside = rect.Inner(6 * canvas.scale());
+    const Rect upper = {inside.x, inside.y, inside.width, 0.62f * inside.height};
+    const Rect lower = {inside.x, upper.bottom(), inside.width, inside.height - upper.height};
+    DrawNumbers(canvas, upper, step, "observed", spec().plain_observation_size(), 0,
+                [this](int i) { return performance_.observation(i); });
+    const bool choices = spec().action_kind == ActionKind::kDiscrete;
+    DrawNumbers(canvas, lower, step, choices ? "the choice" : "actions", spec().action_width(), 1,
+                [this](int i) { return performance_.action(i); });
+  }
+
+ private:
+  // Rows over time, from row `first` on; as many numbers of each as can be told apart.
+  template <typename RowAt>
+  void DrawNumbers(Canvas& canvas, const Rect& rect, int step, const char* what, int width,
+                   int first, const RowAt& row_at) const {
     constexpr int kMost = 8;
-    const int shown = std::min(spec().plain_observation_size(), kMost);
+    const int shown = std::min(width, kMost);
     std::vector<std::vector<double>> values(static_cast<size_t>(shown));
-    for (int i = 0; i <= performance_.length(); ++i) {
-      const std::span<const double> observation = performance_.observation(i);
+    for (int i = first; i <= performance_.length(); ++i) {
+      const std::span<const double> row = row_at(i);
       for (int k = 0; k < shown; ++k) {
-        values[static_cast<size_t>(k)].push_back(observation[static_cast<size_t>(k)]);
+        values[static_cast<size_t>(k)].push_back(row[static_cast<size_t>(k)]);
       }
     }
-    Plot plot{.title = shown < spec().plain_observation_size()
-                           ? fmt::format("the first {} of {} numbers observed", shown,
-                                         spec().plain_observation_size())
-                           : "what is observed",
+    Plot plot{.title = shown < width ? fmt::format("{}, the first {} of {}", what, shown, width)
+                                     : std::string(what),
               .x_label = "step",
               .x_max = static_cast<double>(spec().horizon),
               .cursor = static_cast<double>(step)};
     for (size_t k = 0; k < values.size(); ++k) {
-      plot.lines.push_back({.values = values[k], .color = PaneColor(k + 1)});
+      plot.lines.push_back(
+          {.values = values[k], .color = PaneColor(k + 1), .first = static_cast<double>(first)});
     }
-    DrawPlot(canvas, rect.Inner(6 * canvas.scale()), plot);
+    DrawPlot(canvas, rect, plot);
   }
 };
 

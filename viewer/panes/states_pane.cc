@@ -49,9 +49,9 @@ class StatesPane final : public PerformancePane {
     // states on a circle; of the legend below it is kept clear
     const Rect field = {rect.x, rect.y, rect.width, rect.height - 2 * line};
     const float circle = 0.36f * std::min(field.width, field.height);
-    const float node =
-        std::clamp(0.9f * circle * std::numbers::pi_v<float> / static_cast<float>(hints.count) * 0.7f,
-                   6 * unit, 26 * unit);
+    const float node = std::clamp(
+        0.9f * circle * std::numbers::pi_v<float> / static_cast<float>(hints.count) * 0.7f,
+        6 * unit, 26 * unit);
     const auto place = [&](int s) {
       const double angle = 2 * std::numbers::pi * s / hints.count - std::numbers::pi / 2;
       return Point{field.center().x + circle * static_cast<float>(std::cos(angle)),
@@ -114,7 +114,8 @@ class StatesPane final : public PerformancePane {
 
 std::vector<double> StateValues(const DrawingHints::States& states, std::span<const double> task,
                                 int horizon) {
-  const auto count = static_cast<size_t>(states.count), actions = static_cast<size_t>(states.actions);
+  const auto count = static_cast<size_t>(states.count),
+             actions = static_cast<size_t>(states.actions);
   std::vector<double> values(count), next(count);
   for (int step = 0; step < horizon; ++step) {
     std::swap(values, next);
@@ -137,8 +138,8 @@ std::vector<double> StateValues(const DrawingHints::States& states, std::span<co
   return values;
 }
 
-std::unique_ptr<Pane> MakeStatesPane(const TaskFamily& family,
-                                     std::unique_ptr<Performer> performer, const Task& task) {
+std::unique_ptr<Pane> MakeStatesPane(const TaskFamily& family, std::unique_ptr<Performer> performer,
+                                     const Task& task) {
   return std::make_unique<StatesPane>(family, std::move(performer), task);
 }
 

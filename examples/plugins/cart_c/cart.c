@@ -39,7 +39,11 @@ static const fewstep_parameter kParameters[] = {
     {sizeof(fewstep_parameter), "friction", "", "U(0.5, 4)", 0.5, 4, 0, 8, NULL, 0}};
 static const char* const kObservation[] = {"angle of the pole", "speed of the cart",
                                            "rate of the pole"};
-static const char* const kMetrics[] = {"speed_error", "control_cost"};
+static const char* const kMetrics[] = {"speed_error", "control_cost", "cart_speed"};
+static const fewstep_drawing kDrawing = {.size = sizeof(fewstep_drawing),
+                                         .target = "speed",
+                                         .measured = "cart_speed",
+                                         .axis = {1, 0, 0}};
 
 static const fewstep_option kOptions[] = {{sizeof(fewstep_option), "pole_cost",
                                            "What each radian of the pole costs a step.", "",
@@ -88,7 +92,8 @@ static const fewstep_spec* Spec(void* family) {
       .parameters = kParameters,
       .num_parameters = kNumParameters,
       .metrics = kMetrics,
-      .num_metrics = 2};
+      .num_metrics = 3,
+      .drawing = &kDrawing};
   (void)family;
   return &spec;
 }
@@ -119,6 +124,7 @@ static int Reward(const fewstep_simulation* s, double* metrics, double* reward) 
   const double u = s->data->ctrl[0];
   metrics[0] = fabs(s->data->qvel[0] - s->task[kSpeed]);
   metrics[1] = 0.01 * u * u;
+  metrics[2] = s->data->qvel[0];
   *reward = -metrics[0] - ((const cart*)s->family)->pole_cost * fabs(s->data->qpos[1]) - metrics[1];
   return 0;
 }
