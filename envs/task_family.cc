@@ -46,9 +46,6 @@ class FieldHasher {
     Add(parameter.high);
     Add(parameter.choices);
     Add(parameter.law);
-    if (!parameter.valid) return;
-    Add(parameter.valid->low);
-    Add(parameter.valid->high);
   }
   void Add(const TaskChange& change) {
     Add(static_cast<int>(change.kind));
@@ -104,6 +101,14 @@ std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text) 
   hasher.Add(spec.state);
   if (spec.trial_episodes > 1) hasher.Add(spec.trial_episodes);
   if (spec.change) hasher.Add(*spec.change);
+  if (spec.change && spec.change->kind == TaskChange::Kind::kDrift) {
+    // walls that a walk is reflected at; elsewhere nothing that is trained or judged depends on
+    // them
+    for (const size_t p : spec.change->parameters) {
+      hasher.Add(spec.parameters[p].valid_range().low);
+      hasher.Add(spec.parameters[p].valid_range().high);
+    }
+  }
   hasher.Add(model_text);
   return fmt::format("{:016x}", hasher.digest());
 }

@@ -132,8 +132,8 @@ struct FamilySpec {
 };
 
 // 16 hexadecimal digits over the definition and `model_text` (the compiled-in MJCF, or ""): results
-// with different hashes are not comparable. What a family does not use, a trial or a valid range of
-// its own, does not enter.
+// with different hashes are not comparable. What a family does not use, a trial of its own, does
+// not enter, nor does what a task may hold beyond what it is drawn from, unless tasks drift there.
 std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text);
 
 // Parameters `first` .. `first + count - 1`, which differ by nothing but their names.

@@ -32,9 +32,9 @@ void Arrow(Canvas& canvas, Point from, Point to, const Color& color, float thick
 }
 
 std::string Shortened(const Canvas& canvas, std::string_view text, float width, TextSize size) {
-  if (canvas.Measure(text, size).x <= width) return std::string(text);
+  if (text.empty() || canvas.Measure(text, size).x <= width) return std::string(text);
   constexpr std::string_view kEllipsis = "…";
-  for (size_t length = text.size(); length > 0; --length) {
+  for (size_t length = text.size() - 1; length > 0; --length) {
     // not in the middle of a letter of several bytes
     if ((static_cast<unsigned char>(text[length]) & 0xc0u) == 0x80u) continue;
     std::string shorter(text.substr(0, length));

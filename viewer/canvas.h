@@ -62,7 +62,8 @@ class Canvas {
   // Pixels, enlarged to the rectangle without smoothing.
   virtual void Picture(const Rect& rect, const Image& image) = 0;
 
-  // A scene with the meshes and textures of `model`, behind all else of the rectangle.
+  // A scene with the meshes and textures of `model`, behind what is drawn later. All scenes of a
+  // frame are of one model, and stay as they are until its end.
   virtual void Scene(const Rect& rect, const std::shared_ptr<const mjModel>& model,
                      mjvScene& scene) = 0;
 };

@@ -7,6 +7,7 @@
 #include "viewer/panes/arms_pane.h"
 #include "viewer/panes/physics_pane.h"
 #include "viewer/panes/plane_panes.h"
+#include "viewer/theme.h"
 
 namespace fewstep {
 namespace {
@@ -58,7 +59,8 @@ class FamilySubject final : public Subject {
         pulls.insert(pulls.end(), of_unit.begin(), of_unit.end());
       }
       panes.push_back(MakeArmsPane(spec(), {task.begin(), task.end()}, std::move(pulls)));
-      panes.back()->title = fmt::format("while adapting: {} {}s", units.size() - 1, unit());
+      panes.back()->title =
+          fmt::format("while adapting: {}", CountOf(static_cast<int>(units.size()) - 1, unit()));
       return panes;
     }
     for (const int unit : shown) {
@@ -66,7 +68,8 @@ class FamilySubject final : public Subject {
       const AdaptedAgent& agent = AgentOf(units[static_cast<size_t>(unit)]);
       // the same stream for all: actions of agents that are alike are alike
       panes.push_back(MakePane(agent, TaskOf(task)));
-      panes.back()->title = TitleOf(unit, adaptation_->unit());
+      // who does not adapt is not seen before it
+      panes.back()->title = units.size() == 1 ? "one episode" : TitleOf(unit, adaptation_->unit());
     }
     return panes;
   }
@@ -107,11 +110,6 @@ std::unique_ptr<Subject> MakeFamilySubject(std::string name, const TaskFamily& f
                                            std::unique_ptr<Adaptation> adaptation,
                                            uint64_t task_seed) {
   return std::make_unique<FamilySubject>(std::move(name), family, std::move(adaptation), task_seed);
-}
-
-std::string TitleOf(int units, const std::string& unit) {
-  if (units == 0) return "before adapting";
-  return fmt::format("after {} {}{}", units, unit, units == 1 ? "" : "s");
 }
 
 }  // namespace fewstep

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -18,17 +19,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Makes the folder of a file that is going to be written.
+void PrepareFolderOf(const std::string& path) {
+  const fs::path file(path), folder = file.has_parent_path() ? file.parent_path() : ".";
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || access(folder.c_str(), W_OK) != 0 || fs::is_directory(file)) {
+    throw Error(ErrorKind::kRuntime,
+                fs::is_directory(file)
+                    ? "this is a folder"
+                    : fmt::format("nothing can be written in {}: {}", folder.string(),
+                                  error ? error.message() : "no permission"),
+                {.file = path, .remedy = "Name another place"});
+  }
+}
+
 class Video final : public FrameSink {
  public:
   Video(std::string path, std::vector<std::string> words, std::string temporary)
-      : path_(std::move(path)), temporary_(std::move(temporary)), ffmpeg_(words) {}
+      : path_(std::move(path)),
+        temporary_(std::move(temporary)),
+        ffmpeg_(std::make_unique<ChildWriter>(words)) {}
   ~Video() override {
+    ffmpeg_.reset();  // before what it writes goes
     std::error_code ignored;
     fs::remove(temporary_, ignored);
   }
 
   void Add(const Image& image) override {
-    if (ffmpeg_.Write(image.rgb)) return;
+    if (ffmpeg_->Write(image.rgb)) return;
     cut_short_ = true;
     Finish();
   }
@@ -47,7 +66,7 @@ class Video final : public FrameSink {
   }
 
   void Finish() {
-    const ChildResult result = ffmpeg_.Close();
+    const ChildResult result = ffmpeg_->Close();
     if (result.exit_code == 0 && !cut_short_) return;
     const size_t line = result.output.rfind('\n');
     Fail(result.output.empty()
@@ -56,7 +75,7 @@ class Video final : public FrameSink {
   }
 
   std::string path_, temporary_;
-  ChildWriter ffmpeg_;
+  std::unique_ptr<ChildWriter> ffmpeg_;
   bool cut_short_ = false;
 };
 
@@ -125,14 +144,16 @@ class ContactSheet final : public FrameSink {
 class SinglePicture final : public FrameSink {
  public:
   SinglePicture(std::string path, int index) : path_(std::move(path)), index_(index) {}
+  bool Wants(int index, bool last) const override { return index == index_ || last; }
+  bool WantsMore(int index) const override { return index < index_; }
   void Add(const Image& image) override {
-    if (count_++ <= index_) image_ = image;
+    if (image_.rgb.empty()) image_ = image;
   }
   void Close() override { WriteFileAtomically(path_, ToPng(image_)); }
 
  private:
   std::string path_;
-  int index_, count_ = 0;
+  int index_;
   Image image_;
 };
 
@@ -168,8 +189,7 @@ std::unique_ptr<FrameSink> MakeVideo(const std::string& path, int width, int hei
                            "or a sheet with --sheet"});
   }
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  std::error_code error;
-  fs::create_directories(folder, error);
+  PrepareFolderOf(path);
   const std::string temporary =
       (folder / fmt::format(".{}.tmp{}", file.stem().string(), end)).string();
   std::vector<std::string> words = {ffmpeg,     "-loglevel",
@@ -190,10 +210,12 @@ std::unique_ptr<FrameSink> MakeFrameFolder(const std::string& folder) {
 
 std::unique_ptr<FrameSink> MakeContactSheet(const std::string& path, int columns, int rows,
                                             int shrink) {
+  PrepareFolderOf(path);
   return std::make_unique<ContactSheet>(path, columns, rows, shrink);
 }
 
 std::unique_ptr<FrameSink> MakeSinglePicture(const std::string& path, int index) {
+  PrepareFolderOf(path);
   return std::make_unique<SinglePicture>(path, index);
 }
 

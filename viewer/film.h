@@ -8,15 +8,21 @@
 
 namespace fewstep {
 
-// Takes pictures of one size, one after the other. What it writes is whole after Close and is not
-// there, or as it was before, until then.
+// Takes pictures of one size, one after the other. A file is whole after Close, and until then not
+// there, or as it was before; of a folder each picture.
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
+  // Whether picture `index` is wanted, which may be the last one; and whether later ones are.
+  virtual bool Wants(int /*index*/, bool /*last*/) const { return true; }
+  virtual bool WantsMore(int /*index*/) const { return true; }
   // Both throw Error(kRuntime) when it cannot be written.
   virtual void Add(const Image& image) = 0;
   virtual void Close() = 0;
 };
+
+// All of these make the folder that their file lies in. They throw Error(kRuntime) when nothing can
+// be written there.
 
 // A video of `fps` pictures a second, whose kind the name's end says: .mp4, .webm, or .gif, for
 // which the colours are chosen from all pictures. ffmpeg makes it; throws Error(kRuntime) with what

@@ -218,6 +218,11 @@ Gl::Gl(const GlContext& context) {
   FEWSTEP_GL_FUNCTION(VertexPointer);
   FEWSTEP_GL_FUNCTION(Viewport);
 #undef FEWSTEP_GL_FUNCTION
+  for (const char* name : {"glGetGraphicsResetStatus", "glGetGraphicsResetStatusARB"}) {
+    GetGraphicsResetStatus =
+        reinterpret_cast<decltype(GetGraphicsResetStatus)>(context.FunctionNamed(name));
+    if (GetGraphicsResetStatus) break;
+  }
   // MuJoCo would end the program on a renderer without framebuffer objects
   void (*framebuffers)(GLsizei, GLuint*) = nullptr;
   find(framebuffers, "glGenFramebuffers");

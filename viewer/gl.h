@@ -63,6 +63,7 @@ struct Gl {
   void (*TexParameteri)(GLenum, GLenum, GLint);
   void (*VertexPointer)(GLint, GLenum, GLsizei, const void*);
   void (*Viewport)(GLint, GLint, GLsizei, GLsizei);
+  GLenum (*GetGraphicsResetStatus)();  // null where resets are not told
 
   std::string renderer;   // "llvmpipe (LLVM 15.0.6, 256 bits)"
   bool software = false;  // it computes on the processor

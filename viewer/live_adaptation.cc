@@ -7,9 +7,10 @@
 
 namespace fewstep {
 
-LiveAdaptation::LiveAdaptation(Subject& subject, int units)
+LiveAdaptation::LiveAdaptation(Subject& subject, int units, bool last_score)
     : subject_(subject),
       units_(units),
+      last_score_(last_score),
       thread_([this](const std::stop_token& quit) { Work(quit); }) {}
 
 LiveAdaptation::~LiveAdaptation() {
@@ -69,8 +70,10 @@ void LiveAdaptation::AdaptTo(const std::vector<double>& task, const std::stop_to
       tell([&](AdaptationProgress& progress) {
         progress.units.push_back(adapted);
         progress.ready = unit == units_;
+        progress.done = progress.ready && !last_score_;
         progress.seconds = SteadySeconds() - started_;
       });
+      if (unit == units_ && !last_score_) return;
       // what a unit learns from also judges what came before; so does one unit more the last
       adapted = subject_.Advance(stop);
       if (!adapted || stop.stop_requested()) return;

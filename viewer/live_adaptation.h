@@ -27,7 +27,8 @@ struct AdaptationProgress {
 // Owns a thread that calls Begin and Advance of the subject, which must outlive it.
 class LiveAdaptation {
  public:
-  LiveAdaptation(Subject& subject, int units);
+  // `last_score`: one unit more is played, for the score of what came of the last one.
+  LiveAdaptation(Subject& subject, int units, bool last_score);
   ~LiveAdaptation();  // gives up what is under way
   LiveAdaptation(const LiveAdaptation&) = delete;
   LiveAdaptation& operator=(const LiveAdaptation&) = delete;
@@ -45,6 +46,7 @@ class LiveAdaptation {
 
   Subject& subject_;
   const int units_;
+  const bool last_score_;
   mutable std::mutex mutex_;
   mutable std::condition_variable_any changed_;
   std::optional<std::vector<double>> wanted_;  // guarded by mutex_, as all below

@@ -32,6 +32,12 @@ void Look::Aim(std::shared_ptr<const mjModel> model, mjData* data, bool again) {
   camera.elevation = says ? wanted.elevation : -14;
 }
 
+void Look::NoteFollowed(const mjtNum* lookat) {
+  if (followed_ || camera.type != mjCAMERA_TRACKING) return;
+  followed_ = true;
+  std::copy_n(lookat, 3, camera.lookat);
+}
+
 void Look::Turn(double dx, double dy) { Move(mjMOUSE_ROTATE_V, dx, dy); }
 
 void Look::Shift(double dx, double dy) {

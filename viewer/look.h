@@ -29,6 +29,10 @@ class Look {
   mjvOption option;                         // what is drawn
   std::array<mjtByte, mjNRNDFLAG> flags{};  // and how
   mjvCamera camera;                         // where it follows, each pane has its own robot in view
+  // What the camera looks at while it follows: of the first pane that says so in a frame.
+  void BeginFrame() { followed_ = false; }
+  void NoteFollowed(const mjtNum* lookat);
+
   bool trail = true, arrows = true, tint = true;
   // Of pictures in a plane: their size, 1 at first, and what is in their middle, in parts of it.
   double plane_zoom = 1, plane_x = 0, plane_y = 0;
@@ -40,6 +44,7 @@ class Look {
   void Move(mjtMouse action, double dx, double dy);
 
   std::shared_ptr<const mjModel> model_;
+  bool followed_ = false;
 };
 
 }  // namespace fewstep

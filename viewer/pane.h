@@ -39,6 +39,8 @@ class Pane {
   virtual bool ended() const = 0;
   virtual int longest() const = 0;  // steps that there may be
   virtual double step_seconds() const = 0;
+  virtual bool has_clock() const { return true; }  // whether these are seconds of anything
+  virtual float shape() const { return 1.5f; }     // width of a good picture, of its height
 
   // The task in a line, as it is then: "velocity 1.25 m/s".
   virtual std::string TaskText(int step) const = 0;

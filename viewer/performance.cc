@@ -1,5 +1,6 @@
 #include "viewer/performance.h"
 
+#include <limits>
 #include <utility>
 
 #include <mujoco/mujoco.h>
@@ -32,9 +33,11 @@ void Performance::Begin(const Rng& stream) {
        {&states_, &tasks_, &actions_, &observations_, &rewards_, &returns_, &physics_}) {
     rows->values.clear();
   }
-  for (Rows& metric : metrics_) metric.values.assign(1, 0);
+  // nothing was earned or measured before the first step
+  constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+  for (Rows& metric : metrics_) metric.values.assign(1, kNothing);
   actions_.values.assign(actions_.width, 0);
-  rewards_.values.assign(1, 0);
+  rewards_.values.assign(1, kNothing);
   returns_.values.assign(1, 0);
   Record();
 }
@@ -53,10 +56,6 @@ void Performance::Step() {
   rewards_.values.push_back(batch_.rewards[0]);
   returns_.values.push_back(returns_.values.back() + batch_.rewards[0]);
   for (size_t m = 0; m < metrics_.size(); ++m) metrics_[m].values.push_back(batch_.metrics[m]);
-  if (metrics_.size() > 0 && length() == 1) {
-    // nothing was measured before the first step
-    for (Rows& metric : metrics_) metric.values[0] = metric.values[1];
-  }
   Record();
 }
 

@@ -39,8 +39,8 @@ class Performance {
   std::span<const double> physics(int step) const { return Row(physics_, step); }  // see below
   std::span<const double> action(int step) const { return Row(actions_, step); }   // [A]
   std::span<const double> observation(int step) const { return Row(observations_, step); }  // [O]
-  // Over time, [length + 1]: the reward of the step that led there (0 at the start), their sum, and
-  // metric m.
+  // Over time, [length + 1]: the reward of the step that led there (not a number at the start),
+  // their sum, and metric m (as the reward).
   std::span<const double> rewards() const { return rewards_.values; }
   std::span<const double> returns() const { return returns_.values; }
   std::span<const double> metric(size_t m) const { return metrics_[m].values; }

@@ -11,14 +11,6 @@
 namespace fewstep {
 namespace {
 
-// Numbers are as short as their distance allows: 0.25 at steps of 0.05, 100 at steps of 50.
-std::string TickText(double value, double step) {
-  if (std::abs(value) < 1e-9 * step) value = 0;
-  const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6);
-  return std::abs(value) >= 1e5 ? fmt::format("{:.0e}", value)
-                                : fmt::format("{:.{}f}", value, decimals);
-}
-
 struct Bounds {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   void Add(double value) {
@@ -29,6 +21,15 @@ struct Bounds {
 };
 
 }  // namespace
+
+std::string TickText(double value, double step) {
+  if (std::abs(value) < 1e-9 * step) value = 0;
+  const auto digits = [](double x) { return static_cast<int>(std::floor(std::log10(x) + 1e-9)); };
+  if (std::abs(value) >= 1e5) {
+    return fmt::format("{:.{}e}", value, std::clamp(digits(std::abs(value)) - digits(step), 0, 6));
+  }
+  return fmt::format("{:.{}f}", value, std::clamp(-digits(step), 0, 6));
+}
 
 double RoundStep(double range, int parts) {
   if (!(range > 0) || !std::isfinite(range)) return 1;
@@ -80,7 +81,7 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
   const float left = number_width + 6 * unit;
   const Rect field = {rect.x + left, rect.y + 1.3f * line, rect.width - left - 4 * unit,
                       rect.height - 2.6f * line};
-  const double room = plot.whole_x ? 0.04 * x_max : 0;  // for what is at either end
+  const double room = plot.counts ? 0.04 * x_max : 0;  // for what is at either end
   const auto at = [&](double x_value, double y_value) {
     return Point{
         field.x + static_cast<float>((x_value + room) / (x_max + 2 * room)) * field.width,
@@ -98,7 +99,7 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
                 TextSize::kSmall);
   }
   double x_step = RoundStep(x_max, std::max(2, static_cast<int>(field.width / (70 * unit))));
-  if (plot.whole_x) x_step = std::max(1.0, x_step);
+  x_step = std::max(1.0, x_step);  // it counts
   for (double x = 0; x <= x_max * (1 + 1e-9); x += x_step) {
     const std::string text = TickText(x, x_step);
     const float width = canvas.Measure(text, TextSize::kSmall).x;
@@ -120,7 +121,6 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
   std::vector<Point> points;
   for (const PlotLine& l : plot.lines) {
     points.clear();
-    // no more points than pixels
     const size_t stride =
         std::max<size_t>(1, l.values.size() / static_cast<size_t>(std::max(64.f, field.width)));
     const auto flush = [&] {
@@ -133,9 +133,9 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
       }
       points.clear();
     };
-    if (l.dashed && l.values.size() > 1) {
+    if (l.dashed && std::min(l.until, l.values.size()) > 1) {
       // dashes of one length, however far apart the values are
-      const double length = static_cast<double>(l.values.size() - 1);
+      const double length = static_cast<double>(std::min(l.until, l.values.size()) - 1);
       const double dash = 5 * unit * x_max / field.width;
       for (double x = 0; x <= length; x += dash) {
         const auto i = static_cast<size_t>(std::min(std::floor(x), length - 1));
@@ -145,12 +145,8 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
       flush();
       continue;
     }
-    for (size_t i = 0; i < l.values.size(); ++i) {
-      if (i % stride != 0 && i + 1 != l.values.size()) continue;
-      if (!std::isfinite(l.values[i])) {
-        flush();
-        continue;
-      }
+    const std::span<const double> drawn = l.values.first(std::min(l.until, l.values.size()));
+    const auto add = [&](size_t i) {
       const double x = l.first + static_cast<double>(i);
       if (i < l.spread.size()) {
         canvas.Line(at(x, l.values[i] - l.spread[i]), at(x, l.values[i] + l.spread[i]),
@@ -158,10 +154,41 @@ void DrawPlot(Canvas& canvas, const Rect& rect, const Plot& plot) {
       }
       points.push_back(at(x, l.values[i]));
       if (l.dots) canvas.Disc(points.back(), 3.2f * unit, l.color);
+    };
+    for (size_t i = 0; i < drawn.size(); i += stride) {
+      // of those that share a column of pixels the least and the largest
+      const auto column = drawn.subspan(i, std::min(stride, drawn.size() - i));
+      if (std::ranges::any_of(column, [](double value) { return !std::isfinite(value); })) {
+        flush();
+        for (size_t k = 0; k < column.size(); ++k) {
+          if (std::isfinite(column[k])) add(i + k);
+        }
+        continue;
+      }
+      const auto [least, largest] = std::ranges::minmax_element(column);
+      const auto first = static_cast<size_t>(std::min(least, largest) - column.begin());
+      const auto second = static_cast<size_t>(std::max(least, largest) - column.begin());
+      add(i + first);
+      if (second != first) add(i + second);
     }
     flush();
   }
   for (const PlotDot& dot : plot.dots) canvas.Disc(at(dot.x, dot.y), 2 * unit, dot.color);
+  // whose line is which
+  const auto named =
+      std::ranges::count_if(plot.lines, [](const PlotLine& l) { return !l.name.empty(); });
+  // at the lower right, where curves that rise leave room
+  Point legend = {field.x + 0.45f * field.width,
+                  field.bottom() - (static_cast<float>(named) + 0.3f) * line};
+  for (const PlotLine& l : plot.lines) {
+    if (l.name.empty()) continue;
+    canvas.Line({legend.x, legend.y + line / 2}, {legend.x + 14 * unit, legend.y + line / 2},
+                l.color, 2.5f * unit);
+    canvas.Text({legend.x + 18 * unit, legend.y}, theme::kText,
+                Shortened(canvas, l.name, field.right() - legend.x - 20 * unit, TextSize::kSmall),
+                TextSize::kSmall);
+    legend.y += line;
+  }
   if (plot.cursor) {
     canvas.Line(at(*plot.cursor, y.low), at(*plot.cursor, y.high), theme::kText.Faded(0.45f), unit);
   }

@@ -11,7 +11,7 @@ namespace fewstep {
 namespace {
 
 const FilmOptions& Checked(const FilmOptions& options) {
-  constexpr int kLeast = 64, kMost = 8192;
+  constexpr int kLeast = 120, kMost = 8192;
   for (const int size : {options.width, options.height}) {
     if (size >= kLeast && size <= kMost) continue;
     throw Error(ErrorKind::kUsage,
@@ -49,13 +49,23 @@ void Recorder::Record(Show& show, std::span<const std::unique_ptr<FrameSink>> si
   show.Restart();
   double at_end = 0;
   for (int frame = 0; frame < most; ++frame) {
-    stage.Draw(options_.width, options_.height, {}, FrameTarget::kMemory);
-    const Image image = screen_.Read();
-    for (const auto& sink : sinks) sink->Add(image);
-    if (progress) progress(frame + 1);
     // episodes that ended early make the film shorter
     if (show.ended() && show.step() == show.length()) at_end += 1.0 / options_.fps;
-    if (options_.seconds <= 0 && at_end > 1) break;
+    const bool last = frame + 1 == most || (options_.seconds <= 0 && at_end > 1);
+    std::vector<FrameSink*> wanting;
+    for (const auto& sink : sinks) {
+      if (sink->Wants(frame, last)) wanting.push_back(sink.get());
+    }
+    if (!wanting.empty()) {
+      stage.Draw(options_.width, options_.height, {}, FrameTarget::kMemory);
+      const Image image = screen_.Read();
+      for (FrameSink* sink : wanting) sink->Add(image);
+    }
+    if (progress) progress(frame + 1);
+    if (last ||
+        std::ranges::none_of(sinks, [frame](const auto& sink) { return sink->WantsMore(frame); })) {
+      break;
+    }
     show.Advance(1.0 / options_.fps);
   }
   for (const auto& sink : sinks) sink->Close();

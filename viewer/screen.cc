@@ -98,24 +98,16 @@ class Screen::ScreenCanvas final : public Canvas {
   void EndClip() override { List().PopClipRect(); }
 
   void Picture(const Rect& rect, const Image& image) override {
-    const float dx = rect.width / static_cast<float>(image.width),
-                dy = rect.height / static_cast<float>(image.height);
-    for (int y = 0; y < image.height; ++y) {
-      // equal neighbours are one box
-      for (int x = 0, end = 0; x < image.width; x = end) {
-        const uint8_t* pixel = image.Pixel(x, y);
-        end = x + 1;
-        while (end < image.width && std::equal(pixel, pixel + 3, image.Pixel(end, y))) ++end;
-        List().AddRectFilled(
-            {rect.x + static_cast<float>(x) * dx, rect.y + static_cast<float>(y) * dy},
-            {rect.x + static_cast<float>(end) * dx, rect.y + static_cast<float>(y + 1) * dy},
-            IM_COL32(pixel[0], pixel[1], pixel[2], 255));
-      }
-    }
+    if (image.rgb.empty()) return;
+    const GLuint texture = screen_.TextureOf(image);
+    List().AddImage(reinterpret_cast<ImTextureID>(static_cast<intptr_t>(texture)), {rect.x, rect.y},
+                    {rect.right(), rect.bottom()});
   }
 
   void Scene(const Rect& rect, const std::shared_ptr<const mjModel>& model,
              mjvScene& scene) override {
+    FEWSTEP_CHECK(screen_.scenes_.empty() || screen_.model_ == model,
+                  "scenes of two models in one frame");
     screen_.UseModel(model);
     const mjrRect viewport = {static_cast<int>(rect.x),
                               screen_.height_ - static_cast<int>(rect.y + rect.height),
@@ -143,12 +135,14 @@ Screen::Screen(const GlContext& context, double scale, Quality quality)
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;  // nothing is left behind on the disk
   io.LogFilename = nullptr;
+  io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;  // more than 65,536 corners a frame
   LoadFonts();
   canvas_ = std::make_unique<ScreenCanvas>(*this);
 }
 
 Screen::~Screen() {
   if (model_) mjr_freeContext(&mujoco_);
+  for (const auto& [key, texture] : textures_) gl_.DeleteTextures(1, &texture.name);
   if (font_texture_ != 0) gl_.DeleteTextures(1, &font_texture_);
   ImGui::DestroyContext();
 }
@@ -201,6 +195,27 @@ void Screen::LoadFonts() {
   ImGui::GetStyle() = style;
 }
 
+GLuint Screen::TextureOf(const Image& image) {
+  // FNV-1a over size and pixels
+  uint64_t key = 14695981039346656037u;
+  const auto mix = [&key](uint64_t value) { key = (key ^ value) * 1099511628211u; };
+  mix(static_cast<uint64_t>(image.width));
+  for (const uint8_t byte : image.rgb) mix(byte);
+  Texture& texture = textures_[key];
+  texture.frame = frame_;
+  if (texture.name != 0) return texture.name;
+  gl_.GenTextures(1, &texture.name);
+  gl_.BindTexture(GL_TEXTURE_2D, texture.name);
+  for (const GLenum filter : {GL_TEXTURE_MIN_FILTER, GL_TEXTURE_MAG_FILTER}) {
+    gl_.TexParameteri(GL_TEXTURE_2D, filter, GL_NEAREST);
+  }
+  gl_.PixelStorei(GL_UNPACK_ALIGNMENT, 1);
+  gl_.TexImage2D(GL_TEXTURE_2D, 0, GL_RGB, image.width, image.height, 0, GL_RGB, GL_UNSIGNED_BYTE,
+                 image.rgb.data());
+  gl_.BindTexture(GL_TEXTURE_2D, 0);
+  return texture.name;
+}
+
 void Screen::UseModel(const std::shared_ptr<const mjModel>& model) {
   if (model_ == model) return;
   if (model_) mjr_freeContext(&mujoco_);
@@ -226,13 +241,25 @@ void Screen::Clear() {
 }
 
 void Screen::Begin(int width, int height, const Input& input, FrameTarget target) {
-  if (gl_.GetString(GL_RENDERER) == nullptr) {
+  const bool reset = gl_.GetGraphicsResetStatus && gl_.GetGraphicsResetStatus() != GL_NO_ERROR;
+  if (reset || gl_.GetString(GL_RENDERER) == nullptr) {
     throw Error(ErrorKind::kRuntime, "the OpenGL context was lost",
                 {.remedy = "Training and files are not touched; start the command again"});
   }
   width_ = width;
   height_ = height;
   target_ = target;
+  // pictures that were not drawn for some time make room
+  constexpr int64_t kFramesKept = 60;
+  ++frame_;
+  for (auto it = textures_.begin(); it != textures_.end();) {
+    if (frame_ - it->second.frame > kFramesKept) {
+      gl_.DeleteTextures(1, &it->second.name);
+      it = textures_.erase(it);
+    } else {
+      ++it;
+    }
+  }
   if (!model_) UseModel(blank_);
   Clear();
 

@@ -1,6 +1,8 @@
 // Frames: panes, plots and panels drawn with OpenGL, into a window or into memory.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,6 +60,7 @@ class Screen {
  private:
   class ScreenCanvas;
   void LoadFonts();
+  GLuint TextureOf(const Image& image);
   void UseModel(const std::shared_ptr<const mjModel>& model);
   void Clear();
   void DrawPanels();
@@ -79,6 +82,14 @@ class Screen {
   std::shared_ptr<const mjModel> blank_, model_;  // model_ is the one that mujoco_ draws
   mjrContext mujoco_{};
   std::vector<SceneCall> scenes_;  // of this frame
+
+  // Pictures by their content.
+  struct Texture {
+    GLuint name = 0;
+    int64_t frame = 0;  // in which it was drawn last
+  };
+  std::map<uint64_t, Texture> textures_;
+  int64_t frame_ = 0;
   std::unique_ptr<ScreenCanvas> canvas_;
 };
 

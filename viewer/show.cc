@@ -13,8 +13,6 @@ namespace {
 constexpr double kMinSpeed = 1.0 / 32, kMaxSpeed = 32;
 // Seconds that the last picture of an episode stays.
 constexpr double kPauseAtEnd = 1;
-// Time that drawing took beyond this is not caught up with.
-constexpr double kMaxLag = 0.25;
 
 }  // namespace
 
@@ -29,9 +27,11 @@ Show::Show(std::vector<std::unique_ptr<Subject>> subjects, ShowOptions options, 
     for (int unit = 0; unit <= options_.units; ++unit) options_.shown.push_back(unit);
   }
   std::ranges::sort(options_.shown);
+  options_.shown.erase(std::ranges::unique(options_.shown).begin(), options_.shown.end());
   for (const auto& subject : subjects_) {
     FEWSTEP_CHECK(subject->controls().size() == controls().size(), "tasks of two kinds");
-    live_.push_back(std::make_unique<LiveAdaptation>(*subject, options_.units));
+    live_.push_back(
+        std::make_unique<LiveAdaptation>(*subject, options_.units, options_.last_score));
   }
 }
 
@@ -57,11 +57,12 @@ void Show::NextTask() { SetTask(subjects_.front()->HeldOut(held_out_++)); }
 
 void Show::ChangeTask(std::vector<double> task) {
   FEWSTEP_CHECK(task_changes(), "tasks do not change");
+  // panes that are about to be replaced are no longer changed
+  if (adapting()) return SetTask(std::move(task));
   // what is on comes first: a change is of what the agents play now
-  GoTo(length());
+  step_ = length();
   task_ = std::move(task);
   refused_.clear();
-  paused_ = false;
   try {
     for (const auto& row : rows_) {
       for (const auto& pane : row) {
@@ -162,6 +163,14 @@ int Show::length() const {
   return length;
 }
 
+int Show::longest() const {
+  int longest = 0;
+  for (const auto& row : rows_) {
+    for (const auto& pane : row) longest = std::max(longest, pane->longest());
+  }
+  return longest;
+}
+
 bool Show::ended() const {
   return std::ranges::all_of(rows_, [](const auto& row) {
     return std::ranges::all_of(row, [](const auto& pane) { return pane->ended(); });
@@ -186,14 +195,15 @@ void Show::Play(int step) {
 }
 
 void Show::Advance(double seconds) {
-  if (paused_ || length() + (ended() ? 0 : 1) == 0) return;
+  const bool nothing_plays = length() == 0 && ended();
+  if (paused_ || nothing_plays) return;
   if (step_ == length() && ended()) {
     at_end_ += seconds;
     if (!hold_at_end_ && at_end_ >= kPauseAtEnd) Restart();
     return;
   }
   const double step_time = step_seconds() / options_.speed;
-  owed_ = std::min(owed_ + seconds, std::max(kMaxLag, step_time));
+  owed_ += seconds;
   // a billionth: thirty frames of a thirtieth are a second
   const int steps = static_cast<int>(owed_ / step_time + 1e-9);
   owed_ -= steps * step_time;

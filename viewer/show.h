@@ -17,6 +17,7 @@ namespace fewstep {
 struct ShowOptions {
   int units = 3;                // of adaptation
   std::vector<int> shown = {};  // after which of them there is a pane; empty: after each
+  bool last_score = true;       // play once more after the last unit, for the score of it
   double speed = 1;             // seconds of the simulation in one of the clock
 };
 
@@ -36,7 +37,8 @@ class Show {
   void SetTask(std::vector<double> task);
   void NextTask();  // the next one that was held out
   bool task_changes() const { return subjects_.front()->task_changes(); }
-  // What the agents play becomes this task while they act; only where task_changes().
+  // What the agents play becomes this task while they act, from the present on; only where
+  // task_changes(). While another task is adapted to, this one is instead.
   void ChangeTask(std::vector<double> task);
   // Whether a value of control `i` is one that was trained on.
   bool Trained(size_t i, double value) const;
@@ -55,7 +57,7 @@ class Show {
   void WaitUntilAdapted(bool until_done = false);
 
   // --- Time ---
-  // Of the clock; the panes play as far as it is.
+  // So much time goes by; the panes play as far as that is.
   void Advance(double seconds);
   void TogglePause() { paused_ = !paused_; }
   bool paused() const { return paused_; }
@@ -65,8 +67,9 @@ class Show {
   void GoTo(int step);     // pauses; as far as was played
   void Restart();          // a new episode in every pane, all alike at its start
   int step() const { return step_; }
-  int length() const;  // steps that were played, of the longest pane
-  bool ended() const;  // every pane's episode
+  int length() const;   // steps that were played, of the longest pane
+  int longest() const;  // that there may be
+  bool ended() const;   // every pane's episode
   double step_seconds() const;
   int episode() const { return static_cast<int>(episode_); }
   bool holds_at_end() const { return hold_at_end_; }

@@ -56,6 +56,9 @@ class Stage {
   // Draws one frame of the show as it is, and does what the mouse and panels ask for.
   void Draw(int width, int height, const Input& input, FrameTarget target);
 
+  // The same into memory, without mouse, keys and messages: nothing happens but the picture.
+  void DrawPicture(int width, int height);
+
   // Does what a key asks for, or returns what others must do.
   Request Press(const KeyPress& press);
 
@@ -73,9 +76,12 @@ class Stage {
   void DrawHeader(const Rect& rect);
   void DrawPanes(const Rect& rect);
   void DrawPane(Pane& pane, const Rect& rect, const Color& color);
+  std::string TimeText(int step) const;
   void DrawTimeline(const Rect& rect);
   void DrawPlots(const Rect& rect);
-  std::vector<std::function<void(const Rect&)>> MakePlots();
+  void DrawScores(const Rect& rect);
+  void DrawBeliefs(const Rect& rect, size_t subject);
+  void DrawCurves(const Rect& rect, const std::string& name);
   void DrawPanel(const Rect& rect);
   void TaskControls();
   void TaskSlider(size_t i);
@@ -100,7 +106,9 @@ class Stage {
   std::vector<std::function<void()>> later_;  // once the frame is drawn
   std::vector<std::pair<Pane*, Rect>> drawn_;
   Pane* grabbed_ = nullptr;
-  bool turning_ = false;  // a drag of the camera began in a pane
+  bool turning_ = false;    // a drag of the camera began in a pane
+  bool scrubbing_ = false;  // one on the timeline
+  bool quiet_ = false;      // no message, no mouse
   std::string message_;
   double message_until_ = 0;
 };

@@ -3,13 +3,24 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 namespace fewstep {
 
 Color PaneColor(size_t index) {
-  constexpr Color kColors[] = {{0.66f, 0.70f, 0.75f}, {0.30f, 0.66f, 1.0f},  {1.0f, 0.72f, 0.26f},
-                               {0.36f, 0.82f, 0.47f}, {1.0f, 0.47f, 0.45f},  {0.76f, 0.56f, 0.97f},
-                               {0.28f, 0.82f, 0.82f}, {0.95f, 0.55f, 0.80f}, {0.72f, 0.77f, 0.35f}};
+  constexpr Color kColors[] = {{0.66f, 0.70f, 0.75f}, {0.30f, 0.66f, 1.0f},  {0.95f, 0.48f, 0.75f},
+                               {0.22f, 0.78f, 0.72f}, {1.0f, 0.47f, 0.40f},  {0.68f, 0.53f, 0.97f},
+                               {0.93f, 0.87f, 0.60f}, {0.50f, 0.85f, 0.95f}, {0.75f, 0.62f, 0.52f}};
   return kColors[index % std::size(kColors)];
+}
+
+Color SubjectColor(size_t index) {
+  constexpr Color kColors[] = {{0.55f, 0.80f, 1.0f}, {1.0f, 0.62f, 0.50f}};
+  return kColors[index % std::size(kColors)];
+}
+
+std::string CountOf(int count, const std::string& unit) {
+  return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
 }
 
 Color TintOf(double factor) {

@@ -133,6 +133,20 @@ Window::Window(const std::string& title, int width, int height, double scale)
   if (!glfwInit()) ThrowNoWindow("there is no display");
   TellOfLostDisplay();
   context_ = std::make_unique<WindowContext>();
+  // as large as it should look on this display, and no larger than it
+  glfwWindowHint(GLFW_SCALE_TO_MONITOR, GLFW_TRUE);
+  if (scale > 0) {
+    width = static_cast<int>(width * scale);
+    height = static_cast<int>(height * scale);
+  }
+  if (GLFWmonitor* monitor = glfwGetPrimaryMonitor()) {
+    int x = 0, y = 0, most_width = 0, most_height = 0;
+    glfwGetMonitorWorkarea(monitor, &x, &y, &most_width, &most_height);
+    if (most_width > 0) width = std::min(width, most_width);
+    if (most_height > 0) height = std::min(height, most_height);
+  }
+  // a reset of the graphics card is told, where that can be had
+  glfwWindowHint(GLFW_CONTEXT_ROBUSTNESS, GLFW_LOSE_CONTEXT_ON_RESET);
   // smooth edges, unless the processor draws: which only a window tells
   const auto create = [&](int samples) {
     glfwWindowHint(GLFW_SAMPLES, samples);
@@ -162,14 +176,12 @@ Window::Window(const std::string& title, int width, int height, double scale)
   // callbacks only take notes: what keys do may throw, and GLFW is C
   glfwSetWindowUserPointer(window_, this);
   glfwSetCharModsCallback(window_, [](GLFWwindow* window, unsigned character, int mods) {
-    if (character >= 128 || character <= ' ') return;
+    // with Ctrl the key itself is told
+    if (character >= 128 || character <= ' ' || (mods & GLFW_MOD_CONTROL) != 0) return;
     const char letter = static_cast<char>(character);
     Of(window).Send({.kind = WindowEvent::Kind::kKey,
-                     .key = {Key::kLetter, letter, (mods & GLFW_MOD_CONTROL) != 0,
-                             (mods & GLFW_MOD_SHIFT) != 0}});
-    if ((mods & GLFW_MOD_CONTROL) == 0) {
-      Of(window).Send({.kind = WindowEvent::Kind::kText, .text = std::string(1, letter)});
-    }
+                     .key = {Key::kLetter, letter, false, (mods & GLFW_MOD_SHIFT) != 0}});
+    Of(window).Send({.kind = WindowEvent::Kind::kText, .text = std::string(1, letter)});
   });
   glfwSetKeyCallback(window_, [](GLFWwindow* window, int code, int, int action, int mods) {
     if (action == GLFW_RELEASE) return;
@@ -242,6 +254,8 @@ std::pair<float, float> Window::PixelsPerUnit() const {
 }
 
 void Window::Play(double seconds, const std::function<double()>& clock) {
+  double (*const* function)() = clock.target<double (*)()>();
+  const bool real_time = function != nullptr && *function == &SteadySeconds;
   const double start = clock();
   double last = start;
   while (!closing()) {
@@ -249,7 +263,17 @@ void Window::Play(double seconds, const std::function<double()>& clock) {
     Frame(now - last);
     last = now;
     if (seconds > 0 && now - start >= seconds) break;
+    if (real_time) Rest(clock() - now);
   }
+}
+
+// Leaves the processor to others until the next frame is due; whatever happens ends it.
+void Window::Rest(double spent) {
+  int width = 0, height = 0;
+  glfwGetFramebufferSize(window_, &width, &height);
+  const bool still = (show_->paused() || width == 0 || height == 0) && !show_->adapting();
+  const double period = still ? 1.0 / 15 : 1.0 / 60;
+  if (events_.empty() && spent < period) glfwWaitEventsTimeout(period - spent);
 }
 
 void Window::Frame(double elapsed) {
@@ -257,21 +281,21 @@ void Window::Frame(double elapsed) {
   input_.wheel = 0;
   input_.text.clear();
   input_.edited.clear();
-  // a click that is over within one frame takes two of them
-  std::vector<WindowEvent> later;
-  bool pressed = false;
-  for (const WindowEvent& event : std::exchange(events_, {})) {
-    if (!later.empty() || (pressed && event.kind == WindowEvent::Kind::kButton)) {
-      later.push_back(event);
-      continue;
-    }
-    pressed = event.kind == WindowEvent::Kind::kButton;
-    Take(event);
+  // what follows a press or a release is of the next frame, so that a click takes two of them and
+  // a press is where the mouse was
+  const std::vector<WindowEvent> events = std::exchange(events_, {});
+  size_t taken = 0;
+  for (bool button = false; taken < events.size() && !button; ++taken) {
+    Take(events[taken]);
+    button = events[taken].kind == WindowEvent::Kind::kButton;
   }
-  events_.insert(events_.begin(), later.begin(), later.end());
+  events_.insert(events_.begin(), events.begin() + static_cast<std::ptrdiff_t>(taken),
+                 events.end());
 
   show_->Update();
-  show_->Advance(elapsed);
+  // time that drawing took beyond this is not caught up with
+  constexpr double kMaxLag = 0.25;
+  show_->Advance(std::min(elapsed, kMaxLag));
   if (forced_scale_ <= 0) {
     float scale_x = 1, scale_y = 1;
     glfwGetWindowContentScale(window_, &scale_x, &scale_y);
@@ -352,8 +376,8 @@ void Window::ToggleFullScreen() {
 Image Window::Capture(int width, int height) {
   int window_width = 0, window_height = 0;
   glfwGetFramebufferSize(window_, &window_width, &window_height);
-  stage_->Draw(width > 0 ? width : std::max(1, window_width),
-               height > 0 ? height : std::max(1, window_height), input_, FrameTarget::kMemory);
+  stage_->DrawPicture(width > 0 ? width : std::max(1, window_width),
+                      height > 0 ? height : std::max(1, window_height));
   return screen_->Read();
 }
 

@@ -29,8 +29,8 @@ struct WindowEvent {
 // At most one at a time, on the main thread: a rule of GLFW.
 class Window {
  public:
-  // Throws Error(kRuntime) without a display or OpenGL. `scale` of letters and lines; 0: as the
-  // display says.
+  // `width` x `height` on a plain display, larger on one of high density. Throws Error(kRuntime)
+  // without a display or OpenGL. `scale` of everything; 0: as the display says.
   explicit Window(const std::string& title, int width = 1280, int height = 800, double scale = 0);
   ~Window();
   Window(const Window&) = delete;
@@ -40,7 +40,8 @@ class Window {
   void Open(Show& show, const StageOptions& options = {});
 
   // Plays in the time of `clock` (seconds from any origin; see core/clock.h) until the window is
-  // closed, or for `seconds` of it if positive. Throws Error(kRuntime) when the context is lost.
+  // closed, or for `seconds` of it if positive; with the default at most 60 frames a second. Throws
+  // Error(kRuntime) when the context is lost.
   void Play(double seconds = 0, const std::function<double()>& clock = &SteadySeconds);
 
   // One frame, `elapsed` seconds after the one before.
@@ -65,6 +66,7 @@ class Window {
  private:
   class WindowContext;
   void Take(const WindowEvent& event);
+  void Rest(double spent);
   void Do(Request request);
   void ToggleFullScreen();
   std::pair<float, float> PixelsPerUnit() const;

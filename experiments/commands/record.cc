@@ -1,6 +1,6 @@
 // fewstep record
+#include <algorithm>
 #include <charconv>
-#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -11,14 +11,23 @@
 #include "core/log.h"
 #include "experiments/commands/watching.h"
 #include "experiments/output.h"
+#include "experiments/running/signals.h"
 #include "viewer/recorder.h"
 
 namespace fewstep {
 namespace {
 
+// What a signal ends a recording by.
+struct Interrupted {
+  int signal = 0;
+};
+
+// A sheet's pictures are half as large as the film's, so that their letters can be read.
+constexpr int kSheetShrink = 2;
+
 struct RecordArguments : WatchArguments {
   std::vector<std::string> out;
-  std::string frames, sheet, picture, size = "1280x720", grid = "4x3";
+  std::string frames, sheet, picture, size = "1280x720", grid = "3x3";
   FilmOptions film;
   double at = -1;
   bool no_plots = false;
@@ -44,12 +53,26 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
   FilmOptions& film = arguments.film;
   std::tie(film.width, film.height) = ParseSize(arguments.size, "--size");
   const auto [columns, rows] = ParseSize(arguments.grid, "--grid");
+  constexpr int kMostCells = 20;
+  if (columns > kMostCells || rows > kMostCells) {
+    throw Error(ErrorKind::kUsage, fmt::format("a sheet of {} x {} pictures", columns, rows),
+                {.key = "--grid", .remedy = fmt::format("At most {} each way", kMostCells)});
+  }
   film.plots = !arguments.no_plots;
   if (arguments.out.empty() && arguments.frames.empty() && arguments.sheet.empty() &&
       arguments.picture.empty()) {
     throw Error(ErrorKind::kUsage, "nothing is to be recorded",
                 {.remedy = "Add --out film.mp4, --frames FOLDER, --sheet sheet.png or --picture "
                            "picture.png"});
+  }
+
+  std::vector<std::string> files = arguments.out;
+  for (const std::string& path : {arguments.frames, arguments.sheet, arguments.picture}) {
+    if (!path.empty()) files.push_back(path);
+  }
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (std::count(files.begin(), files.end(), files[i]) == 1) continue;
+    throw Error(ErrorKind::kUsage, "two recordings into one file", {.file = files[i]});
   }
 
   // whatever may be missing is missed before anything takes long
@@ -61,39 +84,39 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
   }
   if (!arguments.frames.empty()) sinks.push_back(MakeFrameFolder(arguments.frames));
   if (!arguments.sheet.empty()) {
-    sinks.push_back(MakeContactSheet(arguments.sheet, columns, rows, columns));
+    sinks.push_back(MakeContactSheet(arguments.sheet, columns, rows, kSheetShrink));
   }
 
+  if (!arguments.picture.empty()) {
+    const double index = arguments.at >= 0 ? arguments.at * film.fps : 1e9;
+    sinks.push_back(MakeSinglePicture(arguments.picture, static_cast<int>(index)));
+  }
+
+  const SignalGuard signals;
   const double start = SteadySeconds();
   LogInfo(fmt::format("{}: adapting ({}, {})", watched->title(), recorder.kind(),
                       recorder.screen().renderer()));
   BeginTask(arguments, *watched);
   watched->show->WaitUntilAdapted(/*until_done=*/true);
   const int most = recorder.FramesOf(*watched->show);
-  if (!arguments.picture.empty()) {
-    const int index = arguments.at >= 0 ? static_cast<int>(arguments.at * film.fps) : most;
-    sinks.push_back(MakeSinglePicture(arguments.picture, index));
-  }
   double told = SteadySeconds();
   int frames = 0;
   recorder.Record(*watched->show, sinks, [&](int count) {
     frames = count;
+    if (signals.received() != 0) throw Interrupted{signals.received()};
     if (SteadySeconds() - told < 2) return;
     told = SteadySeconds();
     LogInfo(fmt::format("{} of {} pictures", count, most));
   });
   const double seconds = SteadySeconds() - start;
 
-  std::vector<std::string> files = arguments.out;
-  for (const std::string& path : {arguments.frames, arguments.sheet, arguments.picture}) {
-    if (!path.empty()) files.push_back(path);
-  }
   if (common.json) {
     Print(ToText({{"frames", frames},
                   {"fps", film.fps},
                   {"width", film.width},
                   {"height", film.height},
                   {"renderer", recorder.screen().renderer()},
+                  {"adapting_seconds", watched->show->progress(0).seconds},
                   {"seconds", seconds},
                   {"files", files}}));
     return 0;
@@ -132,8 +155,10 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("--grid", arguments->grid, "Columns and rows of the sheet")
       ->capture_default_str();
   command->add_option("--picture", arguments->picture, "One picture as PNG")->type_name("FILE");
-  command->add_option("--at", arguments->at, "Of which second; default: the last")
-      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--at", arguments->at,
+                   "The second of the film that --picture shows; default: its end")
+      ->check(CLI::Range(0.0, 36000.0));
   command->add_option("--size", arguments->size, "Width and height in pixels")
       ->capture_default_str();
   command->add_option("--fps", arguments->film.fps, "Pictures a second")
@@ -141,8 +166,8 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->capture_default_str();
   command
       ->add_option("--seconds", arguments->film.seconds,
-                   "Of the film; default: one episode and a second")
-      ->check(CLI::PositiveNumber);
+                   "Length of the film; default: one episode and a second")
+      ->check(CLI::Range(0.01, 36000.0));
   command->add_option("--scale", arguments->film.scale, "Size of letters and lines")
       ->check(CLI::Range(0.5, 8.0))
       ->capture_default_str();
@@ -150,8 +175,14 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_flag("--json", common.json, "Print a summary as JSON");
   command->add_flag("--quiet", common.quiet, "No progress");
   AddPluginOptions(*command, common);
-  command->callback(
-      [arguments, &common, &exit_code] { exit_code = RunRecord(*arguments, common); });
+  command->callback([arguments, &common, &exit_code] {
+    try {
+      exit_code = RunRecord(*arguments, common);
+    } catch (const Interrupted& interrupted) {
+      LogInfo("Interrupted: nothing was recorded");
+      exit_code = 128 + interrupted.signal;
+    }
+  });
 }
 
 }  // namespace fewstep

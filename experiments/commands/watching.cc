@@ -59,8 +59,18 @@ Source OpenFamily(const std::string& name, const WatchArguments& arguments,
 Source OpenSource(const std::string& what, const WatchArguments& arguments,
                   const CommonOptions& common) {
   std::error_code ignored;
+  const bool is_checkpoint = fs::is_regular_file(what, ignored);
+  const bool is_run = fs::exists(fs::path(what) / "run.toml", ignored);
+  if ((is_checkpoint || is_run) && !arguments.agent.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} has its own agent", what),
+                {.key = "--agent", .remedy = "It is for families that are no runs"});
+  }
+  if (is_checkpoint && !arguments.checkpoint.empty()) {
+    throw Error(ErrorKind::kUsage, "two checkpoints at once",
+                {.key = "--checkpoint", .remedy = "Name the run and one checkpoint of it"});
+  }
   // a checkpoint lies in a folder of its run
-  if (fs::is_regular_file(what, ignored)) {
+  if (is_checkpoint) {
     const fs::path run = fs::absolute(what, ignored).parent_path().parent_path();
     if (!fs::exists(run / "run.toml", ignored)) {
       throw Error(ErrorKind::kUsage, "this is a file, and no checkpoint of a run",
@@ -72,7 +82,7 @@ Source OpenSource(const std::string& what, const WatchArguments& arguments,
                 OpenRun(fs::relative(run, ignored).string(), common.catalog)),
             .checkpoint = what};
   }
-  if (fs::exists(fs::path(what) / "run.toml", ignored)) {
+  if (is_run) {
     return {.run = std::make_unique<OpenedRun>(OpenRun(what, common.catalog)),
             .checkpoint = arguments.checkpoint};
   }
@@ -90,6 +100,7 @@ std::unique_ptr<Watched::Agent> OpenAgent(Source source, const WatchArguments& a
   agent->run = std::move(source.run);
   RunConfig& config = agent->run->config;
   config.run.threads = arguments.threads;
+  config.run.device = DeviceKind::kCpu;  // of one task there is little to compute
   if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
   agent->bench = std::make_unique<Workbench>(config, agent->run->catalog);
   if (source.trained && agent->run->catalog.agents.Get(config.agent_name).trained) {
@@ -102,17 +113,23 @@ std::unique_ptr<Watched::Agent> OpenAgent(Source source, const WatchArguments& a
   return agent;
 }
 
+// Episodes of a unit: as in the run's evaluations, unless somebody says.
+int EpisodesOf(const Watched::Agent& agent, const WatchArguments& arguments) {
+  if (arguments.episodes > 0) return static_cast<int>(arguments.episodes);
+  const int64_t own = agent.run->config.run.evaluation_episodes;
+  return own > 0 ? static_cast<int>(own) : agent.bench->agent->episodes_per_unit();
+}
+
 // Units of adaptation that an agent is watched for, when nobody says.
 int UsualUnits(const Watched::Agent& agent, const WatchArguments& arguments) {
   if (arguments.units >= 0) return static_cast<int>(arguments.units);
   const FamilySpec& spec = agent.bench->family->spec();
   // who acts at random is the same after any number of episodes
   if (!agent.adapts && !spec.drawing.arms) return 0;
-  const int episodes = arguments.episodes > 0 ? static_cast<int>(arguments.episodes)
-                                              : agent.bench->agent->episodes_per_unit();
+  const int episodes = EpisodesOf(agent, arguments);
   // of a bandit all pulls are seen while it adapts
   if (spec.drawing.arms) return std::max(1, (spec.trial_episodes + episodes - 1) / episodes);
-  return EvaluationUnits({}, spec, episodes);
+  return EvaluationUnits(EvaluationOf(agent.run->config), spec, episodes);
 }
 
 }  // namespace
@@ -138,16 +155,19 @@ void AddWatchOptions(CLI::App& command, WatchArguments& arguments) {
   command.add_option("--task", arguments.task, "A task parameter; may be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--units", arguments.units, "Units of adaptation; default: as in evaluations")
+  command
+      .add_option("--units", arguments.units,
+                  "Units of adaptation; default: as in the run's evaluations")
       ->check(CLI::Range(0, 10000));
   command
       .add_option("--show", arguments.shown,
-                  "After which units there is a pane: 0,1,3. Default: each, of many some")
+                  "Units after which there is a pane, as in 0,1,3; default: all, or of\nmany the "
+                  "first two and the last")
       ->delimiter(',')
       ->check(CLI::Range(0, 10000));
   command
       .add_option("--episodes", arguments.episodes,
-                  "Episodes that a unit adapts on; 0 for the agent's own")
+                  "Episodes that a unit adapts on; 0: as in the run's evaluations")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
   command.add_option("--speed", arguments.speed, "Seconds of the simulation in one of the picture")
@@ -155,7 +175,8 @@ void AddWatchOptions(CLI::App& command, WatchArguments& arguments) {
       ->capture_default_str();
   command.add_option("--seed", arguments.seed, "Other tasks than those of run.evaluation_seed")
       ->check(CLI::Range(int64_t{0}, kLargestSeed));
-  command.add_option("--threads", arguments.threads, "For adapting; 0 for one a processor")
+  command
+      .add_option("--threads", arguments.threads, "For adapting, on the processor; 0: one a core")
       ->check(CLI::Range(0, 4096));
   command.add_flag("--deterministic", arguments.deterministic,
                    "Act with the mode of the policy instead of sampling; an agent that adapts by\n"
@@ -182,13 +203,14 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const Comm
   const EvaluationOptions evaluation = EvaluationOf(watched->agents[0]->run->config);
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const auto& agent : watched->agents) {
-    subjects.push_back(
-        MakeFamilySubject(agent->name, *agent->bench->family,
-                          MakeAgentAdaptation(*agent->bench->agent, agent->bench->sampler,
-                                              {.episodes = static_cast<int>(arguments.episodes),
-                                               .deterministic = arguments.deterministic},
-                                              Rng(EvaluationOf(agent->run->config).seed)),
-                          evaluation.task_seed));
+    subjects.push_back(MakeFamilySubject(
+        agent->name, family,  // one for all: their definitions are the same
+
+        MakeAgentAdaptation(
+            *agent->bench->agent, agent->bench->sampler,
+            {.episodes = EpisodesOf(*agent, arguments), .deterministic = arguments.deterministic},
+            Rng(EvaluationOf(agent->run->config).seed)),
+        evaluation.task_seed));
   }
 
   ShowOptions options{.units = 0, .shown = arguments.shown, .speed = arguments.speed};
@@ -207,6 +229,10 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const Comm
   if (options.shown.empty() && options.units >= kMostPanes) {
     options.shown = {0, 1, options.units};
   }
+  // no episode lies outside of the family's trial
+  const int trial = family.spec().trial_episodes;
+  options.last_score =
+      trial <= 1 || (options.units + 1) * EpisodesOf(*watched->agents[0], arguments) <= trial;
   watched->show = std::make_unique<Show>(std::move(subjects), std::move(options),
                                          Rng(evaluation.seed).Fork("show"));
   return watched;

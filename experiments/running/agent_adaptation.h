@@ -14,8 +14,8 @@ struct AgentAdaptationOptions {
   bool deterministic = false;  // act with the mode; what is adapted on is acted as the agent says
 };
 
-// Episodes come from the streams of Evaluate: with its seed, the first task of an evaluation is
-// adapted to as there. Both must outlive it and all that it gives.
+// Every task is adapted to with the streams of an Evaluate of it alone whose seed is that of `rng`.
+// Agent and sampler must outlive it and all that it gives.
 std::unique_ptr<Adaptation> MakeAgentAdaptation(const MetaAgent& agent, Sampler& sampler,
                                                 const AgentAdaptationOptions& options,
                                                 const Rng& rng);

@@ -46,7 +46,29 @@ TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path) {
   return std::move(newest.file);
 }
 
+namespace {
+
+// The family that a resolved recipe names, "" when it cannot be told.
+std::string FamilyOfRecipe(std::string_view recipe) {
+  constexpr std::string_view kTable = "[family]", kKey = "name = \"";
+  const size_t table = recipe.find(kTable);
+  if (table == std::string_view::npos) return {};
+  const size_t key = recipe.find(kKey, table);
+  if (key == std::string_view::npos) return {};
+  const size_t begin = key + kKey.size();
+  return std::string(recipe.substr(begin, recipe.find('"', begin) - begin));
+}
+
+}  // namespace
+
 void LoadAgent(const TensorFile& file, const Workbench& bench, const RunConfig& config) {
+  if (const std::string family = FamilyOfRecipe(file.Metadata("recipe"));
+      !family.empty() && family != config.family_name) {
+    throw Error(
+        ErrorKind::kData,
+        fmt::format("this is a checkpoint of {}, and the run is on {}", family, config.family_name),
+        {.file = file.path(), .remedy = "Name one of the run's own, or none"});
+  }
   const std::string& hash = file.Metadata("family_hash");
   if (hash != bench.family->hash()) {
     throw Error(ErrorKind::kData,

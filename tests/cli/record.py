@@ -3,9 +3,11 @@
 import glob
 import os
 import shutil
+import signal
 import subprocess
+import time
 
-from fewstep import begin, fewstep
+from fewstep import PROGRAM, begin, fewstep
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/families")
 
@@ -68,7 +70,7 @@ if shutil.which("ffprobe"):
     assert probe("film.gif") == "480,270,50", probe("film.gif")
 assert len(glob.glob("frames/*.png")) == 50
 assert png_size("frames/000049.png") == (480, 270)
-assert png_size("sheet.png") == (3 * 160 + 8, 2 * 90 + 4)
+assert png_size("sheet.png") == (3 * 240 + 8, 2 * 135 + 4)
 
 # the same seed and machine, the same pictures
 fewstep("record", "runs/promp-point-nav", "--picture", "once.png", "--seconds", "1", "--quiet").exits(0)
@@ -98,7 +100,33 @@ fewstep("record", "runs/promp-point-nav", "--out", "film.mp4", "--size", "big").
 fewstep("record", "runs/promp-point-nav", "--out", "film.mp4", "--size", "641x360").exits(2, "even")
 fewstep("record", "runs/none", "--out", "film.mp4").exits(2, "no run, no checkpoint and no family")
 fewstep("record", "runs/promp-point-nav", "--frames", "frames").exits(2, "not empty")
-fewstep("record", "runs/promp-point-nav", "--picture", "none/there.png", "--seconds", "0.1").exits(1)
+fewstep("record", "runs/promp-point-nav", "--picture", "/proc/none/there.png").exits(1, "/proc")
+fewstep("record", "runs/promp-point-nav", "--picture", "new/folder/there.png", "--seconds", "0.1",
+        "--quiet").exits(0)
+fewstep("record", "runs/promp-point-nav", "--out", "a.mp4", "--out", "a.mp4").exits(2, "into one file")
+fewstep("record", "runs/promp-point-nav", "--sheet", "a.png", "--grid", "99x1").exits(2, "At most 20")
+fewstep("record", "runs/promp-point-nav", "--out", "a.mp4", "--seconds", "1e12").exits(2, "seconds")
+fewstep("record", "runs/promp-point-nav", "--agent", "random", "--out", "a.mp4").exits(2, "--agent")
+checkpoint = glob.glob("runs/promp-point-nav/checkpoints/*.safetensors")[0]
+fewstep("record", "runs/rl2-half-cheetah-vel", "--checkpoint", checkpoint, "--out", "a.mp4").exits(
+    3, "checkpoint of point-nav@maml")
+fewstep("record", checkpoint, "--checkpoint", checkpoint, "--out", "a.mp4").exits(2, "two checkpoints")
+fewstep("record", "runs/promp-point-nav", "--units", "1000", "--picture", "many.png", "--seconds", "0.1",
+        "--quiet").exits(0)
+
+# few pictures a second go through the whole episode; one picture is not the price of a film
+assert fewstep("record", "runs/promp-point-nav", "--fps", "1", "--frames", "slow", "--json",
+               "--quiet").exits(0).json()["frames"] == 6
+assert fewstep("record", "runs/promp-point-nav", "--picture", "early.png", "--at", "0.1", "--json",
+               "--quiet").exits(0).json()["frames"] == 4
+
+# interrupted, nothing is left behind
+recording = subprocess.Popen([PROGRAM, "record", "runs/promp-point-nav", "--out", "cut.mp4", "--size",
+                              "1920x1080", "--seconds", "600"], stderr=subprocess.DEVNULL)
+time.sleep(3)
+recording.send_signal(signal.SIGINT)
+assert recording.wait(timeout=20) == 130
+assert not glob.glob("*cut*") and not glob.glob(".*cut*")
 empty = dict(os.environ, PATH="/nowhere")
 fewstep("record", "runs/promp-point-nav", "--out", "new.mp4", env=empty).exits(1, "install ffmpeg")
 assert not os.path.exists("new.mp4")

@@ -74,7 +74,7 @@ TEST(TaskFamily, TasksAreReadFromText) {
     return MessageOf([&] { ParseTask(spec, std::vector<std::string>{text}); });
   };
   EXPECT_NE(message("velocty=1").find("did you mean 'velocity'?"), std::string::npos);
-  EXPECT_NE(message("velocity=4").find("From 0 to 3"), std::string::npos);
+  EXPECT_NE(message("velocity=7").find("From -3 to 6"), std::string::npos);
   EXPECT_NE(message("velocity=nan").find("out of range"), std::string::npos);
 }
 
@@ -222,7 +222,19 @@ TEST(TaskFamily, ATaskMayHoldMoreThanIsDrawn) {
   EXPECT_EQ(hash, BuiltinFamilies().Make("point-nav@maml")->hash());
   definition.spec.parameters[0].valid = Range{-3, 3};
   const auto wider = MakeWorldFamily(definition, {});
-  EXPECT_NE(wider->hash(), hash);
+  // nothing that is trained or judged depends on it, unless tasks walk up to its ends
+  EXPECT_EQ(wider->hash(), hash);
+  const auto walking = [&](double highest) {
+    WorldDefinition changing = PointNavMaml();
+    changing.spec.change = TaskChange{.kind = TaskChange::Kind::kDrift,
+                                      .clock = TaskChange::Clock::kSteps,
+                                      .every = 5,
+                                      .parameters = {0},
+                                      .drift = {0.1}};
+    changing.spec.parameters[0].valid = Range{-3, highest};
+    return MakeWorldFamily(changing, {})->hash();
+  };
+  EXPECT_NE(walking(3), walking(4));
   for (const Task& task : wider->Sample(Split::kTrain, 200, Rng(1))) {
     EXPECT_LE(std::abs(task.values[0]), 0.5);
   }

@@ -17,26 +17,33 @@ namespace {
 
 constexpr Rect kRect{0, 0, 640, 400};
 
-// Moments of the Beta distribution by integration.
+// The Beta distribution for pays of 0 and 1; the normal one, cut off where the prior ends, for
+// others (mean and variance of the truncated normal distribution).
 TEST(ArmsPane, BelievesAsBayesDoes) {
-  for (const auto& [n, sum] : {std::pair{0, 0}, {1, 1}, {5, 2}, {40, 39}}) {
-    double mass = 0, first = 0, second = 0;
-    constexpr int kPoints = 200'000;
-    for (int i = 0; i < kPoints; ++i) {
-      const double p = (i + 0.5) / kPoints;
-      const double density = std::pow(p, sum) * std::pow(1 - p, n - sum);
-      mass += density;
-      first += p * density;
-      second += p * p * density;
-    }
-    const double mean = first / mass, variance = second / mass - mean * mean;
-    const ArmBelief belief = BeliefOfArm(n, sum, true);
-    EXPECT_NEAR(belief.mean, mean, 1e-6) << n;
-    EXPECT_NEAR(belief.spread, std::sqrt(variance), 1e-6) << n;
+  const Range unit{0, 1};
+  for (const auto& [n, sum] : {std::pair{0, 0}, {1, 1}, {5, 2}, {40, 39}, {500, 250}}) {
+    const double a = 1 + sum, b = 1 + n - sum;
+    const ArmBelief belief = BeliefOfArm(n, sum, true, unit);
+    EXPECT_NEAR(belief.mean, a / (a + b), 1e-4) << n;
+    EXPECT_NEAR(belief.spread, std::sqrt(a * b / (a + b + 1)) / (a + b), 1e-4) << n;
   }
-  const ArmBelief normal = BeliefOfArm(4, 2, false);
-  EXPECT_DOUBLE_EQ(normal.mean, 0.5);
-  EXPECT_DOUBLE_EQ(normal.spread, 0.5);
+  const auto density = [](double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * M_PI); };
+  const auto below = [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); };
+  for (const Range& prior : {unit, Range{-2, 3}}) {
+    for (const auto& [n, sum] : {std::pair{1, 0.3}, {1, 1.9}, {4, 2.0}, {100, 70.0}}) {
+      const double m = sum / n, s = 1 / std::sqrt(n);
+      const double low = (prior.low - m) / s, high = (prior.high - m) / s;
+      const double mass = below(high) - below(low);
+      const double shift = (density(low) - density(high)) / mass;
+      const double variance =
+          s * s * (1 + (low * density(low) - high * density(high)) / mass - shift * shift);
+      const ArmBelief belief = BeliefOfArm(n, sum, false, prior);
+      EXPECT_NEAR(belief.mean, m + s * shift, 1e-4) << n;
+      EXPECT_NEAR(belief.spread, std::sqrt(variance), 1e-4) << n;
+    }
+  }
+  // a pull never makes an arm less known than it was
+  EXPECT_LE(BeliefOfArm(1, 0.5, false, unit).spread, BeliefOfArm(0, 0, false, unit).spread);
 }
 
 TEST(ArmsPane, ShowsPullAfterPull) {
@@ -56,6 +63,7 @@ TEST(ArmsPane, ShowsPullAfterPull) {
   const std::vector<Curve> curves = pane->Curves();
   EXPECT_EQ(std::vector<double>(curves[0].values.begin(), curves[0].values.end()),
             (std::vector<double>{0, 0, 1, 2, 2}));
+  EXPECT_TRUE(std::isnan(curves[1].values[0])) << "no pull, no pay";
   EXPECT_DOUBLE_EQ(curves[0].target[4], 3.6);
 
   // counts below the columns, at any step
@@ -245,6 +253,24 @@ TEST_F(PhysicsPaneTest, PushesWhatTheMouseHolds) {
   const double pushed = speed(8, true), alone = speed(8, false);
   EXPECT_GT(std::abs(pushed - alone), 0.2);
   EXPECT_FALSE(pane.Grab({1, 1})) << "the sky is nothing to hold";
+
+  // a camera that stays is where the robot was, not where the model's middle is
+  speed(40, true);
+  look.BeginFrame();
+  pane.Draw(canvas, kRect, pane.length(), look);
+  NotingCanvas noting;
+  pane.Draw(noting, kRect, pane.length(), look);
+  double x = 0, count = 0;
+  for (const mjvGeom& geom : noting.geoms) {
+    if (geom.type != mjGEOM_CAPSULE || geom.category != mjCAT_DYNAMIC) continue;
+    x += geom.pos[0];
+    ++count;
+  }
+  EXPECT_GT(std::abs(x / count), 0.7) << "it was pushed far";
+  EXPECT_NEAR(look.camera.lookat[0], x / count, 0.4);
+  look.Stay();
+  pane.Draw(canvas, kRect, pane.length(), look);
+  EXPECT_NEAR(look.camera.lookat[0], x / count, 0.4);
 }
 
 TEST_F(PhysicsPaneTest, ShowsWhatWasAgain) {
@@ -269,6 +295,31 @@ TEST(Plot, StepsAreRound) {
   EXPECT_DOUBLE_EQ(RoundStep(270, 4), 50);
   EXPECT_DOUBLE_EQ(RoundStep(0, 4), 1);
   EXPECT_DOUBLE_EQ(RoundStep(std::nan(""), 4), 1);
+}
+
+TEST(Plot, NumbersAreToldApart) {
+  EXPECT_EQ(TickText(0.25, 0.05), "0.25");
+  EXPECT_EQ(TickText(100, 50), "100");
+  EXPECT_EQ(TickText(-1e-13, 0.1), "0.0");
+  EXPECT_EQ(TickText(550'000, 50'000), "5.5e+05");
+  EXPECT_EQ(TickText(600'000, 100'000), "6e+05");
+}
+
+// One value that differs among thousands is seen, whatever the width.
+TEST(Plot, ShowsTheLeastAndTheLargestOfAColumn) {
+  std::vector<double> values(5000, 1.0);
+  values[1234] = 0;
+  values[4321] = 2;
+  NotingCanvas canvas;
+  DrawPlot(canvas, kRect, {.title = "t", .lines = {{.values = values, .color = {}}}});
+  ASSERT_EQ(canvas.paths.size(), 1u);
+  EXPECT_LT(canvas.paths[0].size(), 1500u);
+  const auto [top, bottom] = std::ranges::minmax(canvas.paths[0], {}, &Point::y);
+  EXPECT_GT(bottom.y - top.y, 250);
+  // what is not drawn yet has room
+  NotingCanvas half;
+  DrawPlot(half, kRect, {.title = "t", .lines = {{.values = values, .color = {}, .until = 1000}}});
+  EXPECT_FLOAT_EQ(half.paths[0][0].y, canvas.paths[0][0].y);
 }
 
 TEST(Plot, LeavesOutWhatIsNotFinite) {

@@ -187,6 +187,52 @@ TEST_F(PictureTest, OfAnEpisodeOfImages) {
   EXPECT_GT(green("pane 3"), green("pane 0") + 100);
 }
 
+// Frames with more corners than sixteen bits can number.
+TEST_F(PictureTest, OfVeryMuch) {
+  const auto family = ShortFamily("point-nav@maml", 8000);
+  const auto show = ReadyShow(*family, {.units = 1000, .shown = {0, 1000}});
+  show->StepBy(8000);
+  Stage stage(*show, screen_, {});
+  Draw(stage);
+  // pictures that are no icons, one of them twice
+  class Album final : public Pane {
+   public:
+    Album() {
+      for (uint64_t i = 0; i < 6; ++i) {
+        images_.push_back(Image::Blank(300, 200));
+        Rng rng(i % 5);
+        for (uint8_t& byte : images_.back().rgb) byte = static_cast<uint8_t>(rng.Below(256));
+      }
+    }
+    void Restart(const Rng&) override {}
+    void Advance() override {}
+    int length() const override { return 0; }
+    bool ended() const override { return true; }
+    int longest() const override { return 0; }
+    double step_seconds() const override { return 1; }
+    std::string TaskText(int) const override { return ""; }
+    std::string Caption(int) const override { return ""; }
+    void Draw(Canvas& canvas, const Rect& rect, int, Look&) override {
+      for (size_t i = 0; i < images_.size(); ++i) {
+        canvas.Picture({rect.x + 310.f * static_cast<float>(i % 3),
+                        rect.y + 210.f * static_cast<float>(i / 3), 300, 200},
+                       images_[i]);
+      }
+    }
+    std::vector<Image> images_;
+  } album;
+  screen_.Begin(kWidth, kHeight, {}, FrameTarget::kMemory);
+  Look look;
+  album.Draw(screen_.canvas(), {5, 5, 950, 590}, 0, look);
+  screen_.End();
+  const Image drawn = screen_.Read();
+  for (size_t i = 0; i < 6; ++i) {
+    const Image part = Cut(drawn, {5 + 310.f * static_cast<float>(i % 3),
+                                   5 + 210.f * static_cast<float>(i / 3), 300, 200});
+    EXPECT_LT(Difference(part, album.images_[i]), 0.01) << i;
+  }
+}
+
 TEST_F(PictureTest, OfAnySize) {
   const auto family = ShortFamily("half-cheetah-vel@promp", 40);
   const auto show = ReadyShow(*family, {.units = 3});
@@ -253,6 +299,33 @@ TEST_F(FilmTest, CanBeAFolderOfPicturesOrOneOfThem) {
   EXPECT_FALSE(std::filesystem::exists(folder + "/000005.png"));
   EXPECT_EQ(ReadFile(Path("third.png")), ReadFile(folder + "/000002.png"));
   EXPECT_THROW(MakeFrameFolder(folder), Error) << "it is not empty";
+  EXPECT_THROW(MakeSinglePicture("/proc/none/x.png", 2), Error);
+  EXPECT_THROW(MakeSinglePicture(folder, 2), Error) << "a folder";
+}
+
+// One picture is not the price of a film, and the last is the last.
+TEST_F(FilmTest, DrawsNoMoreThanIsWanted) {
+  class Counting final : public FrameSink {
+   public:
+    explicit Counting(int last) : last_(last) {}
+    bool Wants(int index, bool) const override { return index == last_; }
+    bool WantsMore(int index) const override { return index < last_; }
+    void Add(const Image&) override { ++added; }
+    void Close() override {}
+    int added = 0;
+
+   private:
+    int last_;
+  };
+  Recorder recorder({.width = 320, .height = 180, .fps = 10});
+  std::vector<std::unique_ptr<FrameSink>> sinks;
+  auto counting = std::make_unique<Counting>(3);
+  Counting* const counted = counting.get();
+  sinks.push_back(std::move(counting));
+  int frames = 0;
+  recorder.Record(*show_, sinks, [&](int count) { frames = count; });
+  EXPECT_EQ(counted->added, 1);
+  EXPECT_EQ(frames, 4);
 }
 
 TEST_F(FilmTest, SaysWhatIsWrong) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "envs/outside_families.h"
 #include "tests/viewer/show_testing.h"
 
 namespace fewstep {
@@ -58,6 +59,8 @@ TEST(Show, HasAPaneForEachUnitThatIsAskedFor) {
   show->ToggleShown(2);
   ASSERT_EQ(show->rows()[0].size(), 2u);
   EXPECT_EQ(show->rows()[0][1]->title, "after 3 swings");
+  const auto doubled = ReadyShow(*family, {.units = 1, .shown = {0, 1, 0}});
+  EXPECT_EQ(doubled->rows()[0].size(), 2u);
   show->ToggleShown(0);
   show->ToggleShown(3);  // the last one stays
   EXPECT_EQ(show->rows()[0].size(), 1u);
@@ -106,6 +109,59 @@ TEST(Show, PlaysInRealTimeHoweverOftenItIsDrawn) {
   EXPECT_EQ(slow->speed(), 32);
   slow->ScaleSpeed(1e-9);
   EXPECT_EQ(slow->speed(), 1.0 / 32);
+}
+
+// A film of few pictures a second goes through the whole episode.
+TEST(Show, TakesLongStepsOfTheClock) {
+  const auto family = ShortFamily("half-cheetah-dir@promp", kHorizon);
+  const auto show = ReadyShow(*family, {.units = 0});
+  show->Advance(1);
+  EXPECT_EQ(show->step(), 20);
+  show->Advance(100);
+  EXPECT_EQ(show->step(), kHorizon);
+}
+
+TEST(Show, ATaskThatIsChangedByHandKeepsThePause) {
+  FamilyCatalog catalog;
+  AddFamilies(std::string(FEWSTEP_SOURCE_DIR) + "/examples/families/cart-changing", {},
+              Clash::kRefuse, catalog);
+  const auto family = catalog.Make("cart-changing@example");
+  auto script = std::make_shared<Script>();
+  const auto show = ReadyShow(*family, {.units = 1}, script);
+  ASSERT_TRUE(show->task_changes());
+  const int begun = script->begun;
+  for (int i = 0; i < 10; ++i) show->StepBy(1);
+  show->GoTo(2);
+  show->ChangeTask({1.75});
+  EXPECT_TRUE(show->paused());
+  EXPECT_EQ(show->step(), 10) << "it is the present that changes";
+  EXPECT_EQ(show->present_task(), std::vector<double>{1.75});
+  show->StepBy(1);
+  EXPECT_NE(show->rows()[0][1]->TaskText(11).find("1.75"), std::string::npos);
+  EXPECT_EQ(show->rows()[0][1]->TaskText(9).find("1.75"), std::string::npos);
+  EXPECT_EQ(script->begun, begun) << "nothing is adapted anew";
+  // the target over time follows
+  EXPECT_EQ(show->rows()[0][0]->Curves()[2].target[11], 1.75);
+
+  // while another task is adapted to, this one takes its place
+  script->milliseconds = 50;
+  show->SetTask({0.5});
+  show->ChangeTask({-1.25});
+  script->milliseconds = 0;
+  show->WaitUntilAdapted();
+  EXPECT_EQ(show->task(), std::vector<double>{-1.25});
+  EXPECT_EQ(show->progress(0).task, std::vector<double>{-1.25});
+  // what cannot be is a message
+  show->ChangeTask({99});
+  EXPECT_NE(show->error().find("out of range"), std::string::npos);
+}
+
+TEST(Show, PlaysNoMoreThanTheTrialWhenAsked) {
+  const auto family = BuiltinFamilies().Make("bandit-bernoulli@rl2");
+  auto script = std::make_shared<Script>();
+  const auto show = ReadyShow(*family, {.units = 4, .last_score = false}, script);
+  EXPECT_EQ(script->units, 4);
+  EXPECT_EQ(show->progress(0).scores.size(), 4u);
 }
 
 TEST(Show, ScrubsThroughWhatWasPlayed) {

@@ -159,8 +159,10 @@ TEST_F(WindowTest, ASliderAdaptsToAnotherTaskWhenItIsLetGo) {
   window_.Frame(0);
   show_->WaitUntilAdapted();
   EXPECT_EQ(script_->begun, begun + 1);
-  EXPECT_NEAR(show_->task()[0], 3, 1e-9);
-  EXPECT_NE(show_->rows()[0][0]->TaskText(0).find("3"), std::string::npos);
+  EXPECT_NEAR(show_->task()[0], 6, 1e-9);
+  EXPECT_FALSE(show_->Trained(0, show_->task()[0])) << "out of distribution";
+  EXPECT_NE(show_->rows()[0][0]->TaskText(0).find("velocity 6"), std::string::npos);
+  Keep(window_.Capture(), "ood");
 
   // a number that is typed
   Click("velocity number");
@@ -184,7 +186,7 @@ TEST_F(WindowTest, AButtonTakesAnotherTask) {
   show_->WaitUntilAdapted();
   EXPECT_EQ(show_->task()[0], -1);
   const int begun = script_->begun;
-  Click("random task");
+  Click("next task");
   show_->WaitUntilAdapted();
   EXPECT_EQ(script_->begun, begun + 1);
   Click("unit 0");
@@ -212,15 +214,33 @@ TEST_F(WindowTest, TheMouseTurnsZoomsScrubsAndPushes) {
   EXPECT_EQ(show_->look().camera_name(), "stands still");
   Press(Key::kEscape);
 
-  // the timeline
-  window_.Play(1, FrameClock());
+  // the timeline, which is as long as an episode: from a press until it is let go, wherever
+  window_.Play(2, FrameClock());
   const int live = show_->length();
   const Rect timeline = *window_.stage().Where("timeline");
-  MoveTo({timeline.center().x, timeline.center().y});
+  const float played = timeline.width * static_cast<float>(live) / 200;
+  MoveTo({timeline.x + 0.5f * played, timeline.center().y});
   Button(0, true);
   EXPECT_NEAR(show_->step(), live / 2, 1);
+  MoveTo({timeline.x + 0.25f * played, timeline.bottom() + 60});
+  EXPECT_NEAR(show_->step(), live / 4, 1);
+  MoveTo({timeline.right() + 500, timeline.center().y});
+  EXPECT_EQ(show_->step(), live);
+  MoveTo({timeline.x + 0.5f * played, timeline.center().y});
   Button(0, false);
   EXPECT_TRUE(show_->paused());
+  MoveTo({timeline.x, timeline.center().y});
+  EXPECT_NEAR(show_->step(), live / 2, 1) << "it was let go";
+
+  // all of a click within one frame, and a move between press and release
+  const bool paused = show_->paused();
+  const Point pause = window_.stage().Where("pause")->center();
+  window_.Send({.kind = WindowEvent::Kind::kMouse, .mouse = pause});
+  window_.Send({.kind = WindowEvent::Kind::kButton, .button = 0, .down = true});
+  window_.Send({.kind = WindowEvent::Kind::kMouse, .mouse = {pause.x + 1, pause.y}});
+  window_.Send({.kind = WindowEvent::Kind::kButton, .button = 0, .down = false});
+  for (int frame = 0; frame < 4; ++frame) window_.Frame(0);
+  EXPECT_NE(show_->paused(), paused);
 
   // with Ctrl the robot is pushed: it stands still without
   const auto fastest = [&](bool push) {
@@ -261,6 +281,17 @@ TEST_F(WindowTest, SavesPictures) {
   Press(Key::kF12);
   const Image image = window_.Capture(1600, 900);
   EXPECT_EQ(image.width, 1600);
+  // taking a picture does nothing else: a notch of the wheel in the same frame counts once
+  Open("half-cheetah-vel@promp", {.units = 0});
+  window_.SaveScreenshotsIn(folder);
+  const Rect pane = *window_.stage().Where("pane 0");
+  MoveTo(pane.center());
+  const double before = show_->look().camera.distance;
+  Send({.kind = WindowEvent::Kind::kWheel, .wheel = 1});
+  const double once = show_->look().camera.distance;
+  window_.Send({.kind = WindowEvent::Kind::kWheel, .wheel = -1});
+  Press(Key::kF12);
+  EXPECT_NEAR(show_->look().camera.distance, before, 0.3 * (before - once));
 }
 
 TEST_F(WindowTest, FollowsItsSizeDownToNothing) {
@@ -279,14 +310,14 @@ TEST_F(WindowTest, TellsOfAnAdaptationThatFails) {
   Open("half-cheetah-vel@promp", {.units = 2});
   const Image fine = window_.Capture();
   script_->fails_at = 1;
-  Click("random task");
+  Click("next task");
   for (int i = 0; i < 1000 && show_->error().empty(); ++i) window_.Frame(0);
   EXPECT_FALSE(show_->error().empty());
   const Image failed = window_.Capture();
   Keep(failed, "failed");
   EXPECT_GT(PixelsLike(failed, theme::kBad), PixelsLike(fine, theme::kBad) + 100);
   script_->fails_at = -1;
-  Click("random task");
+  Click("next task");
   show_->WaitUntilAdapted();
   EXPECT_TRUE(show_->error().empty());
 }

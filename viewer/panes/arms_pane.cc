@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,10 +18,14 @@ class ArmsPane final : public Pane {
       : arms_(spec.parameters.size()), task_(std::move(task)), pulls_(std::move(pulls)) {
     best_ = *std::ranges::max_element(task_);
     returns_ = {0};
-    rewards_ = {0};
+    rewards_ = {std::numeric_limits<double>::quiet_NaN()};
     optimum_ = {0};
-    zero_or_one_ = std::ranges::all_of(
-        pulls_, [](const Pull& pull) { return pull.reward == 0 || pull.reward == 1; });
+    prior_ = {std::ranges::min(spec.parameters, {}, &ParameterSpec::low).low,
+              std::ranges::max(spec.parameters, {}, &ParameterSpec::high).high};
+    zero_or_one_ =
+        prior_.low >= 0 && prior_.high <= 1 && std::ranges::all_of(pulls_, [](const Pull& pull) {
+          return pull.reward == 0 || pull.reward == 1;
+        });
   }
 
   void Restart(const Rng&) override {
@@ -44,6 +49,7 @@ class ArmsPane final : public Pane {
   int longest() const override { return static_cast<int>(pulls_.size()); }
 
   // a hundred pulls in some fifteen seconds
+  bool has_clock() const override { return false; }
   double step_seconds() const override {
     return std::clamp(15.0 / std::max<double>(1, static_cast<double>(pulls_.size())), 0.04, 0.4);
   }
@@ -82,12 +88,13 @@ class ArmsPane final : public Pane {
     const Rect lower = {field.x, upper.bottom() + 1.6f * line, field.width,
                         field.bottom() - upper.bottom() - 1.6f * line};
     const float column = field.width / static_cast<float>(arms_);
-    // what a mean is shown as: from 0 to 1, and beyond where an arm was seen to be
+    // all that an arm's mean may be, and a little more
+    const double width = prior_.high - prior_.low;
     const auto height = [&](double value) {
-      return upper.bottom() -
-             static_cast<float>(std::clamp((value + 0.1) / 1.2, 0.0, 1.0)) * upper.height;
+      const double part = (value - prior_.low + 0.1 * width) / (1.2 * width);
+      return upper.bottom() - static_cast<float>(std::clamp(part, 0.0, 1.0)) * upper.height;
     };
-    for (const double tick : {0.0, 0.5, 1.0}) {
+    for (const double tick : {prior_.low, prior_.low + 0.5 * width, prior_.high}) {
       canvas.Line({upper.x, height(tick)}, {upper.right(), height(tick)}, theme::kGrid, unit);
       canvas.Text({upper.x - axis, height(tick) - line / 2}, theme::kFaint,
                   fmt::format("{:.1f}", tick), TextSize::kSmall);
@@ -99,7 +106,7 @@ class ArmsPane final : public Pane {
       const float half = std::min(0.36f * column, 26 * unit);
       const bool pulled = static_cast<int>(arm) == last;
       const Color color = ArmColor(arm);
-      const ArmBelief belief = BeliefOfArm(counts[arm], sums[arm], zero_or_one_);
+      const ArmBelief belief = BeliefOfArm(counts[arm], sums[arm], zero_or_one_, prior_);
 
       // two standard deviations, the mean, and the truth
       const float top = height(belief.mean + 2 * belief.spread),
@@ -120,8 +127,8 @@ class ArmsPane final : public Pane {
       canvas.Box({x - half, lower.bottom() - bar, 2 * half, bar}, color.Faded(0.8f), 2 * unit);
       if (arm % label_every == 0) {
         const std::string count = fmt::format("{}", counts[arm]);
-        const float width = canvas.Measure(count, TextSize::kSmall).x;
-        canvas.Text({x - width / 2, lower.bottom() - bar - line}, theme::kText, count,
+        const float count_width = canvas.Measure(count, TextSize::kSmall).x;
+        canvas.Text({x - count_width / 2, lower.bottom() - bar - line}, theme::kText, count,
                     TextSize::kSmall);
         const std::string number = fmt::format("{}", arm);
         const float number_width = canvas.Measure(number, TextSize::kSmall).x;
@@ -130,12 +137,12 @@ class ArmsPane final : public Pane {
       }
     }
     canvas.Text({rect.x + margin, rect.y + 0.5f * margin}, theme::kFaint,
-                "what is known of each arm's mean, +- 2 standard deviations", TextSize::kSmall);
+                "what is known of each arm's mean, ± 2 standard deviations", TextSize::kSmall);
     canvas.Text({rect.x + margin, lower.y - 1.4f * line}, theme::kFaint, "pulls of each arm",
                 TextSize::kSmall);
 
-    // the order of the pulls: which arm, bright where it paid
-    const char* order = "in order, bright where it paid";
+    // the order of the pulls: which arm, and how much it paid
+    const char* order = "in order, the brighter the more it paid";
     canvas.Text({rect.x + margin, rect.bottom() - margin - 1.1f * line}, theme::kFaint, order,
                 TextSize::kSmall);
     const float order_width = canvas.Measure(order, TextSize::kSmall).x + margin;
@@ -148,7 +155,9 @@ class ArmsPane final : public Pane {
       const Color color = ArmColor(static_cast<size_t>(pull.choice));
       canvas.Box({strip.x + static_cast<float>(i) * cell, strip.y, std::max(1.f, cell - unit),
                   strip.height},
-                 color.Faded(pull.reward > 0.5 ? 1.f : 0.25f), unit);
+                 color.Faded(static_cast<float>(
+                     0.25 + 0.75 * std::clamp((pull.reward - prior_.low) / width, 0.0, 1.0))),
+                 unit);
     }
     const Point legend = {rect.right() - margin - canvas.Measure("the truth", TextSize::kSmall).x,
                           rect.y + 0.5f * margin};
@@ -169,6 +178,7 @@ class ArmsPane final : public Pane {
   std::vector<double> task_;  // [arms] means
   std::vector<Pull> pulls_;
   double best_ = 0;
+  Range prior_;  // what the means of arms are drawn from
   bool zero_or_one_ = false;
   int length_ = 0;
   std::vector<double> returns_, rewards_, optimum_;  // [length + 1]
@@ -176,11 +186,26 @@ class ArmsPane final : public Pane {
 
 }  // namespace
 
-ArmBelief BeliefOfArm(int n, double sum, bool zero_or_one) {
-  if (n == 0) return {};
-  if (!zero_or_one) return {.mean = sum / n, .spread = 1 / std::sqrt(n)};
-  const double a = 1 + sum, b = 1 + n - sum;
-  return {.mean = a / (a + b), .spread = std::sqrt(a * b / (a + b + 1)) / (a + b)};
+ArmBelief BeliefOfArm(int n, double sum, bool zero_or_one, const Range& prior) {
+  constexpr int kPoints = 512;
+  double weights[kPoints], means[kPoints], largest = -std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kPoints; ++i) {
+    const double mean = prior.low + (prior.high - prior.low) * (i + 0.5) / kPoints;
+    means[i] = mean;
+    // log-likelihood up to what is the same for all
+    weights[i] = zero_or_one ? sum * std::log(mean) + (n - sum) * std::log1p(-mean)
+                             : sum * mean - 0.5 * n * mean * mean;
+    largest = std::max(largest, weights[i]);
+  }
+  double mass = 0, first = 0, second = 0;
+  for (int i = 0; i < kPoints; ++i) {
+    const double weight = std::exp(weights[i] - largest);
+    mass += weight;
+    first += weight * means[i];
+    second += weight * means[i] * means[i];
+  }
+  const double mean = first / mass;
+  return {.mean = mean, .spread = std::sqrt(std::max(0.0, second / mass - mean * mean))};
 }
 
 std::unique_ptr<Pane> MakeArmsPane(const FamilySpec& spec, std::vector<double> task,

@@ -13,13 +13,12 @@ namespace fewstep {
 std::unique_ptr<Pane> MakeArmsPane(const FamilySpec& spec, std::vector<double> task,
                                    std::vector<Pull> pulls);
 
-// What is known of an arm's mean after `n` rewards that sum to `sum`, from a uniform prior on [0,
-// 1]. Rewards of 0 and 1: the Beta distribution (1 + sum, 1 + n - sum). Others: the normal
-// distribution with the mean of the rewards, of standard deviation 1 each; before the first the
-// prior's.
+// What is known of an arm's mean after `n` rewards that sum to `sum`: the posterior's mean and
+// standard deviation from the prior U(prior), by integration over a grid. Rewards of 0 and 1 are
+// Bernoulli's, others normal with standard deviation 1.
 struct ArmBelief {
-  double mean = 0.5, spread = 0.2886751345948129;  // of U(0, 1)
+  double mean = 0, spread = 0;
 };
-ArmBelief BeliefOfArm(int n, double sum, bool zero_or_one);
+ArmBelief BeliefOfArm(int n, double sum, bool zero_or_one, const Range& prior);
 
 }  // namespace fewstep

@@ -52,22 +52,22 @@ const std::vector<double>& PerformancePane::TargetOf(size_t target) const {
   return values;
 }
 
+std::span<const double> PerformancePane::Metric(const std::string& name) const {
+  const std::vector<std::string>& names = spec().metrics;
+  return performance_.metric(static_cast<size_t>(std::ranges::find(names, name) - names.begin()));
+}
+
 std::vector<Curve> PerformancePane::Curves() const {
   std::vector<Curve> curves = {{"return", performance_.returns(), {}},
                                {"reward", performance_.rewards(), {}}};
-  const std::vector<std::string>& metrics = spec().metrics;
-  const auto metric = [&](const std::string& name) {
-    return performance_.metric(
-        static_cast<size_t>(std::ranges::find(metrics, name) - metrics.begin()));
-  };
   const auto& targets = spec().drawing.targets;
   for (size_t i = 0; i < targets.size(); ++i) {
-    Curve curve{targets[i].metric, metric(targets[i].metric), {}};
+    Curve curve{targets[i].metric, Metric(targets[i].metric), {}};
     if (!targets[i].sign) curve.target = TargetOf(i);
     curves.push_back(std::move(curve));
   }
-  if (targets.empty() && !metrics.empty()) {
-    curves.push_back({metrics[0], performance_.metric(0), {}});
+  if (targets.empty() && !spec().metrics.empty()) {
+    curves.push_back({spec().metrics[0], performance_.metric(0), {}});
   }
   return curves;
 }

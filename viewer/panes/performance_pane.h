@@ -23,6 +23,7 @@ class PerformancePane : public Pane {
   bool ended() const override { return performance_.ended(); }
   int longest() const override { return spec().horizon; }
   double step_seconds() const override;
+  bool has_clock() const override { return performance_.step_seconds() > 0; }
   std::string TaskText(int step) const override {
     return TaskLine(spec(), performance_.task(step));
   }
@@ -35,6 +36,7 @@ class PerformancePane : public Pane {
  protected:
   const FamilySpec& spec() const { return performance_.spec(); }
   size_t ParameterIndex(const std::string& name) const;
+  std::span<const double> Metric(const std::string& name) const;  // [length + 1]
 
   Performance performance_;
 

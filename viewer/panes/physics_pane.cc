@@ -64,6 +64,8 @@ class PhysicsPane final : public PerformancePane {
     if (camera.type == mjCAMERA_TRACKING) camera.trackbodyid = body_;
     mjv_updateScene(model_.get(), data_.get(), &look.option, &perturb_, &camera, mjCAT_ALL,
                     scene_.get());
+    // where the camera is, should it stay there
+    look.NoteFollowed(camera.lookat);
     std::ranges::copy(look.flags, scene_->flags);
     if (look.tint) Tint();
     if (look.trail) AddTrail(step, canvas.scale());
@@ -159,11 +161,11 @@ class PhysicsPane final : public PerformancePane {
       if (geom.objtype != mjOBJ_GEOM || geom.objid < 0) continue;
       const double factor = factors_[static_cast<size_t>(model_->geom_bodyid[geom.objid])];
       if (factor == 1) continue;
+      // over grey, so that it does not mix with the body's own colour
       const Color color = TintOf(factor);
-      const float part = color.alpha;
-      geom.rgba[0] += part * (color.red - geom.rgba[0]);
-      geom.rgba[1] += part * (color.green - geom.rgba[1]);
-      geom.rgba[2] += part * (color.blue - geom.rgba[2]);
+      const float grey = 0.3f * geom.rgba[0] + 0.59f * geom.rgba[1] + 0.11f * geom.rgba[2];
+      const float tint[] = {color.red, color.green, color.blue};
+      for (int c = 0; c < 3; ++c) geom.rgba[c] = grey + color.alpha * (tint[c] - grey);
     }
   }
 
@@ -201,15 +203,15 @@ class PhysicsPane final : public PerformancePane {
       const ParameterSpec& parameter = spec().parameters[ParameterIndex(target.parameter)];
       const double wanted = task[ParameterIndex(target.parameter)];
       const double measured = Metric(target.metric)[static_cast<size_t>(step)];
-      // the longest arrow that a task may ask for is as long as the robot
-      const Range range = parameter.valid_range();
+      // the longest arrow that training asks for is as long as the robot
       constexpr double kFastOfDirection = 4;
-      const double largest = target.sign
-                                 ? kFastOfDirection
-                                 : std::max({std::abs(range.low), std::abs(range.high), 1e-6});
+      const double largest =
+          target.sign ? kFastOfDirection
+                      : std::max({std::abs(parameter.low), std::abs(parameter.high), 1e-6});
       const double unit = 1.2 * radius_ / largest / norm;
       const double asked = target.sign ? std::copysign(0.5 * kFastOfDirection, wanted) : wanted;
       const auto arrow = [&](double value, double lift, const Color& color) {
+        if (std::isnan(value)) return;  // before the first step
         const double length = std::clamp(value * unit, -2 * radius_, 2 * radius_);
         double from[3], to[3];
         mju_copy3(from, center);
@@ -240,7 +242,9 @@ class PhysicsPane final : public PerformancePane {
       const double wanted = task[ParameterIndex(target.parameter)];
       const double measured = Metric(target.metric)[static_cast<size_t>(step)];
       entry(theme::kTarget, fmt::format("{} {:.3g}", target.parameter, wanted));
-      entry(theme::kMeasured, fmt::format("{} {:.2f}", Spaced(target.metric), measured));
+      entry(theme::kMeasured, std::isnan(measured)
+                                  ? Spaced(target.metric)
+                                  : fmt::format("{} {:.2f}", Spaced(target.metric), measured));
     }
     // what a task does to the model: mass, friction, strength of a motor, ...
     const auto some = [&](auto&& is) { return std::ranges::any_of(factors_, is); };
@@ -249,11 +253,6 @@ class PhysicsPane final : public PerformancePane {
     if (some([](double factor) { return std::isnan(factor); })) {
       entry(TintOf(std::nan("")), "reversed");
     }
-  }
-
-  std::span<const double> Metric(const std::string& name) const {
-    const std::vector<std::string>& names = spec().metrics;
-    return performance_.metric(static_cast<size_t>(std::ranges::find(names, name) - names.begin()));
   }
 
   std::shared_ptr<const mjModel> nominal_, model_;

@@ -23,11 +23,12 @@ class PlanePane final : public PerformancePane {
     }
     for (const std::string& name : spec().drawing.goal) {
       const ParameterSpec& parameter = spec().parameters[ParameterIndex(name)];
-      const Range range = parameter.valid_range();
-      extent_ = std::max({extent_, std::abs(range.low), std::abs(range.high)});
+      extent_ = std::max({extent_, std::abs(parameter.low), std::abs(parameter.high)});
     }
     if (extent_ == 0) extent_ = 1;
   }
+
+  float shape() const override { return 1; }
 
   void Draw(Canvas& canvas, const Rect& rect, int step, Look& look) override {
     // 1.3 times the goals' range fills the shorter side

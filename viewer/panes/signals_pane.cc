@@ -43,7 +43,7 @@ class SignalsPane final : public PerformancePane {
     }
     Plot plot{.title = shown < width ? fmt::format("{}, the first {} of {}", what, shown, width)
                                      : std::string(what),
-              .x_label = "step",
+              .x_label = "steps",
               .x_max = static_cast<double>(spec().horizon),
               .cursor = static_cast<double>(step)};
     for (size_t k = 0; k < values.size(); ++k) {

@@ -23,6 +23,10 @@ class StatesPane final : public PerformancePane {
 
   // an episode has few steps, which are told apart at this speed
   double step_seconds() const override { return 0.35; }
+  float shape() const override { return 1; }
+  std::string TaskText(int) const override {
+    return fmt::format("{} states, {} choices", spec().drawing.states->count, spec().action_size);
+  }
 
   void Draw(Canvas& canvas, const Rect& rect, int step, Look&) override {
     const DrawingHints::States& hints = *spec().drawing.states;
@@ -48,7 +52,7 @@ class StatesPane final : public PerformancePane {
 
     // states on a circle; of the legend below it is kept clear
     const Rect field = {rect.x, rect.y, rect.width, rect.height - 2 * line};
-    const float circle = 0.36f * std::min(field.width, field.height);
+    const float circle = 0.33f * std::min(field.width, field.height);
     const float node = std::clamp(
         0.9f * circle * std::numbers::pi_v<float> / static_cast<float>(hints.count) * 0.7f,
         6 * unit, 26 * unit);
@@ -57,19 +61,31 @@ class StatesPane final : public PerformancePane {
       return Point{field.center().x + circle * static_cast<float>(std::cos(angle)),
                    field.center().y + circle * static_cast<float>(std::sin(angle))};
     };
+    // larger the more often it was visited, up to half as large again
+    const auto radius_of = [&](int s) {
+      const int times = visits[static_cast<size_t>(s)];
+      return node * (1.5f - 0.5f / (1 + 0.4f * static_cast<float>(times)));
+    };
     for (const auto& [way, count] : ways) {
-      if (way.first == way.second) continue;
       const Point from = place(way.first), to = place(way.second);
+      const float thickness = unit * (1.5f + std::min(4.f, static_cast<float>(count)));
+      if (way.first == way.second) {
+        // a loop at the outer side
+        const Point out = {from.x + 1.25f * (from.x - field.center().x) * node / circle,
+                           from.y + 1.25f * (from.y - field.center().y) * node / circle};
+        canvas.Ring(out, 0.6f * node, theme::kTrail.Faded(0.7f), thickness);
+        continue;
+      }
       const float length = std::hypot(to.x - from.x, to.y - from.y);
-      const float part = (length - node - 2 * unit) / length;
+      const float part = (length - radius_of(way.second) - 2 * unit) / length;
       Arrow(canvas, from, {from.x + part * (to.x - from.x), from.y + part * (to.y - from.y)},
-            theme::kTrail.Faded(0.7f), unit * (1.5f + static_cast<float>(count)));
+            theme::kTrail.Faded(0.7f), thickness);
     }
     for (int s = 0; s < hints.count; ++s) {
       const double value = values_[static_cast<size_t>(s)];
       const double part = *highest > *lowest ? (value - *lowest) / (*highest - *lowest) : 0.5;
       const Point center = place(s);
-      const float radius = node * (1 + 0.12f * static_cast<float>(visits[static_cast<size_t>(s)]));
+      const float radius = radius_of(s);
       canvas.Disc(center, radius, Mix(kLittle, kMuch, part));
       const Color ink = part > 0.5 ? theme::kBackground : theme::kText;
       const std::string number = fmt::format("{}", s);
@@ -77,9 +93,14 @@ class StatesPane final : public PerformancePane {
       canvas.Text({center.x - size.x / 2, center.y - size.y / 2}, ink, number);
       if (s == state) canvas.Ring(center, radius + 3 * unit, theme::kMeasured, 3 * unit);
       if (const int times = visits[static_cast<size_t>(s)]; times > 0) {
+        // how often, outside of the circle
         const std::string text = fmt::format("{}x", times);
-        const Point beside = {center.x + radius + 5 * unit, center.y - radius - line / 2};
-        canvas.Text(beside, theme::kFaint, text, TextSize::kSmall);
+        const Point measured = canvas.Measure(text, TextSize::kSmall);
+        const float away = (circle + 1.5f * node + line) / circle;
+        const Point at = {field.center().x + away * (center.x - field.center().x),
+                          field.center().y + away * (center.y - field.center().y)};
+        canvas.Text({at.x - measured.x / 2, at.y - measured.y / 2}, theme::kText, text,
+                    TextSize::kSmall);
       }
     }
 

@@ -186,7 +186,8 @@ MujocoDefinition Define(const Published& row) {
                         .low = 0,
                         .high = row.highest,
                         .choices = {},
-                        .law = fmt::format("U(0, {})", row.highest)}};
+                        .law = fmt::format("U(0, {})", row.highest),
+                        .valid = Range{-row.highest, 2 * row.highest}}};
     spec.splits = "train, test: separate draws of the law; ood: none published";
   }
   spec.drawing.targets = {{.parameter = spec.parameters[0].name,

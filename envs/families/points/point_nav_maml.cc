@@ -51,8 +51,13 @@ WorldDefinition PointNavMaml() {
   spec.action_size = 2;
   spec.horizon = 100;
   for (const char* name : {"goal_x", "goal_y"}) {
-    spec.parameters.push_back(
-        {.name = name, .unit = "", .low = -0.5, .high = 0.5, .choices = {}, .law = "U(-0.5, 0.5)"});
+    spec.parameters.push_back({.name = name,
+                               .unit = "",
+                               .low = -0.5,
+                               .high = 0.5,
+                               .choices = {},
+                               .law = "U(-0.5, 0.5)",
+                               .valid = Range{-1, 1}});
   }
   spec.metrics = {"distance"};
   spec.state = {"x", "y"};
