@@ -15,6 +15,7 @@ Rollouts MakeRollouts(const FamilySpec& spec, int64_t tasks, int64_t episodes) {
   r.actions = torch::zeros({tasks, episodes, horizon, spec.action_width()});
   r.log_probs = torch::zeros({tasks, episodes, horizon});
   r.rewards = torch::zeros({tasks, episodes, horizon});
+  if (!spec.dense_reward.empty()) r.dense_rewards = torch::zeros({tasks, episodes, horizon});
   r.mask = torch::zeros({tasks, episodes, horizon});
   r.final_observations = torch::zeros({tasks, episodes, spec.observation_size});
   r.terminated = torch::zeros({tasks, episodes});
@@ -55,6 +56,12 @@ void Summarise(const std::vector<EpisodeResult>& results, const std::vector<doub
   }
 }
 
+// Where second rewards are recorded; null for families without.
+float* DenseRewards(Rollouts& rollouts) {
+  return rollouts.dense_rewards.defined() ? rollouts.dense_rewards.mutable_data_ptr<float>()
+                                          : nullptr;
+}
+
 // What the act callback of one episode needs.
 struct ActContext {
   Actor& actor;
@@ -87,7 +94,8 @@ void ActInWorker(void* context, const float* observation, int step, float* actio
 double RolloutBytes(const FamilySpec& spec, double episodes) {
   constexpr int kLogProbRewardAndMask = 3;
   return sizeof(float) * episodes * spec.horizon *
-         (spec.observation_size + spec.action_width() + kLogProbRewardAndMask);
+         (spec.observation_size + spec.action_width() + kLogProbRewardAndMask +
+          (spec.dense_reward.empty() ? 0 : 1));
 }
 
 Sampler::Sampler(const TaskFamily& family, WorkerPool& pool, SamplingPlan plan,
@@ -179,6 +187,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
   float* actions = out.actions.mutable_data_ptr<float>();
   float* log_probs = out.log_probs.mutable_data_ptr<float>();
   float* rewards = out.rewards.mutable_data_ptr<float>();
+  float* dense_rewards = DenseRewards(out);
   float* finals = out.final_observations.mutable_data_ptr<float>();
   const auto num_items = static_cast<size_t>(batch.num_trials() * episodes);
   std::vector<EpisodeResult> results(num_items);
@@ -219,6 +228,7 @@ void Sampler::CollectEpisodes(const Batch& batch, Rollouts& out) {
           {.observations = observations + item * horizon * observation_size,
            .actions = actions + item * horizon * width,
            .rewards = rewards + item * horizon,
+           .dense_rewards = dense_rewards ? dense_rewards + item * horizon : nullptr,
            .final_observation = finals + item * observation_size,
            .metric_sums = metric_sums.data() + item * num_metrics});
       results[static_cast<size_t>(item)] = result;
@@ -277,6 +287,7 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
   std::vector<EpisodeResult> results(static_cast<size_t>(trials * episodes));
   std::vector<double> metric_sums(results.size() * static_cast<size_t>(num_metrics));
   float* rewards = out.rewards.mutable_data_ptr<float>();
+  float* dense_rewards = DenseRewards(out);
   std::vector<int> ids(static_cast<size_t>(num_envs));
   std::iota(ids.begin(), ids.end(), 0);
   for (int64_t episode = 0; episode < episodes; ++episode) {
@@ -334,6 +345,10 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
         } else {
           ++result.length;
           rewards[item * horizon + step] = static_cast<float>(step_batch.rewards[env]);
+          if (dense_rewards) {
+            dense_rewards[item * horizon + step] =
+                static_cast<float>(step_batch.dense_rewards[env]);
+          }
           for (int64_t m = 0; m < num_metrics; ++m) {
             metric_sums[static_cast<size_t>(item * num_metrics + m)] +=
                 step_batch.metrics[static_cast<size_t>(trial * num_metrics + m)];

@@ -25,11 +25,12 @@ namespace fewstep {
 
 // Episodes of T tasks, E each, padded to the horizon H. On the CPU.
 struct Rollouts {
-  torch::Tensor observations;        // [T, E, H, O] float32
-  torch::Tensor actions;             // [T, E, H, A] float32 (A = 1 index when discrete)
-  torch::Tensor log_probs;           // [T, E, H] float32, of the actions when they were chosen
-  torch::Tensor rewards;             // [T, E, H] float32, 0 past the end
-  torch::Tensor mask;                // [T, E, H] float32, 1 up to the episode's length
+  torch::Tensor observations;   // [T, E, H, O] float32
+  torch::Tensor actions;        // [T, E, H, A] float32 (A = 1 index when discrete)
+  torch::Tensor log_probs;      // [T, E, H] float32, of the actions when they were chosen
+  torch::Tensor rewards;        // [T, E, H] float32, 0 past the end
+  torch::Tensor dense_rewards;  // [T, E, H] float32, as rewards; undefined for families without
+  torch::Tensor mask;           // [T, E, H] float32, 1 up to the episode's length
   torch::Tensor final_observations;  // [T, E, O] float32
   torch::Tensor terminated;          // [T, E] float32: 1 when it ended in a terminal state
   torch::Tensor returns;             // [T, E] float64: undiscounted sum of rewards

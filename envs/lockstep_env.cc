@@ -101,6 +101,7 @@ void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
                 "{} numbers for {} actions of {}", actions.size(), envs, spec_.action_width());
   FEWSTEP_CHECK(out.observations64.size() == observations_.size() &&
                     out.observations.size() == observations_.size() && out.rewards.size() == envs &&
+                    out.dense_rewards.size() == (spec_.dense_reward.empty() ? 0 : envs) &&
                     out.terminated.size() == envs && out.truncated.size() == envs &&
                     out.diverged.size() == envs && out.metrics.size() == metrics_.size(),
                 "the batch was not made by MakeStepBatch");
@@ -112,7 +113,7 @@ void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
   for (int env = 0; env < num_envs(); ++env) {
     Episode& episode = episodes_[static_cast<size_t>(env)];
     FEWSTEP_CHECK(episode.started, "simulation {} was not started", env);
-    episode.outcome.reward = 0;
+    episode.outcome.reward = episode.outcome.dense_reward = 0;
     if (episode.ended) continue;
     if (AllFinite(action(env))) {
       running_.push_back(env);
@@ -142,6 +143,7 @@ void LockstepEnv::Step(std::span<const double> actions, StepBatch& out) {
   for (size_t env = 0; env < envs; ++env) {
     const Episode& episode = episodes_[env];
     out.rewards[env] = episode.outcome.reward;
+    if (!out.dense_rewards.empty()) out.dense_rewards[env] = episode.outcome.dense_reward;
     out.terminated[env] = episode.outcome.terminated;
     out.truncated[env] = episode.truncated;
     out.diverged[env] = episode.outcome.diverged;

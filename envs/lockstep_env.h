@@ -18,6 +18,7 @@ struct StepOutcome {
   double reward = 0;
   bool terminated = false;
   bool diverged = false;  // the step failed, or gave a number that is not finite
+  double dense_reward = 0;
 };
 
 // VectorEnv::Push.

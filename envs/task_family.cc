@@ -109,6 +109,7 @@ std::string DefinitionHash(const FamilySpec& spec, std::string_view model_text) 
       hasher.Add(spec.parameters[p].valid_range().high);
     }
   }
+  if (!spec.dense_reward.empty()) hasher.Add(spec.dense_reward);
   hasher.Add(model_text);
   return fmt::format("{:016x}", hasher.digest());
 }
@@ -205,6 +206,7 @@ StepBatch VectorEnv::MakeStepBatch() const {
   batch.observations.resize(envs * observation_size);
   batch.observations64.resize(envs * observation_size);
   batch.rewards.resize(envs);
+  if (!spec().dense_reward.empty()) batch.dense_rewards.resize(envs);
   batch.terminated.resize(envs);
   batch.truncated.resize(envs);
   batch.diverged.resize(envs);

@@ -97,12 +97,15 @@ struct DrawingHints {
 // The published definition of a family. Everything here but `summary`, `terminates`,
 // `drawing` and `task_observed` enters the hash.
 struct FamilySpec {
-  std::string name;                      // "half-cheetah-vel@promp": what, and whose definition
-  std::string summary;                   // one sentence
-  std::string source;                    // publication and code that define it
-  std::string model;                     // physics: model, time step, frame skip, integrator
-  std::string reset;                     // initial-state law
-  std::string reward;                    // the formula
+  std::string name;     // "half-cheetah-vel@promp": what, and whose definition
+  std::string summary;  // one sentence
+  std::string source;   // publication and code that define it
+  std::string model;    // physics: model, time step, frame skip, integrator
+  std::string reset;    // initial-state law
+  std::string reward;   // the formula
+  // The formula of a second reward of every step, which a critic may learn from in training; none
+  // where empty. What is judged is the first.
+  std::string dense_reward = {};
   std::string termination;               // when an episode ends before the horizon
   std::string action;                    // how the policy's output becomes the control
   std::vector<std::string> observation;  // layout, one line a block
@@ -186,6 +189,7 @@ struct EpisodeBuffers {
   float* observations = nullptr;       // [H, O] before each action
   float* actions = nullptr;            // [H, A], A = FamilySpec::action_width
   float* rewards = nullptr;            // [H]
+  float* dense_rewards = nullptr;      // [H] of families that have one; may be null
   float* final_observation = nullptr;  // [O] after the last action; may be null
   double* metric_sums = nullptr;       // [M] sums over the episode; may be null
 };
@@ -212,6 +216,7 @@ struct StepBatch {
   std::vector<float> observations;     // [B, O] after the step
   std::vector<double> observations64;  // [B, O] the same, before rounding
   std::vector<double> rewards;         // [B]
+  std::vector<double> dense_rewards;   // [B], or empty: FamilySpec::dense_reward
   std::vector<uint8_t> terminated;     // [B] reached a terminal state
   std::vector<uint8_t> truncated;      // [B] reached the horizon
   std::vector<uint8_t> diverged;       // [B] became non-finite: reward 0, observation unchanged

@@ -191,17 +191,24 @@ std::string Runners(const TaskFamily& family) {
   const auto runner = family.MakeEpisodeRunner();
   for (size_t i = 0; i < kEnvs; ++i) {
     std::vector<float> observations(horizon * static_cast<size_t>(spec.observation_size));
-    std::vector<float> acted(horizon * static_cast<size_t>(spec.action_width())), rewards(horizon);
+    std::vector<float> acted(horizon * static_cast<size_t>(spec.action_width())), rewards(horizon),
+        dense(horizon);
     Column column{&actions, i, kEnvs, static_cast<size_t>(spec.action_width())};
     const EpisodeResult result =
         runner->Run(*family.Prepare(tasks[i]), Rng(16).Fork("env", i), ActColumn, &column,
-                    {observations.data(), acted.data(), rewards.data(), nullptr, nullptr});
+                    {.observations = observations.data(),
+                     .actions = acted.data(),
+                     .rewards = rewards.data(),
+                     .dense_rewards = dense.data()});
     for (size_t step = 0; step < static_cast<size_t>(result.length); ++step) {
-      if (rewards[step] == static_cast<float>(expected.rewards[step * kEnvs + i])) continue;
+      const size_t at = step * kEnvs + i;
+      const bool dense_alike = expected.dense_rewards.empty() ||
+                               dense[step] == static_cast<float>(expected.dense_rewards[at]);
+      if (dense_alike && rewards[step] == static_cast<float>(expected.rewards[at])) continue;
       return fmt::format(
           "an episode by itself has reward {} at step {}, and {} among others: "
           "something is read that is not of the state",
-          rewards[step], step, expected.rewards[step * kEnvs + i]);
+          rewards[step], step, expected.rewards[at]);
     }
   }
   return "";
@@ -243,7 +250,8 @@ std::string TasksMatter(const TaskFamily& family) {
     const Trajectory played = Roll(*env, Rng(23), one);
     if (i == 0) {
       first = played;
-    } else if (played.rewards != first.rewards || played.observations != first.observations) {
+    } else if (played.rewards != first.rewards || played.dense_rewards != first.dense_rewards ||
+               played.observations != first.observations) {
       return "";
     }
   }

@@ -13,7 +13,8 @@ bool Trajectory::operator==(const Trajectory& other) const {
            (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0);
   };
   return same(first, other.first) && same(observations, other.observations) &&
-         same(rewards, other.rewards) && same(metrics, other.metrics) && same(flags, other.flags);
+         same(rewards, other.rewards) && same(dense_rewards, other.dense_rewards) &&
+         same(metrics, other.metrics) && same(flags, other.flags);
 }
 
 std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_envs, uint64_t seed) {
@@ -50,6 +51,7 @@ Trajectory Continue(VectorEnv& env, const std::vector<double>& actions) {
     };
     append(trajectory.observations, batch.observations64);
     append(trajectory.rewards, batch.rewards);
+    append(trajectory.dense_rewards, batch.dense_rewards);
     append(trajectory.metrics, batch.metrics);
     for (size_t i = 0; i < batch.rewards.size(); ++i) {
       trajectory.flags.push_back(batch.terminated[i]);

@@ -15,11 +15,12 @@ std::vector<double> RandomActions(const FamilySpec& spec, int steps, int num_env
 
 // Everything that B simulations gave over some steps, in order.
 struct Trajectory {
-  std::vector<float> first;          // [B, O] of the reset
-  std::vector<double> observations;  // [T, B, O]
-  std::vector<double> rewards;       // [T, B]
-  std::vector<double> metrics;       // [T, B, M]
-  std::vector<uint8_t> flags;        // [T, B, 3] terminated, truncated, diverged
+  std::vector<float> first;           // [B, O] of the reset
+  std::vector<double> observations;   // [T, B, O]
+  std::vector<double> rewards;        // [T, B]
+  std::vector<double> dense_rewards;  // [T, B], or empty
+  std::vector<double> metrics;        // [T, B, M]
+  std::vector<uint8_t> flags;         // [T, B, 3] terminated, truncated, diverged
   // To the bit, so that what is no number equals itself.
   bool operator==(const Trajectory& other) const;
 };

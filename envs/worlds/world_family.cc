@@ -32,14 +32,15 @@ StepOutcome StepWorld(const FamilySpec& spec, World& world, ChangingTask& task, 
   if (spec.action_kind == ActionKind::kDiscrete) CheckChoice(spec, *action);
   world.GetState(state.data());
   const WorldStep step = world.Step(action, rng, observation.data(), metrics.data());
-  if (std::isfinite(step.reward) && AllFinite(observation)) {
+  if (std::isfinite(step.reward) && std::isfinite(step.dense_reward) && AllFinite(observation)) {
     // what is observed next is of the next task
     if (!step.terminated && task.MoveTo(next_step)) {
       world.Begin(task.values());
       world.GetState(state.data());
       world.SetState(state.data(), observation.data());
     }
-    return {.reward = step.reward, .terminated = step.terminated};
+    return {
+        .reward = step.reward, .terminated = step.terminated, .dense_reward = step.dense_reward};
   }
 
   // back to where it was: a diverged step is not taken
@@ -132,6 +133,7 @@ class WorldRunner final : public EpisodeRunner {
                 out.observations + step * observation32_.size());
       std::copy(action32_.begin(), action32_.end(), out.actions + step * action32_.size());
       out.rewards[step] = static_cast<float>(outcome.reward);
+      if (out.dense_rewards) out.dense_rewards[step] = static_cast<float>(outcome.dense_reward);
       if (out.metric_sums) {
         for (size_t m = 0; m < metrics_.size(); ++m) out.metric_sums[m] += metrics_[m];
       }

@@ -15,6 +15,7 @@ namespace fewstep {
 struct WorldStep {
   double reward = 0;
   bool terminated = false;
+  double dense_reward = 0;  // where FamilySpec::dense_reward says what it is
 };
 
 // One simulation. Owned and called by one thread at a time. Between Begin and the next Begin it

@@ -157,6 +157,7 @@ void DescribeFamily(const TaskFamily& family, const FamilyEntry& entry, bool jso
   line("reset", spec.reset);
   line("action", spec.action);
   line("reward", spec.reward);
+  if (!spec.dense_reward.empty()) line("in training", spec.dense_reward);
   line("termination", spec.termination);
   line("horizon", spec.control_dt > 0
                       ? fmt::format("{} control steps of {} s", spec.horizon, spec.control_dt)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -123,6 +124,12 @@ inline Rollouts BlankRollouts(const std::vector<std::vector<int>>& lengths, int6
     }
   }
   return r;
+}
+
+// The seed of tests that learn, which scripts/learning_tests changes.
+inline uint64_t TestSeed() {
+  const char* text = std::getenv("FEWSTEP_TEST_SEED");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1;
 }
 
 }  // namespace fewstep

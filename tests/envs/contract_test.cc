@@ -113,9 +113,11 @@ TEST_P(FamilyContract, RandomActionsStayFinite) {
   for (const double value : t.rewards) ASSERT_TRUE(std::isfinite(value));
   for (const double value : t.metrics) ASSERT_TRUE(std::isfinite(value));
   for (size_t i = 2; i < t.flags.size(); i += 3) ASSERT_EQ(t.flags[i], 0) << "diverged";
-  // something must happen
-  EXPECT_NE(std::count(t.rewards.begin(), t.rewards.end(), 0.0),
-            static_cast<std::ptrdiff_t>(t.rewards.size()));
+  for (const double value : t.dense_rewards) ASSERT_TRUE(std::isfinite(value));
+  // something must happen; a sparse reward may be far from where random actions lead
+  const std::vector<double>& rewards = t.dense_rewards.empty() ? t.rewards : t.dense_rewards;
+  EXPECT_NE(std::count(rewards.begin(), rewards.end(), 0.0),
+            static_cast<std::ptrdiff_t>(rewards.size()));
 }
 
 TEST_P(FamilyContract, TerminatesWhereItSaysSoOnly) {
@@ -190,7 +192,11 @@ TEST_P(FamilyContract, RunnerAndEnvironmentGiveTheSameBits) {
     Playback playback{&actions, i, kEnvs, width};
     const EpisodeResult result =
         runner->Run(*family_->Prepare(tasks[i]), Rng(11).Fork("env", i), Play, &playback,
-                    {observations.data(), acted.data(), rewards.data(), last.data(), sums.data()});
+                    {.observations = observations.data(),
+                     .actions = acted.data(),
+                     .rewards = rewards.data(),
+                     .final_observation = last.data(),
+                     .metric_sums = sums.data()});
 
     // length and end
     size_t length = 0;
@@ -250,6 +256,7 @@ TEST_P(FamilyContract, TasksDiffer) {
       }
       const Trajectory t = Roll(*env, discrete ? Rng(14).Fork("episode", signs) : Rng(14), actions);
       rewards.insert(rewards.end(), t.rewards.begin(), t.rewards.end());
+      rewards.insert(rewards.end(), t.dense_rewards.begin(), t.dense_rewards.end());
     }
     EXPECT_TRUE(seen.insert(rewards).second) << ToString(spec_, task) << " acts like another task";
   }

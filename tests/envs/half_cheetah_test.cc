@@ -225,7 +225,7 @@ TEST(HalfCheetahDivergence, CutsTheRecord) {
   const auto act = [](void*, const float*, int, float* action) noexcept { *action = 0; };
   const EpisodeResult result = family->MakeEpisodeRunner()->Run(
       *family->Prepare(family->Sample(Split::kTrain, 1, Rng(11))[0]), Rng(12), act, nullptr,
-      {observations.data(), actions.data(), rewards.data(), last.data(), nullptr});
+      {observations.data(), actions.data(), rewards.data(), nullptr, last.data(), nullptr});
   EXPECT_TRUE(result.diverged);
   EXPECT_FALSE(result.terminated);
   EXPECT_GE(result.length, 5);

@@ -99,9 +99,9 @@ TEST_P(TaskObserving, ThePolicySeesWhatIsRecorded) {
     std::vector<float> observations(horizon * told_size_), actions(horizon * width),
         rewards(horizon), last(told_size_);
     Seen seen{told_size_, {}};
-    const EpisodeResult result =
-        runner->Run(*told_->Prepare(tasks_[i]), Rng(7), Look, &seen,
-                    {observations.data(), actions.data(), rewards.data(), last.data(), nullptr});
+    const EpisodeResult result = runner->Run(
+        *told_->Prepare(tasks_[i]), Rng(7), Look, &seen,
+        {observations.data(), actions.data(), rewards.data(), nullptr, last.data(), nullptr});
     observations.resize(static_cast<size_t>(result.length) * told_size_);
     EXPECT_EQ(observations, seen.observations);
     ExpectTask(&seen.observations[plain_size_], i);

@@ -18,12 +18,6 @@ inline std::unique_ptr<Options> AgentOptions(const std::string& name, const std:
   return options;
 }
 
-// The seed of tests that learn, which scripts/learning_tests changes.
-inline uint64_t TestSeed() {
-  const char* text = std::getenv("FEWSTEP_TEST_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1;
-}
-
 class AgentBench {
  public:
   AgentBench(const std::string& name, const std::string& settings, int threads = 1,

@@ -6,6 +6,7 @@
 
 #include "embedded/half_cheetah.xml.h"
 #include "envs/families/families.h"
+#include "envs/families/legacy_numpy.h"
 
 namespace fewstep {
 namespace half_cheetah {
@@ -36,6 +37,7 @@ void ResetRllab(const Simulation& s, Rng& rng) noexcept {
 
 const double* CentreOfMass(const mjData* data) noexcept { return data->subtree_com + 3 * kTorso; }
 // What mj_step leaves in xpos is of the state before the last substep.
+constexpr const char* kTorsoText = "position of the torso, one substep old after a step (3)";
 const double* Torso(const mjData* data) noexcept { return data->xpos + 3 * kTorso; }
 
 constexpr Published kPublished[] = {
@@ -71,6 +73,30 @@ constexpr Published kPublished[] = {
      .reward = "-|velocity of the centre of mass - velocity| - 0.05 |u|^2",
      .position = "centre of mass (3)",
      .position_function = CentreOfMass},
+    // Rakelly et al., "Efficient Off-Policy Meta-Reinforcement Learning via Probabilistic Context
+    // Variables", ICML 2019, under NormalizedBoxEnv
+    {.name = "half-cheetah-dir@pearl",
+     .summary = "A planar cheetah runs forwards or backwards; it sees where its torso is.",
+     .source = "Rakelly et al., ICML 2019; katerakelly/oyster, rlkit/envs/half_cheetah_dir.py",
+     .goal = Published::Goal::kDirection,
+     .horizon = 200,
+     .reset = kGymReset,
+     .reset_function = ResetGym,
+     .reward = "direction * (x' - x) / 0.05 - 0.05 |u|^2",
+     .position = kTorsoText,
+     .position_function = Torso},
+    {.name = "half-cheetah-vel@pearl",
+     .summary = "A planar cheetah runs at one of 130 given speeds of up to 3 m/s.",
+     .source = "Rakelly et al., ICML 2019; katerakelly/oyster, rlkit/envs/half_cheetah_vel.py",
+     .highest = 3,
+     .train_tasks = 100,
+     .test_tasks = 30,
+     .horizon = 200,
+     .reset = kGymReset,
+     .reset_function = ResetGym,
+     .reward = "-|(x' - x) / 0.05 - velocity| - 0.05 |u|^2",
+     .position = kTorsoText,
+     .position_function = Torso},
     // the port of half-cheetah-vel@rllab to OpenAI Gym, with the port's action normalisation
     {.name = "half-cheetah-vel@tristan",
      .summary =
@@ -81,7 +107,7 @@ constexpr Published kPublished[] = {
      .reset = kGymReset,
      .reset_function = ResetGym,
      .reward = "-|(x' - x) / 0.05 - velocity| - 0.05 |u|^2",
-     .position = "position of the torso, one substep old after a step (3)",
+     .position = kTorsoText,
      .position_function = Torso},
 };
 
@@ -189,6 +215,18 @@ MujocoDefinition Define(const Published& row) {
                         .law = fmt::format("U(0, {})", row.highest),
                         .valid = Range{-row.highest, 2 * row.highest}}};
     spec.splits = "train, test: separate draws of the law; ood: none published";
+    if (row.train_tasks > 0) {
+      constexpr uint32_t kSeed = 1337;
+      LegacyNumpy numpy(kSeed);
+      for (int i = 0; i < row.train_tasks + row.test_tasks; ++i) {
+        const Split split = i < row.train_tasks ? Split::kTrain : Split::kTest;
+        definition.law.lists[split].push_back({numpy.Uniform(0, row.highest)});
+      }
+      spec.splits = fmt::format(
+          "train: the first {} of {} velocities; test: the other {}; ood: none published. They are "
+          "those of numpy's generator with seed {}",
+          row.train_tasks, row.train_tasks + row.test_tasks, row.test_tasks, kSeed);
+    }
   }
   spec.drawing.targets = {{.parameter = spec.parameters[0].name,
                            .metric = "forward_velocity",

@@ -15,6 +15,9 @@ struct Published {
   // What a task asks for: a direction, or a velocity v* ~ U(0, highest).
   enum class Goal { kDirection, kVelocity } goal = Goal::kVelocity;
   double highest = 0;  // m/s
+  // Velocities that are the same for everybody, of numpy's generator with seed 1337: so many to
+  // train on and to hold out. 0: drawn without end.
+  int train_tasks = 0, test_tasks = 0;
   int frame_skip = 5;
   // ctrl = clip(action / scale, -1, 1)
   int scale = 1;

@@ -5,7 +5,8 @@
 namespace fewstep {
 
 void AddPoints(FamilyCatalog& catalog) {
-  for (WorldDefinition (*define)() : {PointCornerPromp, PointNavMaml}) {
+  for (WorldDefinition (*define)() :
+       {PointCornerPromp, PointNavMaml, PointRobotPearl, SparsePointRobotPearl}) {
     catalog.Add(define().spec.name, EntryOf<FamilyOptions>([define](const FamilyOptions& options) {
                   return MakeWorldFamily(define(), options);
                 }));

@@ -7,5 +7,7 @@ namespace fewstep {
 
 WorldDefinition PointCornerPromp();
 WorldDefinition PointNavMaml();
+WorldDefinition PointRobotPearl();
+WorldDefinition SparsePointRobotPearl();
 
 }  // namespace fewstep
