@@ -96,7 +96,6 @@ class EglContext final : public GlContext {
     return reinterpret_cast<void*>(get_proc_(name));
   }
   std::string kind() const override { return "EGL without a display"; }
-  bool has_screen() const override { return false; }
 
  private:
   Library library_;
@@ -136,7 +135,6 @@ class OsmesaContext final : public GlContext {
   bool ok() const { return destroy_ != nullptr; }
   void* FunctionNamed(const char* name) const override { return get_proc_(name); }
   std::string kind() const override { return "OSMesa"; }
-  bool has_screen() const override { return false; }
 
  private:
   static constexpr int kSize = 16;  // pictures are drawn into framebuffers of their own

@@ -14,8 +14,6 @@ class GlContext {
   virtual void* FunctionNamed(const char* name) const = 0;
   // "EGL without a display", "a window".
   virtual std::string kind() const = 0;
-  // Whether there is a framebuffer besides those that are made.
-  virtual bool has_screen() const = 0;
 };
 
 // A context without a display: EGL's surfaceless platform, or OSMesa where that is missing.

@@ -17,8 +17,8 @@ Look::Look() {
   for (size_t i = 0; i < flags.size(); ++i) flags[i] = mjRNDSTRING[i][1][0] == '1' ? 1 : 0;
 }
 
-void Look::Aim(std::shared_ptr<const mjModel> model, mjData* data, bool again) {
-  if (model_ && !again) return;
+void Look::Aim(std::shared_ptr<const mjModel> model, mjData* data) {
+  if (model_) return;
   model_ = std::move(model);
   mjv_defaultFreeCamera(model_.get(), &camera);
   const int body = FollowedBody(*model_);

@@ -22,9 +22,9 @@ class Look {
   std::string camera_name() const;
   bool has_model() const { return model_ != nullptr; }
 
-  // Aims at what `model` shows, from where it wants to be seen if it says so; once, unless `again`.
-  // `data` is scratch.
-  void Aim(std::shared_ptr<const mjModel> model, mjData* data, bool again = false);
+  // Aims at what `model` shows, from where it wants to be seen if it says so; once. `data` is
+  // scratch.
+  void Aim(std::shared_ptr<const mjModel> model, mjData* data);
 
   mjvOption option;                         // what is drawn
   std::array<mjtByte, mjNRNDFLAG> flags{};  // and how

@@ -72,7 +72,6 @@ class Show {
   bool ended() const;   // every pane's episode
   double step_seconds() const;
   int episode() const { return static_cast<int>(episode_); }
-  bool holds_at_end() const { return hold_at_end_; }
   // Stay at the end of an episode, rather than begin the next after a second.
   void HoldAtEnd(bool hold) { hold_at_end_ = hold; }
 

@@ -65,7 +65,7 @@ class Stage {
   // A line that is shown for some seconds: "saved as ...".
   void Say(std::string message);
 
-  // Where something was drawn last: "velocity" (a slider), "pane 0", "random task", "timeline", ...
+  // Where something was drawn last: "velocity" (a slider), "pane 0", "next task", "timeline", ...
   // Empty when it was not.
   std::optional<Rect> Where(const std::string& name) const;
   bool pushing() const { return grabbed_ != nullptr; }  // the mouse holds something

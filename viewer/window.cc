@@ -47,73 +47,33 @@ void TellOfLostDisplay() {
   });
 }
 
-std::optional<Key> KeyOf(int code) {
-  switch (code) {
-    case GLFW_KEY_SPACE:
-      return Key::kSpace;
-    case GLFW_KEY_LEFT:
-      return Key::kLeft;
-    case GLFW_KEY_RIGHT:
-      return Key::kRight;
-    case GLFW_KEY_HOME:
-      return Key::kHome;
-    case GLFW_KEY_END:
-      return Key::kEnd;
-    case GLFW_KEY_PAGE_UP:
-      return Key::kPageUp;
-    case GLFW_KEY_PAGE_DOWN:
-      return Key::kPageDown;
-    case GLFW_KEY_BACKSPACE:
-      return Key::kBackspace;
-    case GLFW_KEY_ENTER:
-    case GLFW_KEY_KP_ENTER:
-      return Key::kEnter;
-    case GLFW_KEY_TAB:
-      return Key::kTab;
-    case GLFW_KEY_ESCAPE:
-      return Key::kEscape;
-    case GLFW_KEY_F1:
-      return Key::kF1;
-    case GLFW_KEY_F2:
-      return Key::kF2;
-    case GLFW_KEY_F5:
-      return Key::kF5;
-    case GLFW_KEY_F6:
-      return Key::kF6;
-    case GLFW_KEY_F7:
-      return Key::kF7;
-    case GLFW_KEY_F12:
-      return Key::kF12;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<EditKey> EditKeyOf(int code) {
-  switch (code) {
-    case GLFW_KEY_BACKSPACE:
-      return EditKey::kBackspace;
-    case GLFW_KEY_DELETE:
-      return EditKey::kDelete;
-    case GLFW_KEY_LEFT:
-      return EditKey::kLeft;
-    case GLFW_KEY_RIGHT:
-      return EditKey::kRight;
-    case GLFW_KEY_HOME:
-      return EditKey::kHome;
-    case GLFW_KEY_END:
-      return EditKey::kEnd;
-    case GLFW_KEY_ENTER:
-    case GLFW_KEY_KP_ENTER:
-      return EditKey::kEnter;
-    case GLFW_KEY_ESCAPE:
-      return EditKey::kEscape;
-    case GLFW_KEY_TAB:
-      return EditKey::kTab;
-    default:
-      return std::nullopt;
-  }
-}
+// What a key of the keyboard is: for the stage, and in a field that is typed into.
+struct KeyMeaning {
+  int code;
+  std::optional<Key> key;
+  std::optional<EditKey> edit;
+};
+constexpr KeyMeaning kKeys[] = {
+    {GLFW_KEY_SPACE, Key::kSpace, {}},
+    {GLFW_KEY_LEFT, Key::kLeft, EditKey::kLeft},
+    {GLFW_KEY_RIGHT, Key::kRight, EditKey::kRight},
+    {GLFW_KEY_HOME, Key::kHome, EditKey::kHome},
+    {GLFW_KEY_END, Key::kEnd, EditKey::kEnd},
+    {GLFW_KEY_PAGE_UP, Key::kPageUp, {}},
+    {GLFW_KEY_PAGE_DOWN, Key::kPageDown, {}},
+    {GLFW_KEY_BACKSPACE, Key::kBackspace, EditKey::kBackspace},
+    {GLFW_KEY_DELETE, {}, EditKey::kDelete},
+    {GLFW_KEY_ENTER, Key::kEnter, EditKey::kEnter},
+    {GLFW_KEY_KP_ENTER, Key::kEnter, EditKey::kEnter},
+    {GLFW_KEY_TAB, Key::kTab, EditKey::kTab},
+    {GLFW_KEY_ESCAPE, Key::kEscape, EditKey::kEscape},
+    {GLFW_KEY_F1, Key::kF1, {}},
+    {GLFW_KEY_F2, Key::kF2, {}},
+    {GLFW_KEY_F5, Key::kF5, {}},
+    {GLFW_KEY_F6, Key::kF6, {}},
+    {GLFW_KEY_F7, Key::kF7, {}},
+    {GLFW_KEY_F12, Key::kF12, {}},
+};
 
 Window& Of(GLFWwindow* window) { return *static_cast<Window*>(glfwGetWindowUserPointer(window)); }
 
@@ -125,7 +85,6 @@ class Window::WindowContext final : public GlContext {
     return reinterpret_cast<void*>(glfwGetProcAddress(name));
   }
   std::string kind() const override { return "a window"; }
-  bool has_screen() const override { return true; }
 };
 
 Window::Window(const std::string& title, int width, int height, double scale)
@@ -186,11 +145,10 @@ Window::Window(const std::string& title, int width, int height, double scale)
   glfwSetKeyCallback(window_, [](GLFWwindow* window, int code, int, int action, int mods) {
     if (action == GLFW_RELEASE) return;
     const bool control = (mods & GLFW_MOD_CONTROL) != 0, shift = (mods & GLFW_MOD_SHIFT) != 0;
-    const std::optional<Key> key = KeyOf(code);
-    const std::optional<EditKey> edit = EditKeyOf(code);
-    if (key || edit) {
-      WindowEvent event{.kind = WindowEvent::Kind::kKey, .edit = edit};
-      if (key) event.key = {*key, 0, control, shift};
+    const auto* meaning = std::ranges::find(kKeys, code, &KeyMeaning::code);
+    if (meaning != std::end(kKeys)) {
+      WindowEvent event{.kind = WindowEvent::Kind::kKey, .edit = meaning->edit};
+      if (meaning->key) event.key = {*meaning->key, 0, control, shift};
       Of(window).Send(event);
     } else if (control && code >= GLFW_KEY_A && code <= GLFW_KEY_Z) {
       // with Ctrl no letter is typed
@@ -306,7 +264,6 @@ void Window::Frame(double elapsed) {
   // a minimised window has size 0
   if (width > 0 && height > 0) stage_->Draw(width, height, input_, FrameTarget::kScreen);
   glfwSwapBuffers(window_);
-  ++frames_;
 }
 
 void Window::Take(const WindowEvent& event) {

@@ -60,7 +60,6 @@ class Window {
   Stage& stage() { return *stage_; }
   Screen& screen() { return *screen_; }
   bool closing() const;
-  int frames() const { return frames_; }
   void Resize(int width, int height);
 
  private:
@@ -80,7 +79,7 @@ class Window {
   Input input_;
   double forced_scale_;
   std::string screenshots_ = ".";
-  int saved_ = 0, frames_ = 0;
+  int saved_ = 0;
   int windowed_[4] = {0, 0, 0, 0};  // place and size before full screen
 };
 
