@@ -1,6 +1,8 @@
 // fewstep record
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -46,6 +48,26 @@ std::pair<int, int> ParseSize(const std::string& text, const char* key) {
                 {.key = key, .remedy = "Write two numbers, as in 1280x720"});
   }
   return {first, second};
+}
+
+constexpr double kTellEvery = 2;  // seconds
+
+// Waits until all is adapted and scored, unless a signal comes.
+void WaitUntilAdapted(Show& show, const SignalGuard& signals) {
+  double told = SteadySeconds();
+  for (size_t i = 0; i < show.num_subjects(); ++i) {
+    while (!show.progress(i).done) {
+      if (signals.received() != 0) throw Interrupted{signals.received()};
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      show.Update();
+      if (SteadySeconds() - told < kTellEvery) continue;
+      told = SteadySeconds();
+      // the first is of before adapting
+      const size_t units = std::max<size_t>(1, show.progress(i).units.size()) - 1;
+      LogInfo(fmt::format("{} of {} units of adaptation", units, show.units()));
+    }
+  }
+  show.WaitUntilAdapted(/*until_done=*/true);
 }
 
 int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
@@ -97,14 +119,14 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
   LogInfo(fmt::format("{}: adapting ({}, {})", watched->title(), recorder.kind(),
                       recorder.screen().renderer()));
   BeginTask(arguments, *watched);
-  watched->show->WaitUntilAdapted(/*until_done=*/true);
+  WaitUntilAdapted(*watched->show, signals);
   const int most = recorder.FramesOf(*watched->show);
   double told = SteadySeconds();
   int frames = 0;
   recorder.Record(*watched->show, sinks, [&](int count) {
     frames = count;
     if (signals.received() != 0) throw Interrupted{signals.received()};
-    if (SteadySeconds() - told < 2) return;
+    if (SteadySeconds() - told < kTellEvery) return;
     told = SteadySeconds();
     LogInfo(fmt::format("{} of {} pictures", count, most));
   });

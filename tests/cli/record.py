@@ -127,6 +127,11 @@ time.sleep(3)
 recording.send_signal(signal.SIGINT)
 assert recording.wait(timeout=20) == 130
 assert not glob.glob("*cut*") and not glob.glob(".*cut*")
+adapting = subprocess.Popen([PROGRAM, "record", "runs/promp-point-nav", "--units", "10000", "--show", "0",
+                             "--picture", "cut.png"], stderr=subprocess.PIPE, text=True)
+assert any("of 10000 units of adaptation" in line for line in adapting.stderr)
+adapting.send_signal(signal.SIGINT)
+assert adapting.wait(timeout=20) == 130 and not os.path.exists("cut.png")
 empty = dict(os.environ, PATH="/nowhere")
 fewstep("record", "runs/promp-point-nav", "--out", "new.mp4", env=empty).exits(1, "install ffmpeg")
 assert not os.path.exists("new.mp4")
