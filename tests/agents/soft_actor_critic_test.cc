@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "agents/device.h"
 #include "core/error.h"
 #include "tests/agents/learning_testing.h"
 
@@ -243,22 +244,28 @@ TEST(SoftActorCritic, AnUpdateThatIsNotFiniteChangesNothing) {
   EXPECT_NO_THROW(sac.Update(t, {}, Rng(1)));
 }
 
+// scripts/learning_tests runs these for many seeds, of weights, noise and data.
+class SoftActorCriticLearns : public ::testing::Test {
+ protected:
+  SoftActorCriticLearns() { UseOneTorchThread(); }
+};
+
 // One state, reward -(a - 0.4)^2 and an end: the soft optimum is the Boltzmann distribution
 // exp(-(a - 0.4)^2 / alpha), a Gaussian about 0.4 of variance alpha / 2 where that is small.
-TEST(SoftActorCritic, FindsTheBoltzmannDistribution) {
+TEST_F(SoftActorCriticLearns, TheBoltzmannDistribution) {
   Options options;
   options.hidden = {32, 32};
   options.learning_rate = 3e-3;
   options.temperature = 0.02;
   SoftActorCritic sac(1, 1, 0, options, Rng(6 + TestSeed()));
   for (uint64_t i = 0; i < 1500; ++i) {
-    torch::manual_seed(static_cast<int64_t>(i));
+    torch::manual_seed(static_cast<int64_t>(i + 10000 * TestSeed()));
     Transitions t;
     t.observations = t.next_observations = torch::ones({1, 64, 1});
     t.actions = torch::rand({1, 64, 1}) * 2 - 1;
     t.rewards = t.dense_rewards = -(t.actions.squeeze(2) - 0.4).square();
     t.terminated = torch::ones({1, 64});
-    sac.Update(t, {}, Rng(11).Fork("update", i));
+    sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i));
   }
   torch::manual_seed(0);
   const torch::Tensor actions =
@@ -269,7 +276,7 @@ TEST(SoftActorCritic, FindsTheBoltzmannDistribution) {
 
 // A reward of 1 for ever is worth 1 / (1 - gamma); with an end after every step it is worth 1. What
 // entropy adds is kept at zero by a temperature of next to nothing.
-TEST(SoftActorCritic, DiscountsWhatFollowsUnlessItEnds) {
+TEST_F(SoftActorCriticLearns, ToDiscountWhatFollowsUnlessItEnds) {
   for (const auto target : {Options::Target::kTwinCritics, Options::Target::kValue}) {
     for (const float end : {0.0f, 1.0f}) {
       Options options;
@@ -284,11 +291,11 @@ TEST(SoftActorCritic, DiscountsWhatFollowsUnlessItEnds) {
       for (uint64_t i = 0; i < 800; ++i) {
         Transitions t;
         t.observations = t.next_observations = torch::ones({1, 16, 1});
-        torch::manual_seed(static_cast<int64_t>(i));
+        torch::manual_seed(static_cast<int64_t>(i + 10000 * TestSeed()));
         t.actions = torch::rand({1, 16, 1}) * 2 - 1;  // everywhere, so that nothing is guessed
         t.rewards = t.dense_rewards = torch::ones({1, 16});
         t.terminated = torch::full({1, 16}, end);
-        q = sac.Update(t, {}, Rng(11).Fork("update", i)).metrics.Get("mean_q");
+        q = sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i)).metrics.Get("mean_q");
       }
       EXPECT_NEAR(q, end > 0 ? 1 : 5, end > 0 ? 0.05 : 0.6);
     }
@@ -296,7 +303,7 @@ TEST(SoftActorCritic, DiscountsWhatFollowsUnlessItEnds) {
 }
 
 // A learned temperature brings the entropy to its target.
-TEST(SoftActorCritic, KeepsTheEntropyThatIsAskedFor) {
+TEST_F(SoftActorCriticLearns, ToKeepTheEntropyThatIsAskedFor) {
   Options options;
   options.hidden = {32};
   options.learning_rate = 3e-3;
@@ -304,13 +311,14 @@ TEST(SoftActorCritic, KeepsTheEntropyThatIsAskedFor) {
   SoftActorCritic sac(1, 1, 0, options, Rng(6 + TestSeed()));
   double entropy = 0;
   for (uint64_t i = 0; i < 2000; ++i) {
-    torch::manual_seed(static_cast<int64_t>(i));
+    torch::manual_seed(static_cast<int64_t>(i + 10000 * TestSeed()));
     Transitions t;
     t.observations = t.next_observations = torch::ones({1, 64, 1});
     t.actions = torch::rand({1, 64, 1}) * 2 - 1;
     t.rewards = t.dense_rewards = -(t.actions.squeeze(2) - 0.2).square();
     t.terminated = torch::ones({1, 64});
-    const double now = sac.Update(t, {}, Rng(11).Fork("update", i)).metrics.Get("entropy");
+    const double now =
+        sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i)).metrics.Get("entropy");
     entropy = 0.98 * entropy + 0.02 * now;
   }
   EXPECT_NEAR(entropy, -0.5, 0.15);
