@@ -26,6 +26,8 @@ class Mlp {
   Mlp(ParameterLayout& layout, const std::string& prefix, MlpShape shape);
 
   const MlpShape& shape() const { return shape_; }
+  // Of its arrays in the layout, which follow one another: weight, bias, weight, ...
+  size_t first_slice() const { return first_slice_; }
 
   // [T, B, inputs] -> [T, B, outputs], every task with its own row of parameters.
   torch::Tensor Forward(const Parameters& parameters, torch::Tensor x) const;
@@ -48,7 +50,7 @@ class Mlp {
 
  private:
   MlpShape shape_;
-  size_t first_slice_;  // the arrays follow one another
+  size_t first_slice_;
 };
 
 }  // namespace fewstep

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <utility>
 
+#include "agents/networks/mlp_pass.h"
+#include "agents/shards.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -13,7 +15,7 @@ torch::Tensor OneBatch(const torch::Tensor& x) {
   return x.dim() == 2 ? x.reshape({1, -1}) : x.reshape({1, -1, x.size(2)});
 }
 
-// Inputs of a network: each transition's part, and its task's latent variable.
+// Inputs of a network: each transition's part, and its task's latent variable, in this order.
 torch::Tensor Inputs(std::vector<torch::Tensor> parts, const torch::Tensor& latents) {
   const int64_t tasks = parts[0].size(0), batch = parts[0].size(1);
   if (latents.defined()) parts.push_back(latents.unsqueeze(1).expand({tasks, batch, -1}));
@@ -34,6 +36,19 @@ torch::Tensor Noise(std::vector<int64_t> shape, Rng rng, const torch::Tensor& li
   torch::Tensor noise = torch::empty(shape, torch::kFloat32);
   rng.FillNormal({noise.mutable_data_ptr<float>(), static_cast<size_t>(noise.numel())});
   return noise.to(like.options());
+}
+
+Transitions TasksOf(const Transitions& all, const Shard& shard) {
+  const auto part = [&](const torch::Tensor& x) { return x.narrow(0, shard.begin, shard.size()); };
+  return {part(all.observations),  part(all.actions),           part(all.rewards),
+          part(all.dense_rewards), part(all.next_observations), part(all.terminated)};
+}
+
+// The gradient of each task's latent variable [T, L], which every transition of the task was given,
+// from that of the inputs [R, T * B, ...], where it comes last.
+torch::Tensor OfLatents(const torch::Tensor& inputs, int64_t tasks, int64_t latent_size) {
+  const int64_t first = inputs.size(2) - latent_size;
+  return inputs.narrow(2, first, latent_size).sum(0).view({tasks, -1, latent_size}).sum(1);
 }
 
 }  // namespace
@@ -74,225 +89,278 @@ void SoftActorCriticOptions::Visit(FieldVisitor& v) {
 }
 
 SoftActorCritic::SoftActorCritic(int64_t observation_size, int64_t action_size, int64_t latent_size,
-                                 const SoftActorCriticOptions& options, const Rng& init)
+                                 const SoftActorCriticOptions& options, const Rng& init,
+                                 torch::Device device)
     : observation_size_(observation_size),
       action_size_(action_size),
       latent_size_(latent_size),
-      options_(options) {
+      options_(options),
+      device_(device) {
   const int64_t state = observation_size + latent_size;
-  const auto make = [&](const char* name, auto&& build) {
-    auto layout = std::make_shared<ParameterLayout>();
-    build(*layout);
-    return Initialized(layout, init.Fork(name));
+  const auto layout = [] { return std::make_shared<ParameterLayout>(); };
+  const auto actor = layout(), critic = layout(), value = layout();
+  networks_ = std::make_shared<Networks>(Networks{
+      actor, critic, value, Mlp(*actor, "", ShapeOf(state, options.hidden, 2 * action_size)),
+      Mlp(*critic, "", ShapeOf(state + action_size, options.hidden, 1)),
+      Mlp(*value, "", ShapeOf(state, options.hidden, 1))});
+  const auto row = [&](const std::shared_ptr<ParameterLayout>& of, const char* name, uint64_t i) {
+    return Initialized(of, init.Fork(name, i)).flat;
   };
-  actor_ = make("actor", [&](ParameterLayout& layout) {
-    actor_network_ =
-        std::make_unique<Mlp>(layout, "", ShapeOf(state, options.hidden, 2 * action_size));
-  });
-  critics_ = make("critics", [&](ParameterLayout& layout) {
-    for (int i = 0; i < 2; ++i) {
-      critic_networks_[i] = std::make_unique<Mlp>(layout, fmt::format("q{}.", i),
-                                                  ShapeOf(state + action_size, options.hidden, 1));
-    }
-  });
-  if (options.target == SoftActorCriticOptions::Target::kValue) {
-    value_ = make("value", [&](ParameterLayout& layout) {
-      value_network_ = std::make_unique<Mlp>(layout, "", ShapeOf(state, options.hidden, 1));
-    });
-    value_adam_ = Adam(value_.flat, options.learning_rate);
+  state_.actor = {row(actor, "actor", 0).to(device), actor};
+  state_.critics = {torch::cat({row(critic, "critics", 0), row(critic, "critics", 1)}).to(device),
+                    critic};
+  if (has_value()) {
+    state_.value = {row(value, "value", 0).to(device), value};
+    state_.value_adam = Adam(state_.value.flat, options.learning_rate);
   }
-  const Parameters& followed = value_network_ ? value_ : critics_;
-  targets_ = followed.WithFlat(followed.flat.clone());
-  log_temperature_ =
-      torch::full({1}, options.temperature > 0 ? std::log(options.temperature) : 0.0);
+  const Parameters& followed = has_value() ? state_.value : state_.critics;
+  state_.targets = followed.WithFlat(followed.flat.clone());
+  state_.log_temperature =
+      torch::full({1}, options.temperature > 0 ? std::log(options.temperature) : 0.0).to(device);
   if (options_.target_entropy == 0) options_.target_entropy = -static_cast<double>(action_size);
-  actor_adam_ = Adam(actor_.flat, options.learning_rate);
-  critic_adam_ = Adam(critics_.flat, options.learning_rate);
-  temperature_adam_ = Adam(log_temperature_, options.learning_rate);
+  state_.actor_adam = Adam(state_.actor.flat, options.learning_rate);
+  state_.critic_adam = Adam(state_.critics.flat, options.learning_rate);
+  state_.temperature_adam = Adam(state_.log_temperature, options.learning_rate);
 }
 
-double SoftActorCritic::temperature() const { return log_temperature_.exp().item<double>(); }
+double SoftActorCritic::temperature() const { return state_.log_temperature.exp().item<double>(); }
 
-double SoftActorCritic::UpdateBytes(int64_t transitions) const {
-  // activations of seven passes and their gradients, and what Adam makes
+double SoftActorCritic::UpdateBytes(double transitions) const {
+  // what the passes of actor, twin critics and targets keep, and their gradients; rows, moments and
+  // what Adam makes of them
+  constexpr double kPasses = 9, kRows = 8;
   double units = 0;
   for (const int64_t width : options_.hidden) units += static_cast<double>(width);
-  const double rows = static_cast<double>(actor_.flat.numel() + 3 * critics_.flat.numel());
-  return sizeof(float) * (static_cast<double>(transitions) * 14 * units + 6 * rows);
+  const double rows =
+      static_cast<double>(state_.actor.flat.numel() + 2 * state_.critics.flat.numel());
+  return sizeof(float) * (transitions * kPasses * units + kRows * rows);
 }
 
 SquashedGaussian SoftActorCritic::Act(const torch::Tensor& observations,
                                       const torch::Tensor& latents) const {
-  const torch::Tensor outputs = actor_network_->Forward(actor_, Inputs({observations}, latents));
+  const torch::Tensor outputs =
+      networks_->actor.Forward(state_.actor, Inputs({observations}, latents));
   return SquashedGaussian::Of(
       outputs.view({observations.size(0), observations.size(1), 2 * action_size_}));
 }
 
-torch::Tensor SoftActorCritic::Critic(const Parameters& row, int which,
-                                      const torch::Tensor& observations,
-                                      const torch::Tensor& actions,
-                                      const torch::Tensor& latents) const {
-  return critic_networks_[which]
-      ->Forward(row, Inputs({observations, actions}, latents))
-      .view({observations.size(0), observations.size(1)});
+const std::vector<std::string>& SoftActorCritic::metric_names() {
+  static const std::vector<std::string> names = {"critic_loss", "actor_loss", "entropy",
+                                                 "temperature", "mean_q"};
+  return names;
 }
 
-torch::Tensor SoftActorCritic::LeastCritic(const Parameters& row, const torch::Tensor& observations,
-                                           const torch::Tensor& actions,
-                                           const torch::Tensor& latents) const {
-  return torch::min(Critic(row, 0, observations, actions, latents),
-                    Critic(row, 1, observations, actions, latents));
+// V(s') of what the critics learn towards, [1, T * B].
+torch::Tensor SoftActorCritic::LeastTarget(const Transitions& part, const torch::Tensor& latents,
+                                           const torch::Tensor& noise) const {
+  const torch::Tensor& next = part.next_observations;
+  if (has_value()) {
+    return MlpPass(networks_->value, state_.targets, Inputs({next}, latents)).outputs().squeeze(2);
+  }
+  const torch::Tensor outputs =
+      MlpPass(networks_->actor, state_.actor, Inputs({next}, latents)).outputs();
+  const auto drawn = SquashedGaussian::Of(outputs).Sample(OneBatch(noise));
+  const torch::Tensor inputs =
+      Inputs({next, drawn.actions.view({next.size(0), next.size(1), -1})}, latents);
+  const torch::Tensor q = MlpPass(networks_->critic, state_.targets, inputs).outputs();
+  return q.amin(0).squeeze(1).unsqueeze(0) - state_.log_temperature.exp() * drawn.log_probs;
 }
 
-torch::Tensor SoftActorCritic::Value(const Parameters& row, const torch::Tensor& observations,
-                                     const torch::Tensor& latents) const {
-  return value_network_->Forward(row, Inputs({observations}, latents))
-      .view({observations.size(0), observations.size(1)});
+SoftActorCritic::CriticPart SoftActorCritic::LearnCritics(const Transitions& part,
+                                                          const torch::Tensor& latents,
+                                                          const torch::Tensor& noise,
+                                                          double count) const {
+  const torch::Tensor target =
+      OneBatch(part.dense_rewards) * options_.reward_scale +
+      OneBatch(1 - part.terminated) * options_.discount * LeastTarget(part, latents, noise);
+
+  // sum_i (Q_i - y)^2 / count
+  const MlpPass pass(networks_->critic, state_.critics,
+                     Inputs({part.observations, part.actions}, latents));
+  const torch::Tensor q = pass.outputs().squeeze(2);  // [2, T * B]
+  const torch::Tensor error = q - target;
+  CriticPart result{.gradient = torch::empty_like(state_.critics.flat),
+                    .latents = {},
+                    .sums = torch::stack({error.square().sum(), q[0].sum()})};
+  const torch::Tensor inputs =
+      pass.Backward((error * (2 / count)).unsqueeze(2), &result.gradient, latent_size_ > 0);
+  if (latent_size_ > 0) {
+    result.latents = OfLatents(inputs, part.num_tasks(), latent_size_);
+  }
+  return result;
+}
+
+SoftActorCritic::ActorPart SoftActorCritic::LearnActor(const Parameters& critics,
+                                                       const Transitions& part,
+                                                       const torch::Tensor& latents,
+                                                       const torch::Tensor& noise, double count,
+                                                       bool latent_gradient) const {
+  // a new action in every state
+  const torch::Tensor& s = part.observations;
+  const torch::Tensor alpha = state_.log_temperature.exp();
+  const MlpPass pass(networks_->actor, state_.actor, Inputs({s}, latents));
+  const SquashedGaussian policy = SquashedGaussian::Of(pass.outputs());  // of [1, T * B, A]
+  const torch::Tensor e = OneBatch(noise);
+  const auto drawn = policy.Sample(e);
+
+  // what the critics think of it
+  const MlpPass critic_pass(networks_->critic, critics,
+                            Inputs({s, drawn.actions.view({s.size(0), s.size(1), -1})}, latents));
+  const torch::Tensor q = critic_pass.outputs();  // [2, T * B, 1]
+  const torch::Tensor first_is_least = (q[0] <= q[1]).to(q.scalar_type());
+  const torch::Tensor least = torch::min(q[0], q[1]).view({1, -1});
+  const torch::Tensor weights = torch::stack({first_is_least, 1 - first_is_least});
+  const torch::Tensor by_action = critic_pass.Backward(weights, nullptr, true)
+                                      .narrow(2, observation_size_, action_size_)
+                                      .sum(0, /*keepdim=*/true);  // d min Q / d a, [1, T * B, A]
+
+  // d / d u of alpha log pi - min Q, u before the tanh: d log pi / d u = 2 tanh(u) at fixed noise
+  const torch::Tensor& a = drawn.actions;
+  const double numbers = count * static_cast<double>(action_size_);
+  const torch::Tensor by_u = (alpha * 2 * a - by_action * (1 - a.square())) / count;
+  torch::Tensor by_mean = by_u;
+  torch::Tensor by_log_std = by_u * (drawn.before - policy.mean) - alpha / count;
+  torch::Tensor loss = (alpha * drawn.log_probs - least).sum() / count;
+  if (options_.mean_penalty > 0) {
+    by_mean = by_mean + policy.mean * (2 * options_.mean_penalty / numbers);
+    loss = loss + policy.mean.square().sum() * (options_.mean_penalty / numbers);
+  }
+  if (options_.log_std_penalty > 0) {
+    by_log_std = by_log_std + policy.log_std * (2 * options_.log_std_penalty / numbers);
+    loss = loss + policy.log_std.square().sum() * (options_.log_std_penalty / numbers);
+  }
+  // the bounds of the log standard deviation let nothing pass beyond them
+  const torch::Tensor inside = policy.log_std == pass.outputs().chunk(2, -1)[1];
+  ActorPart result{.actor = torch::empty_like(state_.actor.flat),
+                   .value = {},
+                   .latents = {},
+                   .sums = torch::stack({loss, drawn.log_probs.sum()})};
+  const torch::Tensor inputs =
+      pass.Backward(torch::cat({by_mean, by_log_std * inside}, 2), &result.actor, latent_gradient);
+  if (latent_gradient) result.latents = OfLatents(inputs, part.num_tasks(), latent_size_);
+
+  // (V - (min Q - alpha log pi))^2 / count
+  if (has_value()) {
+    const MlpPass value(networks_->value, state_.value, Inputs({s}, latents));
+    const torch::Tensor towards = (least - alpha * drawn.log_probs).unsqueeze(2);
+    result.value = torch::empty_like(state_.value.flat);
+    value.Backward((value.outputs() - towards) * (2 / count), &result.value, false);
+  }
+  return result;
 }
 
 SoftActorCritic::Result SoftActorCritic::Update(const Transitions& transitions,
-                                                const torch::Tensor& latents, const Rng& rng) {
+                                                const torch::Tensor& latents, const Rng& rng,
+                                                const ActorCriticWork& how) {
   FEWSTEP_CHECK(latents.defined() == (latent_size_ > 0), "latent variables of another size");
+  const torch::NoGradGuard no_grad;
   const torch::Tensor& s = transitions.observations;
-  const torch::Tensor& next = transitions.next_observations;
+  const double count = static_cast<double>(s.size(0) * s.size(1));
   const std::vector<int64_t> action_shape = {s.size(0), s.size(1), action_size_};
-  const torch::Tensor z = latents.defined() ? latents.detach() : torch::Tensor();
-  const auto leaf = [](const Parameters& p) {
-    return p.WithFlat(p.flat.detach().clone().requires_grad_());
+  const torch::Tensor next_noise =
+      has_value() ? torch::Tensor() : Noise(action_shape, rng.Fork("next"), s);
+  const torch::Tensor noise = Noise(action_shape, rng.Fork("action"), s);
+  const torch::Tensor z = latents.defined() ? latents.detach() : latents;
+  const torch::Tensor actor_z = how.actor_latents.defined() ? how.actor_latents.detach() : z;
+
+  // parts of the work; sums over them in their order
+  WorkerPool caller_only(1);
+  const Shards shards(s.size(0), how.pool ? how.shards : 1, how.pool ? *how.pool : caller_only);
+  const auto of = [](const torch::Tensor& x, const Shard& shard) {
+    return x.defined() ? x.narrow(0, shard.begin, shard.size()) : x;
   };
-  const double alpha = temperature();
+  const auto sum = [](const auto& parts, auto member) {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& part : parts) tensors.push_back(part.*member);
+    return SumInOrder(tensors);
+  };
+  const auto join = [](const auto& parts, auto member) {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& part : parts) tensors.push_back(part.*member);
+    return tensors.front().defined() ? torch::cat(tensors) : torch::Tensor();
+  };
 
-  // towards what the critics learn
-  torch::Tensor target;
-  {
-    const torch::NoGradGuard no_grad;
-    torch::Tensor value;
-    if (value_network_) {
-      value = Value(targets_, next, z);
-    } else {
-      const auto drawn = Act(next, z).Sample(Noise(action_shape, rng.Fork("next"), s));
-      value = LeastCritic(targets_, next, drawn.actions, z) - alpha * drawn.log_probs;
-    }
-    target = transitions.dense_rewards * options_.reward_scale +
-             (1 - transitions.terminated) * options_.discount * value;
-  }
-
-  // critics; their loss also reaches the latent variables
+  // critics
   Result result;
-  Parameters critics = leaf(critics_);
-  torch::Tensor free_z = z.defined() ? z.clone().requires_grad_() : torch::Tensor();
-  const torch::Tensor q0 = Critic(critics, 0, s, transitions.actions, free_z);
-  const torch::Tensor q1 = Critic(critics, 1, s, transitions.actions, free_z);
-  const torch::Tensor critic_loss = (q0 - target).square().mean() + (q1 - target).square().mean();
-  std::vector<torch::Tensor> wanted = {critics.flat};
-  if (free_z.defined()) wanted.push_back(free_z);
-  const std::vector<torch::Tensor> critic_gradients = torch::autograd::grad({critic_loss}, wanted);
-  if (free_z.defined()) result.latent_gradient = critic_gradients[1];
-  Adam critic_adam = critic_adam_;
-  critics = critics_.WithFlat(critic_adam.Step(critics_.flat, critic_gradients[0]));
+  State next = state_;
+  std::vector<CriticPart> critic_parts(shards.size());
+  shards.ForEach([&](const Shard& shard) {
+    const torch::NoGradGuard in_thread;
+    critic_parts[shard.index] =
+        LearnCritics(TasksOf(transitions, shard), of(z, shard), of(next_noise, shard), count);
+  });
+  next.critics.flat =
+      next.critic_adam.Step(state_.critics.flat, sum(critic_parts, &CriticPart::gradient));
+  result.latent_gradient = join(critic_parts, &CriticPart::latents);
 
-  // a new action in every state
-  Parameters actor = leaf(actor_);
-  const SquashedGaussian policy =
-      SquashedGaussian::Of(actor_network_->Forward(actor, Inputs({s}, z))
-                               .view({s.size(0), s.size(1), 2 * action_size_}));
-  const auto drawn = policy.Sample(Noise(action_shape, rng.Fork("action"), s));
-  const torch::Tensor least = LeastCritic(critics, s, drawn.actions, z);
-
-  // value network
-  Adam value_adam = value_adam_;
-  Parameters value = value_, targets = targets_;
-  if (value_network_) {
-    const Parameters free_value = leaf(value_);
-    const torch::Tensor towards = (least - alpha * drawn.log_probs).detach();
-    const torch::Tensor loss = (Value(free_value, s, z) - towards).square().mean();
-    value = value_.WithFlat(
-        value_adam.Step(value_.flat, torch::autograd::grad({loss}, {free_value.flat})[0]));
+  // actor and value network, with the critics as they are now
+  std::vector<ActorPart> actor_parts(shards.size());
+  shards.ForEach([&](const Shard& shard) {
+    const torch::NoGradGuard in_thread;
+    actor_parts[shard.index] =
+        LearnActor(next.critics, TasksOf(transitions, shard), of(actor_z, shard), of(noise, shard),
+                   count, how.actor_latent_gradient);
+  });
+  next.actor.flat = next.actor_adam.Step(state_.actor.flat, sum(actor_parts, &ActorPart::actor));
+  if (has_value()) {
+    next.value.flat = next.value_adam.Step(state_.value.flat, sum(actor_parts, &ActorPart::value));
   }
-
-  // actor
-  torch::Tensor actor_loss = (alpha * drawn.log_probs - least).mean();
-  if (options_.mean_penalty > 0) {
-    actor_loss = actor_loss + options_.mean_penalty * policy.mean.square().mean();
-  }
-  if (options_.log_std_penalty > 0) {
-    actor_loss = actor_loss + options_.log_std_penalty * policy.log_std.square().mean();
-  }
-  Adam actor_adam = actor_adam_;
-  const Parameters new_actor = actor_.WithFlat(
-      actor_adam.Step(actor_.flat, torch::autograd::grad({actor_loss}, {actor.flat})[0]));
+  result.actor_latent_gradient = join(actor_parts, &ActorPart::latents);
 
   // temperature
-  Adam temperature_adam = temperature_adam_;
-  torch::Tensor log_temperature = log_temperature_;
-  const double entropy = -drawn.log_probs.detach().mean().item<double>();
+  const torch::Tensor critic_sums = sum(critic_parts, &CriticPart::sums);
+  const torch::Tensor actor_sums = sum(actor_parts, &ActorPart::sums);
+  const torch::Tensor entropy = -actor_sums[1] / count;
   if (options_.temperature <= 0) {
-    const torch::Tensor gradient = torch::full({1}, entropy - options_.target_entropy);
-    log_temperature = temperature_adam.Step(log_temperature_, gradient);
+    next.log_temperature = next.temperature_adam.Step(
+        state_.log_temperature, (entropy - options_.target_entropy).view({1}));
   }
 
   // targets follow
-  const Parameters& followed = value_network_ ? value : critics;
-  targets = targets_.WithFlat(targets_.flat * (1 - options_.target_rate) +
-                              followed.flat * options_.target_rate);
+  const torch::Tensor& followed = has_value() ? next.value.flat : next.critics.flat;
+  next.targets.flat = state_.targets.flat.lerp(followed, options_.target_rate);
 
-  result.metrics.Add("critic_loss", critic_loss.item<double>());
-  result.metrics.Add("actor_loss", actor_loss.item<double>());
-  result.metrics.Add("entropy", entropy);
-  result.metrics.Add("temperature", alpha);
-  result.metrics.Add("mean_q", q0.mean().item<double>());
-  for (const torch::Tensor& row : {new_actor.flat, critics.flat, targets.flat, log_temperature}) {
-    if (torch::isfinite(row).all().item<bool>()) continue;
+  result.metrics = torch::stack({critic_sums[0] / count, actor_sums[0], entropy,
+                                 state_.log_temperature.exp()[0], critic_sums[1] / count});
+  const torch::Tensor total = next.actor.flat.sum() + next.critics.flat.sum() +
+                              next.targets.flat.sum() + next.log_temperature.sum();
+  if (!std::isfinite(total.item<double>())) {
     throw Error(ErrorKind::kRuntime, "an update of the soft actor-critic is not finite",
-                {.remedy = "Lower learning_rate or reward_scale"});
+                {.remedy = "Lower agent.learning_rate or agent.reward_scale"});
   }
-
-  // all or nothing
-  actor_ = new_actor;
-  critics_ = critics;
-  value_ = value;
-  targets_ = targets;
-  log_temperature_ = log_temperature;
-  actor_adam_ = std::move(actor_adam);
-  critic_adam_ = std::move(critic_adam);
-  value_adam_ = std::move(value_adam);
-  temperature_adam_ = std::move(temperature_adam);
+  state_ = std::move(next);
   return result;
 }
 
 void SoftActorCritic::Save(CheckpointWriter checkpoint) const {
-  checkpoint.Store("actor", actor_.flat);
-  checkpoint.Store("critics", critics_.flat);
-  checkpoint.Store("targets", targets_.flat);
-  checkpoint.Store("log_temperature", log_temperature_);
-  actor_adam_.Save(checkpoint.Scope("actor_adam"));
-  critic_adam_.Save(checkpoint.Scope("critic_adam"));
-  temperature_adam_.Save(checkpoint.Scope("temperature_adam"));
-  if (!value_network_) return;
-  checkpoint.Store("value", value_.flat);
-  value_adam_.Save(checkpoint.Scope("value_adam"));
+  checkpoint.Store("actor", state_.actor.flat);
+  checkpoint.Store("critics", state_.critics.flat);
+  checkpoint.Store("targets", state_.targets.flat);
+  checkpoint.Store("log_temperature", state_.log_temperature);
+  state_.actor_adam.Save(checkpoint.Scope("actor_adam"));
+  state_.critic_adam.Save(checkpoint.Scope("critic_adam"));
+  state_.temperature_adam.Save(checkpoint.Scope("temperature_adam"));
+  if (!has_value()) return;
+  checkpoint.Store("value", state_.value.flat);
+  state_.value_adam.Save(checkpoint.Scope("value_adam"));
 }
 
 void SoftActorCritic::Load(CheckpointReader checkpoint) {
-  const torch::Tensor actor = checkpoint.Load("actor", actor_.flat),
-                      critics = checkpoint.Load("critics", critics_.flat),
-                      targets = checkpoint.Load("targets", targets_.flat),
-                      log_temperature = checkpoint.Load("log_temperature", log_temperature_);
-  Adam actor_adam = actor_adam_.Loaded(checkpoint.Scope("actor_adam")),
-       critic_adam = critic_adam_.Loaded(checkpoint.Scope("critic_adam")),
-       temperature_adam = temperature_adam_.Loaded(checkpoint.Scope("temperature_adam"));
-  if (value_network_) {
-    const torch::Tensor value = checkpoint.Load("value", value_.flat);
-    value_adam_ = value_adam_.Loaded(checkpoint.Scope("value_adam"));
-    value_ = value_.WithFlat(value);
+  State loaded = state_;
+  for (const auto& [name, member] : {std::pair{"actor", &State::actor},
+                                     {"critics", &State::critics},
+                                     {"targets", &State::targets}}) {
+    (loaded.*member).flat = checkpoint.Load(name, (state_.*member).flat);
   }
-  actor_ = actor_.WithFlat(actor);
-  critics_ = critics_.WithFlat(critics);
-  targets_ = targets_.WithFlat(targets);
-  log_temperature_ = log_temperature;
-  actor_adam_ = std::move(actor_adam);
-  critic_adam_ = std::move(critic_adam);
-  temperature_adam_ = std::move(temperature_adam);
+  loaded.log_temperature = checkpoint.Load("log_temperature", state_.log_temperature);
+  loaded.actor_adam = state_.actor_adam.Loaded(checkpoint.Scope("actor_adam"));
+  loaded.critic_adam = state_.critic_adam.Loaded(checkpoint.Scope("critic_adam"));
+  loaded.temperature_adam = state_.temperature_adam.Loaded(checkpoint.Scope("temperature_adam"));
+  if (has_value()) {
+    loaded.value.flat = checkpoint.Load("value", state_.value.flat);
+    loaded.value_adam = state_.value_adam.Loaded(checkpoint.Scope("value_adam"));
+  }
+  state_ = std::move(loaded);
 }
 
 }  // namespace fewstep

@@ -1,6 +1,7 @@
 // The soft actor-critic against the algorithm written out, and on problems whose answers are known.
 #include "agents/optimizers/soft_actor_critic.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "agents/device.h"
@@ -29,10 +30,9 @@ Transitions RandomTransitions(uint64_t seed) {
 // A network of two hidden layers, in double: arrays of a row in the order of its layout.
 struct Net {
   std::vector<torch::Tensor> arrays;  // weight, bias, weight, bias, ...
-  Net(const Parameters& row, const std::string& prefix) {
-    for (size_t i = 0; i < row.layout->slices().size(); ++i) {
-      if (!row.layout->slices()[i].name.starts_with(prefix + "layer")) continue;
-      arrays.push_back(row.View(i)[0].detach().to(torch::kFloat64).clone().requires_grad_());
+  Net(const Parameters& rows, int64_t row) {
+    for (size_t i = 0; i < rows.layout->slices().size(); ++i) {
+      arrays.push_back(rows.View(i)[row].detach().to(torch::kFloat64).clone().requires_grad_());
     }
   }
   torch::Tensor operator()(torch::Tensor x) const {
@@ -86,17 +86,18 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
   SoftActorCritic sac(kObservation, kAction, kLatent, options, Rng(3));
   const Transitions t = RandomTransitions(4);
   const torch::Tensor z32 = torch::randn({kTasks, kLatent});
+  const torch::Tensor actor_z32 = torch::randn({kTasks, kLatent});
   const Rng rng(5);
   // the value network has no accessor: its target is a copy of it before the first update
   const bool has_value = options.target == Options::Target::kValue;
-  Net actor(sac.actor(), ""), q0(sac.critics(), "q0."), q1(sac.critics(), "q1.");
-  const Net target_net(sac.targets(), has_value ? "" : "q0.");
-  const Net target_other(sac.targets(), "q1.");
-  Net value(sac.targets(), has_value ? "" : "q0.");
+  Net actor(sac.actor(), 0), q0(sac.critics(), 0), q1(sac.critics(), 1);
+  const Net target_net(sac.targets(), 0), target_other(sac.targets(), has_value ? 0 : 1);
+  Net value(sac.targets(), 0);
   const double alpha = sac.temperature();
 
   const auto d = [](const torch::Tensor& x) { return x.to(torch::kFloat64); };
   const torch::Tensor z = d(z32).clone().requires_grad_();
+  const torch::Tensor actor_z = d(actor_z32).clone().requires_grad_();
   const torch::Tensor next_noise = NoiseOf(rng, "next"), noise = NoiseOf(rng, "action");
   const auto act = [&](const Net& net, const torch::Tensor& s, const torch::Tensor& latent,
                        const torch::Tensor& e) {
@@ -155,8 +156,8 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
   torch::Tensor entropy = value_loss;
   for (int64_t i = 0; i < kTasks; ++i) {
     for (int64_t b = 0; b < kBatch; ++b) {
-      const torch::Tensor s = d(t.observations[i][b]), latent = z[i].detach();
-      const auto [a, log_prob, mean, log_std] = act(actor, s, latent, noise[i][b]);
+      const torch::Tensor s = d(t.observations[i][b]), latent = actor_z[i].detach();
+      const auto [a, log_prob, mean, log_std] = act(actor, s, actor_z[i], noise[i][b]);
       const torch::Tensor in = torch::cat({s, a, latent});
       const torch::Tensor least = torch::min(q0(in)[0], q1(in)[0]);
       actor_loss = actor_loss + (alpha * log_prob - least) / count +
@@ -168,10 +169,14 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
       value_loss = value_loss + (value(torch::cat({s, latent}))[0] - towards).square() / count;
     }
   }
+  std::vector<torch::Tensor> of_actor = actor.arrays;
+  of_actor.push_back(actor_z);
+  gradients = torch::autograd::grad({actor_loss}, of_actor);
+  const torch::Tensor actor_z_gradient = gradients.back();
+  gradients.pop_back();
   const torch::Tensor actor_after =
-      AdamStep(Joined(actor.arrays), Joined(torch::autograd::grad({actor_loss}, actor.arrays)),
-               options.learning_rate);
-  const torch::Tensor old_targets = d(sac.targets().flat[0]);
+      AdamStep(Joined(actor.arrays), Joined(gradients), options.learning_rate);
+  const torch::Tensor old_targets = d(sac.targets().flat.view({-1}));
   torch::Tensor followed = critics_after;
   if (has_value) {
     followed =
@@ -186,22 +191,55 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
     log_temperature -= options.learning_rate * gradient / (std::abs(gradient) + 1e-8);
   }
 
-  const SoftActorCritic::Result result = sac.Update(t, z32, rng);
-  EXPECT_LT(Distance(d(sac.critics().flat[0]), critics_after), 2e-4);
+  const SoftActorCritic::Result result =
+      sac.Update(t, z32, rng, {.actor_latents = actor_z32, .actor_latent_gradient = true});
+  EXPECT_LT(Distance(d(sac.critics().flat.view({-1})), critics_after), 2e-4);
   EXPECT_LT(Distance(d(sac.actor().flat[0]), actor_after.detach()), 2e-4);
-  EXPECT_LT(Distance(d(sac.targets().flat[0]), targets_after.detach()), 2e-4);
+  EXPECT_LT(Distance(d(sac.targets().flat.view({-1})), targets_after.detach()), 2e-4);
   EXPECT_LT(Distance(d(result.latent_gradient), z_gradient), 1e-4);
+  EXPECT_LT(Distance(d(result.actor_latent_gradient), actor_z_gradient), 1e-4);
   EXPECT_NEAR(std::log(sac.temperature()), log_temperature, 1e-5);
-  EXPECT_NEAR(result.metrics.Get("critic_loss"), critic_loss.item<double>(),
-              1e-4 * critic_loss.item<double>());
-  EXPECT_NEAR(result.metrics.Get("actor_loss"), actor_loss.item<double>(), 1e-3);
-  EXPECT_NEAR(result.metrics.Get("entropy"), entropy.item<double>(), 1e-4);
+  const auto metric = [&](const char* name) {
+    const auto& names = SoftActorCritic::metric_names();
+    return result.metrics[std::ranges::find(names, name) - names.begin()].item<double>();
+  };
+  EXPECT_NEAR(metric("critic_loss"), critic_loss.item<double>(), 1e-4 * critic_loss.item<double>());
+  EXPECT_NEAR(metric("actor_loss"), actor_loss.item<double>(), 1e-3);
+  EXPECT_NEAR(metric("entropy"), entropy.item<double>(), 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SoftActorCriticUpdate,
                          ::testing::Combine(::testing::Values(Options::Target::kTwinCritics,
                                                               Options::Target::kValue),
                                             ::testing::Values(0.0, 0.7)));
+
+// Shards of tasks on any number of threads.
+TEST_P(SoftActorCriticUpdate, IsTheSameInParts) {
+  const Transitions t = RandomTransitions(4);
+  const torch::Tensor z = torch::randn({kTasks, kLatent});
+  const auto after = [&](const ActorCriticWork& how) {
+    SoftActorCritic sac(kObservation, kAction, kLatent, MakeOptions(), Rng(3));
+    const SoftActorCritic::Result result = sac.Update(t, z, Rng(5), how);
+    return torch::cat({sac.actor().flat.view({-1}), sac.critics().flat.view({-1}),
+                       sac.targets().flat.view({-1}), result.latent_gradient.view({-1}),
+                       result.metrics.view({-1})});
+  };
+  const auto one = MakePool(1), two = MakePool(2);
+  const torch::Tensor whole = after({}), parts = after({.pool = one.get(), .shards = 2});
+  EXPECT_LT(Distance(whole, parts), 1e-5);
+  EXPECT_TRUE(SameBits(parts, after({.pool = two.get(), .shards = 2})));
+}
+
+TEST(SoftActorCritic, ACopyLearnsByItself) {
+  Options options;
+  options.hidden = {6};
+  SoftActorCritic sac(kObservation, kAction, 0, options, Rng(1));
+  const SoftActorCritic copy = sac;
+  const torch::Tensor before = sac.actor().flat.clone();
+  sac.Update(RandomTransitions(1), {}, Rng(1));
+  EXPECT_FALSE(torch::equal(sac.actor().flat, before));
+  EXPECT_TRUE(torch::equal(copy.actor().flat, before));
+}
 
 TEST(SoftActorCritic, IsSavedWithAllThatItsNextUpdateDependsOn) {
   for (const auto target : {Options::Target::kTwinCritics, Options::Target::kValue}) {
@@ -295,7 +333,7 @@ TEST_F(SoftActorCriticLearns, ToDiscountWhatFollowsUnlessItEnds) {
         t.actions = torch::rand({1, 16, 1}) * 2 - 1;  // everywhere, so that nothing is guessed
         t.rewards = t.dense_rewards = torch::ones({1, 16});
         t.terminated = torch::full({1, 16}, end);
-        q = sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i)).metrics.Get("mean_q");
+        q = sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i)).metrics[4].item<double>();
       }
       EXPECT_NEAR(q, end > 0 ? 1 : 5, end > 0 ? 0.05 : 0.6);
     }
@@ -318,7 +356,7 @@ TEST_F(SoftActorCriticLearns, ToKeepTheEntropyThatIsAskedFor) {
     t.rewards = t.dense_rewards = -(t.actions.squeeze(2) - 0.2).square();
     t.terminated = torch::ones({1, 64});
     const double now =
-        sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i)).metrics.Get("entropy");
+        sac.Update(t, {}, Rng(11 + TestSeed()).Fork("update", i)).metrics[2].item<double>();
     entropy = 0.98 * entropy + 0.02 * now;
   }
   EXPECT_NEAR(entropy, -0.5, 0.15);
