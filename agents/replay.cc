@@ -43,9 +43,7 @@ int64_t Replay::used() const {
   return most;
 }
 
-void Replay::Clear(int64_t task) { added_[static_cast<size_t>(task)] = 0; }
-
-void Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row) {
+AddedTransitions Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row) {
   FEWSTEP_CHECK(task >= 0 && task < num_tasks(), "task {} of {}", task, num_tasks());
   FEWSTEP_CHECK(rollouts.dense_rewards.defined() == dense_, "rollouts of another family");
   const int64_t horizon = rollouts.horizon(), observation = observation_size_;
@@ -58,6 +56,7 @@ void Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row) {
   const float* terminated = rollouts.terminated.const_data_ptr<float>();
   float* rows = rows_.mutable_data_ptr<float>();
   int64_t& added = added_[static_cast<size_t>(task)];
+  const int64_t first = added;
   for (int64_t item = row * rollouts.episodes(); item < (row + 1) * rollouts.episodes(); ++item) {
     for (int64_t step = 0; step < horizon && mask[item * horizon + step] != 0; ++step) {
       const int64_t at = item * horizon + step;
@@ -72,29 +71,31 @@ void Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row) {
       *out = last ? terminated[item] : 0.0f;
     }
   }
+  return {first, added};
 }
 
-Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng) const {
+Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng,
+                           const ReplayPart* part) const {
   const auto count = static_cast<int64_t>(tasks.size());
   torch::Tensor indices = torch::empty({count * batch}, torch::kInt64);
   int64_t* index = indices.mutable_data_ptr<int64_t>();
   for (int64_t i = 0; i < count; ++i) {
     const int64_t task = tasks[static_cast<size_t>(i)];
-    const int64_t available = size(task);
+    const int64_t available = part ? part->size(task) : size(task);
     FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", task);
     Rng stream = rng.Fork("task", static_cast<uint64_t>(i));
     for (int64_t b = 0; b < batch; ++b) {
-      const auto slot = static_cast<int64_t>(stream.Below(static_cast<uint64_t>(available)));
-      *index++ = slot * num_tasks() + task;
+      const auto drawn = static_cast<int64_t>(stream.Below(static_cast<uint64_t>(available)));
+      const int64_t number = part ? part->Number(task, drawn) : first(task) + drawn;
+      *index++ = number % capacity() * num_tasks() + task;
     }
   }
   const torch::Tensor gathered =
       rows_.view({-1, width()}).index_select(0, indices).view({count, batch, width()});
   int64_t column = 0;
   const auto columns = [&](int64_t size) {
-    const torch::Tensor part = gathered.narrow(2, column, size);
     column += size;
-    return part;
+    return gathered.narrow(2, column - size, size);
   };
   Transitions transitions;
   transitions.observations = columns(observation_size_);
@@ -104,6 +105,31 @@ Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const 
   transitions.next_observations = columns(observation_size_);
   transitions.terminated = columns(1).squeeze(2);
   return transitions;
+}
+
+Transitions TransitionsOf(const Rollouts& rollouts) {
+  const int64_t tasks = rollouts.num_tasks(), episodes = rollouts.episodes(),
+                horizon = rollouts.horizon();
+  // the observation after each step: the next one, or the final one where there is none
+  const torch::Tensor finals = rollouts.final_observations.unsqueeze(2);
+  const torch::Tensor nothing = torch::zeros({tasks, episodes, 1});
+  const torch::Tensor has_next =
+      torch::cat({rollouts.mask.narrow(2, 1, horizon - 1), nothing}, 2).unsqueeze(3);
+  const torch::Tensor shifted =
+      torch::cat({rollouts.observations.narrow(2, 1, horizon - 1), finals}, 2);
+  const torch::Tensor next = torch::where(has_next != 0, shifted, finals);
+  const torch::Tensor last = rollouts.mask * (1 - has_next.squeeze(3));
+  const auto flat = [&](const torch::Tensor& x) {
+    return x.dim() == 4 ? x.reshape({tasks, episodes * horizon, -1})
+                        : x.reshape({tasks, episodes * horizon});
+  };
+  return {.observations = flat(rollouts.observations),
+          .actions = flat(rollouts.actions),
+          .rewards = flat(rollouts.rewards),
+          .dense_rewards =
+              flat(rollouts.dense_rewards.defined() ? rollouts.dense_rewards : rollouts.rewards),
+          .next_observations = flat(next),
+          .terminated = flat(last * rollouts.terminated.unsqueeze(2))};
 }
 
 void Replay::Save(CheckpointWriter checkpoint) const {
@@ -127,6 +153,79 @@ void Replay::Load(CheckpointReader checkpoint) {
   const torch::Tensor rows = checkpoint.Load("rows", torch::zeros({most, num_tasks(), width()}));
   rows_.narrow(0, 0, most).copy_(rows);
   added_ = std::move(counts);
+}
+
+ReplayPart::ReplayPart(const Replay& replay, int64_t capacity)
+    : replay_(&replay),
+      capacity_(capacity),
+      numbers_(torch::zeros({replay.num_tasks(), capacity}, torch::kInt64)),
+      added_(static_cast<size_t>(replay.num_tasks())) {}
+
+void ReplayPart::Add(int64_t task, const AddedTransitions& added) {
+  int64_t* numbers = numbers_.mutable_data_ptr<int64_t>() + task * capacity_;
+  int64_t& count = added_[static_cast<size_t>(task)];
+  for (int64_t number = added.first; number < added.end; ++number) {
+    numbers[count++ % capacity_] = number;
+  }
+}
+
+void ReplayPart::Clear(int64_t task) { added_[static_cast<size_t>(task)] = 0; }
+
+int64_t ReplayPart::held(int64_t task) const {
+  return std::min(added_[static_cast<size_t>(task)], capacity_);
+}
+
+int64_t ReplayPart::Number(int64_t task, int64_t index) const {
+  const int64_t from_newest = size(task) - index;
+  const int64_t slot = (added_[static_cast<size_t>(task)] - from_newest) % capacity_;
+  return numbers_.const_data_ptr<int64_t>()[task * capacity_ + slot];
+}
+
+int64_t ReplayPart::size(int64_t task) const {
+  // numbers grow, so what the replay no longer has is oldest here too
+  const int64_t* numbers = numbers_.const_data_ptr<int64_t>() + task * capacity_;
+  const int64_t count = added_[static_cast<size_t>(task)], first = replay_->first(task);
+  int64_t low = 0, high = held(task);  // so many of the newest are there, at most so many
+  while (low < high) {
+    const int64_t middle = (low + high + 1) / 2;
+    if (numbers[(count - middle) % capacity_] >= first) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
+void ReplayPart::Save(CheckpointWriter checkpoint) const {
+  checkpoint.Store("numbers", numbers_);
+  checkpoint.Store("counts", torch::tensor(added_, torch::kInt64));
+}
+
+ReplayPart ReplayPart::Loaded(CheckpointReader checkpoint) const {
+  ReplayPart loaded = *this;
+  loaded.numbers_ = checkpoint.Load("numbers", numbers_);
+  const torch::Tensor counts =
+      checkpoint.Load("counts", torch::zeros({static_cast<int64_t>(added_.size())}, torch::kInt64));
+  std::copy_n(counts.const_data_ptr<int64_t>(), counts.numel(), loaded.added_.begin());
+  for (size_t task = 0; task < added_.size(); ++task) {
+    if (loaded.added_[task] < 0) {
+      throw Error(ErrorKind::kData, fmt::format("a part of {} transitions", loaded.added_[task]),
+                  {.key = "counts"});
+    }
+    // each number is one that the replay has had, and they grow
+    int64_t before = -1;
+    for (int64_t i = loaded.held(static_cast<int64_t>(task)); i > 0; --i) {
+      const int64_t slot = (loaded.added_[task] - i) % capacity_;
+      const int64_t number = loaded.numbers_[static_cast<int64_t>(task)][slot].item<int64_t>();
+      if (number <= before) {
+        throw Error(ErrorKind::kData, fmt::format("transition {} after {}", number, before),
+                    {.key = "numbers"});
+      }
+      before = number;
+    }
+  }
+  return loaded;
 }
 
 }  // namespace fewstep

@@ -313,7 +313,9 @@ void Sampler::CollectLockstep(const Batch& batch, Rollouts& out) {
     for (int64_t step = 0; step < horizon && num_running > 0; ++step) {
       if (batch.options.stop.stop_requested()) break;
       // one forward pass for all tasks
-      Percepts percepts{.observations = present.to(device_), .step = static_cast<int>(step)};
+      Percepts percepts{.observations = present.to(device_),
+                        .step = static_cast<int>(step),
+                        .streams = act_streams};
       if (remembers) {
         percepts.previous_actions = of_tasks(batch.trials.previous_actions);
         percepts.previous_rewards = of_tasks(batch.trials.previous_rewards);

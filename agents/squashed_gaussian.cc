@@ -6,7 +6,6 @@
 namespace fewstep {
 
 SquashedGaussian SquashedGaussian::Of(const torch::Tensor& outputs) {
-  constexpr double kMinLogStd = -20, kMaxLogStd = 2;
   const std::vector<torch::Tensor> halves = outputs.chunk(2, -1);
   return {halves[0], halves[1].clamp(kMinLogStd, kMaxLogStd)};
 }

@@ -9,8 +9,9 @@ namespace fewstep {
 struct SquashedGaussian {
   torch::Tensor mean, log_std;  // [..., A] of what tanh is taken of
 
-  // From the outputs [..., 2 A] of a network: means, then log standard deviations, bounded to
-  // [-20, 2] as in the published code.
+  // From the outputs [..., 2 A] of a network: means, then log standard deviations, bounded as in
+  // the published code.
+  static constexpr double kMinLogStd = -20, kMaxLogStd = 2;
   static SquashedGaussian Of(const torch::Tensor& outputs);
 
   // An action for `noise` [..., A], which is standard normal: differentiable in mean and log_std

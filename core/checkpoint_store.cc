@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -74,14 +75,14 @@ CheckpointStore::CheckpointStore(std::string directory, int keep)
   }
 }
 
-std::string CheckpointStore::Save(int64_t iteration, const TensorFile& file) {
+std::string CheckpointStore::Save(int64_t iteration, const TensorFile& file, bool complete) {
   FEWSTEP_CHECK(iteration >= 0, "iteration {}", iteration);
   CreateDirectories(directory_);
   RemoveStaleTemporaries(directory_, kPrefix);
   const std::string path = (fs::path(directory_) / FileName(iteration)).string();
   good_.erase(iteration);
   SaveTensorFile(file, path);
-  good_.insert(iteration);
+  good_[iteration] = complete;
   Prune();
   return path;
 }
@@ -95,18 +96,26 @@ std::vector<CheckpointInfo> CheckpointStore::List() const {
   return generations;
 }
 
-LoadedCheckpoint CheckpointStore::LoadNewest() {
+LoadedCheckpoint CheckpointStore::LoadNewest(
+    const std::function<bool(const TensorFile&)>& complete) {
   LoadedCheckpoint loaded;
+  std::optional<LoadedCheckpoint> incomplete;  // the newest
   for (const CheckpointInfo& generation : List()) {
     try {
       loaded.file = Load(generation.path);
       loaded.iteration = generation.iteration;
-      good_.insert(generation.iteration);
-      return loaded;
+      loaded.complete = !complete || complete(loaded.file);
+      good_[generation.iteration] = loaded.complete;
+      if (loaded.complete) return loaded;
+      if (!incomplete) incomplete = loaded;
     } catch (const Error& error) {
       good_.erase(generation.iteration);
       loaded.warnings.emplace_back(error.what());
     }
+  }
+  if (incomplete) {
+    incomplete->warnings = loaded.warnings;
+    return *std::move(incomplete);
   }
   if (loaded.warnings.empty()) {
     throw Error(ErrorKind::kData, "there is no checkpoint in this directory", {.file = directory_});
@@ -120,14 +129,23 @@ LoadedCheckpoint CheckpointStore::LoadNewest() {
 TensorFile CheckpointStore::Load(const std::string& path) { return LoadTensorFile(path); }
 
 void CheckpointStore::Prune() {
-  // what is older than the keep-th newest good generation goes
-  if (good_.size() < keep_) return;
-  const int64_t oldest = *std::prev(good_.end(), static_cast<std::ptrdiff_t>(keep_));
+  // what is older than the keep-th newest good generation that is complete goes
+  size_t all = 0, complete = 0;
+  int64_t oldest = -1;
+  std::set<int64_t> spare;  // incomplete ones beyond the keep newest
+  for (auto it = good_.rbegin(); it != good_.rend(); ++it) {
+    if (it->second && ++complete == keep_) oldest = it->first;
+    if (++all > keep_ && !it->second) spare.insert(it->first);
+  }
   std::error_code ignored;
   for (const CheckpointInfo& generation : ListGenerations(directory_, ignored)) {
-    if (generation.iteration < oldest) fs::remove(generation.path, ignored);
+    if (generation.iteration < oldest || spare.contains(generation.iteration)) {
+      fs::remove(generation.path, ignored);
+    }
   }
-  good_.erase(good_.begin(), good_.lower_bound(oldest));
+  std::erase_if(good_, [&](const auto& generation) {
+    return generation.first < oldest || spare.contains(generation.first);
+  });
 }
 
 }  // namespace fewstep

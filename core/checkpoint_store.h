@@ -3,7 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct CheckpointInfo {
 struct LoadedCheckpoint {
   int64_t iteration = 0;
   TensorFile file;                    // file.path() says which one it is
+  bool complete = true;               // holds all that a run goes on from
   std::vector<std::string> warnings;  // one a newer generation that could not be read, and why
 };
 
@@ -36,15 +38,20 @@ class CheckpointStore {
   // to be good: written or read without error by this object. Throws Error(kRuntime) when the file
   // could not be written: the generations before it are untouched. A generation that cannot be
   // removed stays, without an error.
-  std::string Save(int64_t iteration, const TensorFile& file);
+  //
+  // `complete`: whether a run can go on from it exactly. Of those that are, the `keep` newest good
+  // ones stay in any case; of the others those that are among the `keep` newest good ones of all.
+  std::string Save(int64_t iteration, const TensorFile& file, bool complete = true);
 
   // The generations there are, newest first. Empty when the directory does not exist. Files of
   // other names are ignored. Throws Error(kRuntime) when the directory cannot be listed.
   std::vector<CheckpointInfo> List() const;
 
   // The newest generation that can be read; every newer one becomes a warning that names file,
-  // tensor and damage. Throws Error(kData) when there is none, saying what is wrong with each.
-  LoadedCheckpoint LoadNewest();
+  // tensor and damage. With `complete`, the newest of those that it holds for, and where it holds
+  // for none the newest of all. Throws Error(kData) when there is none, saying what is wrong with
+  // each.
+  LoadedCheckpoint LoadNewest(const std::function<bool(const TensorFile&)>& complete = {});
 
   // One checkpoint, by path. Throws Error.
   static TensorFile Load(const std::string& path);
@@ -56,7 +63,8 @@ class CheckpointStore {
 
   std::string directory_;
   size_t keep_;
-  std::set<int64_t> good_;  // iterations whose files this object wrote or read without error
+  // Iterations whose files this object wrote or read without error, and whether they are complete.
+  std::map<int64_t, bool> good_;
 };
 
 }  // namespace fewstep

@@ -2,6 +2,7 @@
 #include "meta/gradient/algorithms/algorithms.h"
 #include "meta/memory/rl2.h"
 #include "meta/meta_agent.h"
+#include "meta/posterior/pearl.h"
 
 namespace fewstep {
 
@@ -19,10 +20,12 @@ AgentRegistry BuiltinAgents() {
   registry.Add("maml-vpg", MamlVpg());
   registry.Add("meta-sgd", MetaSgd());
   registry.Add("multitask", Multitask());
+  registry.Add("pearl", Pearl());
   registry.Add("promp", Promp());
   registry.Add("reptile", Reptile());
   registry.Add("rl2", Rl2());
   registry.Add("rl2-trpo", Rl2Trpo());
+  registry.Add("sac", Sac());
   RegisterBaselines(registry);
   return registry;
 }

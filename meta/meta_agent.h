@@ -26,6 +26,11 @@ enum class Support {
   kAsJudged,  // the agent learns while it acts: it plays its whole trial as it is judged
 };
 
+// What is believed of the latent variable [L] of each of T tasks: independent normal distributions.
+struct TaskBelief {
+  torch::Tensor mean, deviation;  // [T, L]; undefined: nothing is
+};
+
 // A trained agent adapting to T tasks it has not seen, in units of its own kind: by other
 // parameters, or by a memory that moves while it acts. The caller samples
 // MetaAgent::episodes_per_unit episodes with (policy, parameters, trials) and hands them to Adapt.
@@ -40,6 +45,8 @@ class AdaptiveAgent {
   // One unit of adaptation from episodes sampled with the present parameters. Takes nothing from
   // the task but these episodes.
   virtual void Adapt(const Rollouts& support) = 0;
+  // What it believes of each task by now; undefined where it has no such belief.
+  virtual TaskBelief belief() const { return {}; }
 };
 
 // What an agent is deployed on.
@@ -60,7 +67,8 @@ class MetaAgent {
  public:
   virtual ~MetaAgent() = default;
 
-  virtual int meta_batch_size() const = 0;          // tasks of an iteration
+  // Tasks that an iteration is given; 0: it keeps to training tasks of its own.
+  virtual int meta_batch_size() const = 0;
   virtual int64_t steps_per_iteration() const = 0;  // at most, in environment control steps
 
   // What an iteration holds at once, and a deployment beside the episodes that it is given: bytes,
@@ -70,22 +78,30 @@ class MetaAgent {
   // The keys that make an iteration smaller: "agent.episodes, agent.hidden".
   virtual std::string size_keys() const { return "agent.meta_batch_size, agent.episodes"; }
 
+  // Of an agent that learns from a replay: what it takes for it when training begins, until it
+  // ends, in bytes; 0: it has none. And the keys that make it smaller.
+  virtual double replay_bytes() const { return 0; }
+  virtual std::string replay_keys() const { return {}; }
+
   virtual std::vector<Fact> facts() const { return {}; }
 
   // The names that TrainIteration's metrics have, in their order; of many alike (ShownPoints) some.
+  // An iteration may lack some of them.
   virtual std::vector<std::string> columns() const = 0;
   // Inner steps, updates, ... after which an iteration's mean return is reported, as return_0 ...
   // return_K: K.
   virtual int last_reported_unit() const = 0;
 
   // One iteration of meta-training. Everything random comes from `rng`. Throws Error(kRuntime) when
-  // the update is not finite; the agent is then as before the call. Never called on an agent that
-  // is not trained (AgentEntry::trained).
+  // the update is not finite; the agent is then as before the call, but for episodes that have
+  // joined a replay. Never called on an agent that is not trained (AgentEntry::trained).
   virtual Metrics TrainIteration(std::span<const Task> tasks, Sampler& sampler, const Rng& rng) = 0;
 
   virtual std::string unit() const = 0;       // of adaptation: "gradient step"
   virtual int episodes_per_unit() const = 0;  // of each task
   virtual Support support() const = 0;
+  // Whether episodes of a task change how it acts there.
+  virtual bool adapts() const { return true; }
   // Whether it is told the tasks that it is deployed on. Whatever learns is not.
   virtual bool oracle() const { return false; }
 
@@ -93,10 +109,15 @@ class MetaAgent {
   // DeployOn only, which is the one place that knows the tasks.
   virtual std::unique_ptr<AdaptiveAgent> Deploy(const Deployment& deployment) const = 0;
 
-  // Everything that the next iteration depends on. Load throws Error(kData) when a tensor is
-  // missing or has another shape; the agent is then as before the call.
+  // Everything that the next iteration depends on, but for a replay. Load throws Error(kData) when
+  // a tensor is missing or has another shape; the agent is then as before the call. A replay is
+  // empty afterwards.
   virtual void Save(CheckpointWriter checkpoint) const = 0;
   virtual void Load(CheckpointReader checkpoint) = 0;
+
+  // The replay. LoadReplay follows Load; after Load alone, training begins by filling it anew.
+  virtual void SaveReplay(CheckpointWriter /*checkpoint*/) const {}
+  virtual void LoadReplay(CheckpointReader /*checkpoint*/) {}
 };
 
 // Deploys an agent on `tasks`, which it hears of if it is an oracle.

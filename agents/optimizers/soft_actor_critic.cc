@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "agents/networks/mlp_pass.h"
-#include "agents/shards.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -265,7 +264,8 @@ SoftActorCritic::Result SoftActorCritic::Update(const Transitions& transitions,
 
   // parts of the work; sums over them in their order
   WorkerPool caller_only(1);
-  const Shards shards(s.size(0), how.pool ? how.shards : 1, how.pool ? *how.pool : caller_only);
+  const Shards whole(s.size(0), 1, caller_only);
+  const Shards& shards = how.shards ? *how.shards : whole;
   const auto of = [](const torch::Tensor& x, const Shard& shard) {
     return x.defined() ? x.narrow(0, shard.begin, shard.size()) : x;
   };

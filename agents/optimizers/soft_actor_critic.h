@@ -20,9 +20,9 @@
 #include "agents/networks/mlp.h"
 #include "agents/optimizers/adam.h"
 #include "agents/replay.h"
+#include "agents/shards.h"
 #include "agents/squashed_gaussian.h"
 #include "core/config.h"
-#include "core/worker_pool.h"
 
 namespace fewstep {
 
@@ -43,10 +43,7 @@ struct SoftActorCriticOptions : Options {
 
 // How an update is computed.
 struct ActorCriticWork {
-  // Tasks are cut into shards, which threads of a pool compute and whose gradients are summed in
-  // their order (agents/shards.h).
-  WorkerPool* pool = nullptr;  // null: in one piece
-  int64_t shards = 1;
+  const Shards* shards = nullptr;  // of the tasks; null: all of them in one piece
   // The latent variables [T, L] that value network and actor learn with; undefined: the critics'.
   torch::Tensor actor_latents = {};
   bool actor_latent_gradient = false;  // whether Result has it

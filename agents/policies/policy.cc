@@ -33,7 +33,8 @@ class BatchOfOne final : public Actor {
                       .terminated = torch::full({1, 1}, percept.previous_terminated ? 1.0f : 0.0f),
                       .begun = torch::full({1, 1}, begun ? 1.0f : 0.0f),
                       .running = torch::ones({1, 1}),
-                      .step = percept.step};
+                      .step = percept.step,
+                      .streams = {&rng, 1}};
     const ActionDistribution distribution = policy_.Step(parameters_, percepts, memory_);
     const torch::Tensor chosen = SampleActions(distribution, {&rng, 1}, deterministic).contiguous();
     std::copy_n(chosen.const_data_ptr<float>(), width, action);
@@ -109,15 +110,15 @@ ActionDistribution MemorylessPolicy::Step(const Parameters& parameters, const Pe
 
 torch::Tensor SampleActions(const ActionDistribution& distribution, std::span<Rng> streams,
                             bool deterministic) {
-  if (distribution.kind == ActionDistribution::Kind::kGaussian) {
+  if (distribution.kind != ActionDistribution::Kind::kCategorical) {
     const torch::Tensor& mean = distribution.mean;
-    if (deterministic) return mean;
+    if (deterministic) return distribution.Mode();
     torch::Tensor noise = torch::empty(mean.sizes(), torch::kFloat32);
     const size_t size = static_cast<size_t>(mean.size(-1));
     for (size_t i = 0; i < streams.size(); ++i) {
       streams[i].FillNormal({noise.mutable_data_ptr<float>() + i * size, size});
     }
-    return mean + noise.to(mean.device()) * distribution.log_std.exp();
+    return distribution.Squashed(mean + noise.to(mean.device()) * distribution.log_std.exp());
   }
 
   const torch::Tensor log_probs = distribution.log_probs;

@@ -35,6 +35,7 @@ struct Percepts {
   torch::Tensor begun;             // [T, B] 0 at a trial's first step, else 1
   torch::Tensor running;           // [T, B] 0 where the episode has ended: its memory stays
   int step = 0;
+  std::span<Rng> streams = {};  // T * B: of what the policy draws before its actions are drawn
 };
 
 // N trials, as many of each task, in the order of the tasks, or the same part of each of them. A
@@ -80,8 +81,8 @@ class Actor {
   // null for a policy without.
   virtual void BeginTrial(const float* row, float* memory) = 0;
   // Writes the action, a sample drawn from `rng` or the distribution's mode, and returns its
-  // log-probability. Draws action_size normals (Gaussian) or one uniform number (categorical) a
-  // call, in the order SampleActions does.
+  // log-probability. Draws what Step draws, then action_size normals (Gaussian, squashed or not) or
+  // one uniform number (categorical) as SampleActions does.
   virtual float Act(const Percept& percept, Rng& rng, bool deterministic,
                     float* action) noexcept = 0;
 };

@@ -19,7 +19,7 @@ namespace {
 struct EvaluateArguments {
   std::string run, checkpoint, split = "test", measure = "episodes", device;
   int64_t tasks = -1, units = -1, episodes = -1, seed = -1, threads = 0;
-  bool deterministic = false;
+  bool deterministic = false, sampled = false;
 };
 
 // What another run's checkpoint gives must not be saved among the evaluations of this one.
@@ -63,7 +63,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
 
   EvaluationOptions options = EvaluationOf(config);
   options.split = ValueOf(kSplitNames, arguments.split);
-  options.deterministic = arguments.deterministic;
+  options.deterministic = arguments.deterministic || (own.deterministic && !arguments.sampled);
   options.measure = ValueOf(kMeasureNames, arguments.measure);
   LogInfo(fmt::format("Evaluating {} on {} {} tasks ...", checkpoint.path(), options.tasks,
                       arguments.split));
@@ -131,8 +131,13 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->check(CLI::Range(0, 4096));
   command->add_option("--device", arguments->device, "cpu or cuda")
       ->check(CLI::IsMember(NamesOf(kDeviceNames)));
-  command->add_flag("--deterministic", arguments->deterministic,
-                    "Judge acting with the mode of the policy instead of sampling");
+  auto* deterministic =
+      command->add_flag("--deterministic", arguments->deterministic,
+                        "Judge acting with the mode of the policy instead of sampling");
+  command
+      ->add_flag("--sampled", arguments->sampled,
+                 "Judge sampling where the recipe (run.evaluation_deterministic) has the mode")
+      ->excludes(deterministic);
   command->add_flag("--quiet", common.quiet, "No progress");
   command->add_flag("--json", common.json, "Print JSON");
   AddPluginOptions(*command, common);

@@ -125,7 +125,7 @@ int UsualUnits(const Watched::Agent& agent, const WatchArguments& arguments) {
   if (arguments.units >= 0) return static_cast<int>(arguments.units);
   const FamilySpec& spec = agent.bench->family->spec();
   // who acts at random is the same after any number of episodes
-  if (!agent.adapts && !spec.drawing.arms) return 0;
+  if (!agent.bench->agent->adapts() || (!agent.adapts && !spec.drawing.arms)) return 0;
   const int episodes = EpisodesOf(agent, arguments);
   // of a bandit all pulls are seen while it adapts
   if (spec.drawing.arms) return std::max(1, (spec.trial_episodes + episodes - 1) / episodes);
@@ -206,10 +206,11 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const Comm
     subjects.push_back(MakeFamilySubject(
         agent->name, family,  // one for all: their definitions are the same
 
-        MakeAgentAdaptation(
-            *agent->bench->agent, agent->bench->sampler,
-            {.episodes = EpisodesOf(*agent, arguments), .deterministic = arguments.deterministic},
-            Rng(EvaluationOf(agent->run->config).seed)),
+        MakeAgentAdaptation(*agent->bench->agent, agent->bench->sampler,
+                            {.episodes = EpisodesOf(*agent, arguments),
+                             .deterministic = arguments.deterministic ||
+                                              agent->run->config.run.evaluation_deterministic},
+                            Rng(EvaluationOf(agent->run->config).seed)),
         evaluation.task_seed));
   }
 

@@ -86,6 +86,7 @@ std::vector<double> MeansOfDistinct(const DistinctTasks& distinct, std::span<con
 EvaluationOptions Resolved(EvaluationOptions options, const MetaAgent& agent,
                            const FamilySpec& spec) {
   if (options.episodes == 0) options.episodes = agent.episodes_per_unit();
+  if (options.units < 0 && !agent.adapts()) options.units = 0;
   options.units = EvaluationUnits(options, spec, options.episodes);
   return options;
 }
@@ -98,7 +99,9 @@ std::string EvaluationSuffix(const EvaluationOptions& options, const EvaluationO
   if (options.episodes != own.episodes) suffix += fmt::format("-episodes{}", options.episodes);
   if (options.task_seed != own.task_seed) suffix += fmt::format("-seed{}", options.task_seed);
   if (options.measure != own.measure) suffix += "-rllab";
-  if (options.deterministic != own.deterministic) suffix += "-deterministic";
+  if (options.deterministic != own.deterministic) {
+    suffix += options.deterministic ? "-deterministic" : "-sampled";
+  }
   return suffix;
 }
 

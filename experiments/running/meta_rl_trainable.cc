@@ -1,5 +1,7 @@
 #include "experiments/running/meta_rl_trainable.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace fewstep {
@@ -10,9 +12,13 @@ class MetaRlTrainable final : public Trainable {
   MetaRlTrainable(Workbench& bench, const RunConfig& config) : bench_(bench), config_(config) {}
 
   std::string description() const override {
-    return fmt::format("{} on {} ({}), {} steps an iteration", config_.agent_name,
-                       config_.family_name, bench_.family->hash(),
-                       bench_.agent->steps_per_iteration());
+    std::string text =
+        fmt::format("{} on {} ({}), {} steps an iteration", config_.agent_name, config_.family_name,
+                    bench_.family->hash(), bench_.agent->steps_per_iteration());
+    if (has_replay()) {
+      text += fmt::format(" at most, a replay of {:.1f} MB", bench_.agent->replay_bytes() / 1e6);
+    }
+    return text;
   }
 
   std::vector<std::pair<std::string, std::string>> identity() const override {
@@ -22,7 +28,19 @@ class MetaRlTrainable final : public Trainable {
   bool trained() const override { return bench_.catalog.agents.Get(config_.agent_name).trained; }
 
   std::vector<Footprint> footprints() const override {
-    return {IterationFootprint(), EvaluationFootprint(bench_, EvaluationOf(config_))};
+    std::vector<Footprint> footprints = {IterationFootprint(),
+                                         EvaluationFootprint(bench_, EvaluationOf(config_))};
+    if (has_replay()) {
+      // beside everything else, from the first iteration on
+      const double replay = bench_.agent->replay_bytes();
+      for (Footprint& footprint : footprints) footprint.bytes += replay;
+      footprints.insert(footprints.begin(), {.purpose = "the replay",
+                                             .keys = bench_.agent->replay_keys(),
+                                             .bytes = replay,
+                                             .items = 0,
+                                             .item_name = ""});
+    }
+    return footprints;
   }
 
   std::vector<std::string> columns() const override {
@@ -42,7 +60,7 @@ class MetaRlTrainable final : public Trainable {
                         .effort_label = "environment steps",
                         .effort_unit = "steps",
                         .score = "return"};
-    if (bench_.agent->support() == Support::kAsJudged) {
+    if (std::ranges::count(bench_.agent->columns(), "trial_return") > 0) {
       // what it learns while it acts is paid by the whole trial
       curve.score = "trial return";
       curve.lines = {{"trial_return", "return of a trial"}};
@@ -76,8 +94,15 @@ class MetaRlTrainable final : public Trainable {
                              EvaluationOf(config_));
   }
 
-  void Save(TensorFile& file) const override { bench_.agent->Save(file); }
-  void Load(const TensorFile& file) override { LoadAgent(file, bench_, config_); }
+  bool has_replay() const override { return bench_.agent->replay_bytes() > 0; }
+  void Save(TensorFile& file, bool with_replay) const override {
+    bench_.agent->Save(file);
+    if (with_replay) bench_.agent->SaveReplay(CheckpointWriter(file).Scope("replay"));
+  }
+  void Load(const TensorFile& file, bool with_replay) override {
+    LoadAgent(file, bench_, config_);
+    if (with_replay) bench_.agent->LoadReplay(CheckpointReader(file).Scope("replay"));
+  }
 
  private:
   Footprint IterationFootprint() const {

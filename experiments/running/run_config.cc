@@ -40,6 +40,16 @@ void RunOptions::Visit(FieldVisitor& v) {
       {.help = "Iterations between checkpoints.", .unit = "iterations", .min = 1, .max = kMany});
   v.Field("keep_checkpoints", keep_checkpoints,
           {.help = "Newest checkpoints that stay.", .min = 2, .max = kMany});
+  v.Field("save_replay", save_replay,
+          {.help = "Whether checkpoints hold the replay of an agent that has one. Without it a "
+                   "resumed run fills it anew and goes another way."});
+  v.Field(
+      "replay_interval", replay_interval,
+      {.help = "Iterations between checkpoints that hold the replay, beside the last one; 0: all "
+               "of them do. A resumed run goes on from the newest one that does.",
+       .unit = "iterations",
+       .min = 0,
+       .max = kMany});
   v.Field("evaluation_interval", evaluation_interval,
           {.help = "Iterations between evaluations on held-out tasks, 0 for only after the last.",
            .unit = "iterations",
@@ -65,6 +75,8 @@ void RunOptions::Visit(FieldVisitor& v) {
                    "same ones, whatever their seed.",
            .min = 0,
            .max = static_cast<double>(kLargestSeed)});
+  v.Field("evaluation_deterministic", evaluation_deterministic,
+          {.help = "Whether evaluations judge the mode of the policy instead of what it draws."});
 }
 
 void NamedOptions::Visit(FieldVisitor& v) {

@@ -24,11 +24,14 @@ struct RunOptions : Options {
   SamplingPlan sampling_plan = SamplingPlan::kAuto;
   int64_t checkpoint_interval = 10;
   int64_t keep_checkpoints = 3;
+  bool save_replay = true;
+  int64_t replay_interval = 0;
   int64_t evaluation_interval = 0;
   int64_t evaluation_tasks = 40;
   int64_t evaluation_units = -1;
   int64_t evaluation_episodes = 0;
   int64_t evaluation_seed = 0;
+  bool evaluation_deterministic = false;
   void Visit(FieldVisitor& visitor) override;
 };
 
@@ -78,7 +81,8 @@ std::vector<std::string> Changes(RunConfig& from, RunConfig& to);
 // Throws Error(kUsage) with `file` when "table.key=value" would change what was trained so far.
 void CheckResumable(const std::string& change, const std::string& file);
 inline constexpr const char* kResumableKeys =
-    "run.iterations, run.threads, run.checkpoint_interval, run.keep_checkpoints, run.device";
+    "run.iterations, run.threads, run.checkpoint_interval, run.keep_checkpoints, run.save_replay, "
+    "run.replay_interval, run.device";
 
 // run.threads, or the number of processors when it is 0.
 int ResolveThreads(int64_t threads);

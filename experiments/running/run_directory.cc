@@ -102,7 +102,7 @@ void RunDirectory::Log(int64_t iteration, const Metrics& metrics, const Metrics&
   logs_->tensorboard.Flush();
 }
 
-void RunDirectory::SaveCheckpoint(int64_t iteration, TensorFile file) {
+void RunDirectory::SaveCheckpoint(int64_t iteration, TensorFile file, bool complete) {
   logs_->metrics.Sync();
   logs_->timing.Sync();
   logs_->csv.Sync();
@@ -110,7 +110,7 @@ void RunDirectory::SaveCheckpoint(int64_t iteration, TensorFile file) {
   file.AddScalar<uint64_t>("run.metrics_bytes", logs_->metrics.size());
   file.AddScalar<uint64_t>("run.timing_bytes", logs_->timing.size());
   file.AddScalar<uint64_t>("run.csv_bytes", logs_->csv.size());
-  checkpoints_.Save(iteration, file);
+  checkpoints_.Save(iteration, file, complete);
 }
 
 std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t iteration,

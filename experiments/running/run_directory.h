@@ -56,8 +56,9 @@ class RunDirectory {
   // Appends one iteration to every sink.
   void Log(int64_t iteration, const Metrics& metrics, const Metrics& timing);
 
-  // Saves a checkpoint with the logs' positions in it, after these are on the disk.
-  void SaveCheckpoint(int64_t iteration, TensorFile file);
+  // Saves a checkpoint with the logs' positions in it, after these are on the disk. `complete` as
+  // in CheckpointStore::Save.
+  void SaveCheckpoint(int64_t iteration, TensorFile file, bool complete);
 
   // Writes evaluations/NAME.{json,md,svg}; returns the path without extension.
   std::string SaveEvaluation(const AdaptationCurve& curve, int64_t iteration,

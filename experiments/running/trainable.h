@@ -53,9 +53,11 @@ class Trainable {
   virtual AdaptationCurve Evaluate() = 0;
 
   // Everything that the next iteration depends on. Load throws Error(kData) when something is
-  // missing, of another shape, or of another identity; all is then as before the call.
-  virtual void Save(TensorFile& file) const = 0;
-  virtual void Load(const TensorFile& file) = 0;
+  // missing, of another shape, or of another identity; all is then as before the call, but for a
+  // replay. What has a replay can be saved without: the next iterations then fill it anew.
+  virtual bool has_replay() const { return false; }
+  virtual void Save(TensorFile& file, bool with_replay) const = 0;
+  virtual void Load(const TensorFile& file, bool with_replay) = 0;
 };
 
 }  // namespace fewstep

@@ -44,9 +44,22 @@ void CheckRecipe(const TensorFile& file, const Catalog& catalog, RunConfig& conf
 std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& trainable,
                                            const Catalog& catalog, RunConfig& config) {
   if (directory.checkpoints().List().empty()) return std::nullopt;
-  LoadedCheckpoint checkpoint = directory.checkpoints().LoadNewest();
+  const auto has_replay = [](const TensorFile& file) {
+    const auto found = file.metadata().find(kReplayKey);
+    return found != file.metadata().end() && found->second == "saved";
+  };
+  const bool wants_replay = trainable.has_replay() && config.run.save_replay;
+  LoadedCheckpoint checkpoint = wants_replay ? directory.checkpoints().LoadNewest(has_replay)
+                                             : directory.checkpoints().LoadNewest();
   for (const std::string& warning : checkpoint.warnings) LogWarning(warning);
-  trainable.Load(checkpoint.file);
+  const bool with_replay = trainable.has_replay() && has_replay(checkpoint.file);
+  trainable.Load(checkpoint.file, with_replay);
+  if (trainable.has_replay() && !with_replay) {
+    LogWarning(
+        fmt::format("{}: the checkpoint holds no replay; it is filled anew, and the run goes "
+                    "another way than without the interruption",
+                    checkpoint.file.path()));
+  }
   CheckRecipe(checkpoint.file, catalog, config, directory.recipe_path());
   if (checkpoint.file.Scalar<int64_t>("run.iteration") != checkpoint.iteration) {
     throw Error(ErrorKind::kData, "its name and its content are of different iterations",

@@ -12,9 +12,10 @@ namespace fewstep {
 namespace {
 
 TensorFile MakeCheckpoint(const Trainable& trainable, const std::vector<std::string>& columns,
-                          const std::string& recipe) {
+                          const std::string& recipe, bool with_replay) {
   TensorFile file;
-  trainable.Save(file);
+  trainable.Save(file, with_replay);
+  if (trainable.has_replay()) file.SetMetadata(kReplayKey, with_replay ? "saved" : "left out");
   file.AddText("run.columns", fmt::format("{}", fmt::join(columns, ",")));
   file.SetMetadata("format", "fewstep checkpoint 1");
   for (const auto& [name, value] : trainable.identity()) file.SetMetadata(name, value);
@@ -51,11 +52,14 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
   const std::vector<std::string> columns =
       checkpoint != nullptr ? ColumnsOf(*checkpoint) : trainable.columns();
   directory.OpenLogs(columns, checkpoint);
-  const auto save = [&](int64_t iteration) {
-    directory.SaveCheckpoint(iteration, MakeCheckpoint(trainable, columns, options.recipe));
+  const bool saves_replay = trainable.has_replay() && run.save_replay;
+  const auto save = [&](int64_t iteration, bool with_replay) {
+    directory.SaveCheckpoint(
+        iteration, MakeCheckpoint(trainable, columns, options.recipe, saves_replay && with_replay),
+        !saves_replay || with_replay);
   };
   // an agent that is not trained: save it once, for `evaluate` and `view`
-  if (checkpoint == nullptr && !trainable.trained()) save(0);
+  if (checkpoint == nullptr && !trainable.trained()) save(0, true);
 
   const SignalGuard signals;
   const LearningCurve curve = trainable.learning_curve();
@@ -82,7 +86,10 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
     directory.Log(iteration, metrics, timing);
     result = {.iteration = iteration, .signal = signals.received()};
     const bool last = iteration == run.iterations;
-    if (iteration % run.checkpoint_interval == 0 || last || result.signal != 0) save(iteration);
+    const bool due = iteration % run.checkpoint_interval == 0;
+    const bool replay_due = run.replay_interval == 0 ? due : iteration % run.replay_interval == 0;
+    const bool ends = last || result.signal != 0;
+    if (due || ends || (saves_replay && replay_due)) save(iteration, replay_due || ends);
 
     // progress
     progress.Update({.iteration = iteration, .effort = effort, .summary = summary});

@@ -10,6 +10,9 @@
 
 namespace fewstep {
 
+// In the metadata of a checkpoint of what has a replay: "saved", or "left out".
+inline constexpr const char* kReplayKey = "replay";
+
 struct LoopResult {
   int64_t iteration = 0;  // iterations done
   int signal = 0;         // the signal that interrupted it, 0 when it finished

@@ -34,6 +34,7 @@ EvaluationOptions EvaluationOf(const RunConfig& config) {
           .tasks = static_cast<int>(config.run.evaluation_tasks),
           .units = static_cast<int>(config.run.evaluation_units),
           .episodes = static_cast<int>(config.run.evaluation_episodes),
+          .deterministic = config.run.evaluation_deterministic,
           .task_seed = static_cast<uint64_t>(config.run.evaluation_seed),
           .seed = EvaluationSeed(config)};
 }

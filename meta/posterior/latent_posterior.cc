@@ -17,8 +17,9 @@ LatentPosterior LatentPosterior::OfNothing(int64_t tasks, int64_t latent_size, b
 }
 
 LatentPosterior LatentPosterior::Product(const torch::Tensor& means, const torch::Tensor& variances,
-                                         bool with_prior) {
-  const torch::Tensor precisions = variances.clamp_min(kLeastVariance).reciprocal();
+                                         bool with_prior, const torch::Tensor& mask) {
+  torch::Tensor precisions = variances.clamp_min(kLeastVariance).reciprocal();
+  if (mask.defined()) precisions = precisions * mask.unsqueeze(2);
   return {precisions.sum(1), (precisions * means).sum(1), with_prior};
 }
 
@@ -56,13 +57,30 @@ ContextEncoder::ContextEncoder(int64_t input_size, const std::vector<int64_t>& h
 }
 
 LatentPosterior ContextEncoder::Encode(const Parameters& row, const torch::Tensor& contexts,
-                                       bool with_prior) const {
+                                       bool with_prior, const torch::Tensor& mask) const {
   const int64_t tasks = contexts.size(0), count = contexts.size(1);
-  const torch::Tensor outputs =
-      network_->Forward(row, contexts.reshape({1, tasks * count, contexts.size(2)}))
-          .view({tasks, count, 2 * latent_size_});
-  const std::vector<torch::Tensor> halves = outputs.chunk(2, -1);
-  return LatentPosterior::Product(halves[0], torch::softplus(halves[1]), with_prior);
+  return Posterior(network_->Forward(row, contexts.reshape({1, tasks * count, contexts.size(2)})),
+                   tasks, with_prior, mask);
+}
+
+LatentPosterior ContextEncoder::Posterior(const torch::Tensor& outputs, int64_t tasks,
+                                          bool with_prior, const torch::Tensor& mask) const {
+  const std::vector<torch::Tensor> halves =
+      outputs.view({tasks, -1, 2 * latent_size_}).chunk(2, -1);
+  return LatentPosterior::Product(halves[0], torch::softplus(halves[1]), with_prior, mask);
+}
+
+torch::Tensor ContextEncoder::FactorGradient(const torch::Tensor& outputs,
+                                             const torch::Tensor& by_precision,
+                                             const torch::Tensor& by_precision_mean) const {
+  const std::vector<torch::Tensor> halves =
+      outputs.view({by_precision.size(0), -1, 2 * latent_size_}).chunk(2, -1);
+  const torch::Tensor variance = torch::softplus(halves[1]);
+  const torch::Tensor p = variance.clamp_min(kLeastVariance).reciprocal();
+  const torch::Tensor by_variance =
+      (by_precision + by_precision_mean * halves[0]) * -p.square() * (variance >= kLeastVariance);
+  return torch::cat({by_precision_mean * p, by_variance * halves[1].sigmoid()}, 2)
+      .view({1, -1, 2 * latent_size_});
 }
 
 }  // namespace fewstep

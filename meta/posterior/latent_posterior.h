@@ -21,8 +21,9 @@ struct LatentPosterior {
   // Of no context: N(0, I).
   static LatentPosterior OfNothing(int64_t tasks, int64_t latent_size, bool with_prior);
   // The product of factors with these means and variances [T, N, L], and of the prior if wanted.
+  // Those where `mask` [T, N] is 0 do not count; undefined: all do.
   static LatentPosterior Product(const torch::Tensor& means, const torch::Tensor& variances,
-                                 bool with_prior);
+                                 bool with_prior, const torch::Tensor& mask = {});
 
   // With the factors of `more`, of the same tasks, as well.
   LatentPosterior With(const LatentPosterior& more) const;
@@ -42,11 +43,21 @@ class ContextEncoder {
   ContextEncoder(int64_t input_size, const std::vector<int64_t>& hidden, int64_t latent_size);
 
   int64_t latent_size() const { return latent_size_; }
+  const Mlp& network() const { return *network_; }
   std::shared_ptr<const ParameterLayout> layout() const { return layout_; }
 
-  // The posterior of contexts [T, N, inputs] under one row [1, P].
-  LatentPosterior Encode(const Parameters& row, const torch::Tensor& contexts,
-                         bool with_prior) const;
+  // The posterior of contexts [T, N, inputs] under one row [1, P]; `mask` as in Product.
+  LatentPosterior Encode(const Parameters& row, const torch::Tensor& contexts, bool with_prior,
+                         const torch::Tensor& mask = {}) const;
+
+  // The posterior from what the network gives, [1, T * N, 2 L].
+  LatentPosterior Posterior(const torch::Tensor& outputs, int64_t tasks, bool with_prior,
+                            const torch::Tensor& mask = {}) const;
+  // What a loss would have these outputs changed by, [1, T * N, 2 L], from what it would have
+  // LatentPosterior's precision and precision_mean changed by, each [T, 1, L]: a factor with mean m
+  // and precision p = 1 / softplus(r) adds p and p m to them.
+  torch::Tensor FactorGradient(const torch::Tensor& outputs, const torch::Tensor& by_precision,
+                               const torch::Tensor& by_precision_mean) const;
 
  private:
   std::shared_ptr<ParameterLayout> layout_ = std::make_shared<ParameterLayout>();

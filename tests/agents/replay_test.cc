@@ -1,6 +1,7 @@
 #include "agents/replay.h"
 
 #include <limits>
+#include <map>
 #include <set>
 
 #include "core/error.h"
@@ -93,6 +94,24 @@ TEST(Replay, GivesBackWhatWasRecorded) {
   }
 }
 
+// Without a replay in between.
+TEST(Replay, GivesTheStepsOfRollouts) {
+  for (const char* name : {"point-nav@maml", "sparse-point-robot@pearl"}) {
+    const auto family = MakeFamily(name, 6);
+    const Rollouts rollouts = Numbered(family->spec(), 2, 4, 0);
+    const Transitions all = TransitionsOf(rollouts);
+    for (int64_t task = 0; task < 2; ++task) {
+      std::vector<std::vector<float>> present;
+      const auto rows = Drawn(all, task);
+      const torch::Tensor mask = rollouts.mask[task].contiguous();
+      for (size_t i = 0; i < rows.size(); ++i) {
+        if (mask.const_data_ptr<float>()[i] != 0) present.push_back(rows[i]);
+      }
+      EXPECT_EQ(present, Expected(rollouts, task, 100)) << name;
+    }
+  }
+}
+
 TEST(Replay, KeepsTheLatest) {
   const auto family = MakeFamily("point-nav@maml", 6);
   Replay replay(family->spec(), 1, 7, "agent.replay");
@@ -106,10 +125,68 @@ TEST(Replay, KeepsTheLatest) {
   Set expected = SetOf(Expected(first, 0, 5));
   expected.merge(SetOf(Expected(second, 0, 2)));
   EXPECT_EQ(SetOf(Drawn(replay.Sample(task, 300, Rng(1)), 0)), expected);
-  replay.Clear(0);
-  EXPECT_EQ(replay.size(0), 0);
-  replay.Add(0, second, 0);
-  EXPECT_EQ(SetOf(Drawn(replay.Sample(task, 300, Rng(1)), 0)), SetOf(Expected(second, 0, 7)));
+}
+
+// Against lists of numbers kept by hand.
+TEST(ReplayPart, HoldsTheLatestThatItWasGivenWhileTheReplayHasThem) {
+  const auto family = MakeFamily("point-nav@maml", 9);
+  Replay replay(family->spec(), 2, 12, "agent.replay");
+  ReplayPart part(replay, 5);
+  std::vector<int64_t> expected;
+  int64_t added = 0;
+  Rng rng(1);
+  for (int round = 0; round < 200; ++round) {
+    const auto length = static_cast<int>(1 + rng.Below(9));
+    const Rollouts rollouts =
+        BlankRollouts({{length}}, 9, family->spec().observation_size, family->spec().action_size);
+    const AddedTransitions range = replay.Add(1, rollouts, 0);
+    ASSERT_EQ(range.first, added);
+    ASSERT_EQ(range.end, added + length);
+    if (rng.Below(10) == 0) {
+      part.Clear(1);
+      expected.clear();
+    }
+    if (rng.Below(2) == 0) {
+      part.Add(1, range);
+      for (int64_t number = range.first; number < range.end; ++number) expected.push_back(number);
+      if (expected.size() > 5) expected.erase(expected.begin(), expected.end() - 5);
+    }
+    added += length;
+    std::erase_if(expected, [&](int64_t number) { return number < added - 12; });
+    ASSERT_EQ(part.size(1), static_cast<int64_t>(expected.size()));
+    for (size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(part.Number(1, static_cast<int64_t>(i)), expected[i]);
+    }
+    ASSERT_EQ(part.size(0), 0);
+
+    // and after a checkpoint
+    TensorFile file;
+    part.Save(file);
+    const ReplayPart loaded = ReplayPart(replay, 5).Loaded(file);
+    ASSERT_EQ(loaded.size(1), part.size(1));
+    for (int64_t i = 0; i < part.size(1); ++i) ASSERT_EQ(loaded.Number(1, i), part.Number(1, i));
+    EXPECT_THROW(ReplayPart(replay, 6).Loaded(file), Error);
+  }
+}
+
+TEST(ReplayPart, IsDrawnFromUniformly) {
+  const auto family = MakeFamily("point-nav@maml", 6);
+  Replay replay(family->spec(), 1, 100, "agent.replay");
+  ReplayPart part(replay, 50);
+  replay.Add(0, Numbered(family->spec(), 1, 4, 0), 0);
+  const Rollouts chosen = Numbered(family->spec(), 1, 4, 500);
+  part.Add(0, replay.Add(0, chosen, 0));
+  replay.Add(0, Numbered(family->spec(), 1, 4, 900), 0);
+  const int64_t task[] = {0};
+  const Transitions drawn = replay.Sample(task, 14'000, Rng(1), &part);
+  EXPECT_EQ(SetOf(Drawn(drawn, 0)), SetOf(Expected(chosen, 0, 50)));
+  std::map<float, int> counts;
+  const torch::Tensor rewards = drawn.rewards[0].contiguous();
+  for (int64_t i = 0; i < rewards.numel(); ++i) ++counts[rewards.const_data_ptr<float>()[i]];
+  double chi = 0;
+  for (const auto& [reward, count] : counts) chi += (count - 1000.0) * (count - 1000.0) / 1000.0;
+  EXPECT_EQ(counts.size(), 14u);
+  EXPECT_LT(chi, 40);  // 13 degrees of freedom: once in 7,000 seeds
 }
 
 // Every transition as often as any other: chi-squared over 40 of them, 20,000 draws.

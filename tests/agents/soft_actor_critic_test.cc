@@ -225,9 +225,10 @@ TEST_P(SoftActorCriticUpdate, IsTheSameInParts) {
                        result.metrics.view({-1})});
   };
   const auto one = MakePool(1), two = MakePool(2);
-  const torch::Tensor whole = after({}), parts = after({.pool = one.get(), .shards = 2});
+  const Shards on_one(kTasks, 2, *one), on_two(kTasks, 2, *two);
+  const torch::Tensor whole = after({}), parts = after({.shards = &on_one});
   EXPECT_LT(Distance(whole, parts), 1e-5);
-  EXPECT_TRUE(SameBits(parts, after({.pool = two.get(), .shards = 2})));
+  EXPECT_TRUE(SameBits(parts, after({.shards = &on_two})));
 }
 
 TEST(SoftActorCritic, ACopyLearnsByItself) {

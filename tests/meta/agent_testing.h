@@ -45,10 +45,17 @@ class AgentBench {
     return family_->Sample(Split::kTrain, agent_->meta_batch_size(), StreamOf(iteration));
   }
 
+  // A copy: what an agent saves is borrowed, and it may write there again.
   TensorFile Saved() const {
     TensorFile file;
     agent_->Save(file);
-    return file;
+    agent_->SaveReplay(CheckpointWriter(file).Scope("replay"));
+    const std::string bytes = Serialize(file);
+    return Parse(std::as_bytes(std::span(bytes)), "");
+  }
+  void Load(const TensorFile& file) {
+    agent_->Load(file);
+    agent_->LoadReplay(CheckpointReader(file).Scope("replay"));
   }
 
   // One unit of adaptation to `tasks`.
