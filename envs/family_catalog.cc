@@ -1,6 +1,9 @@
 #include "envs/family_catalog.h"
 
+#include <utility>
+
 #include "envs/families/families.h"
+#include "envs/single_task.h"
 
 namespace fewstep {
 
@@ -46,6 +49,7 @@ std::unique_ptr<TaskFamily> FamilyCatalog::Make(std::string_view name,
     throw Error(ErrorKind::kPlugin,
                 fmt::format("the family '{}' does not heed the option observe_task", name));
   }
+  if (!options.task.empty()) return WithSingleTask(std::move(family), options.task);
   return family;
 }
 

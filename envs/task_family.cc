@@ -229,6 +229,9 @@ void FamilyOptions::Visit(FieldVisitor& visitor) {
   visitor.Field("observe_task", observe_task,
                 {.help = "Whether the observation ends with the task's parameters, scaled to [-1, "
                          "1]: an oracle, the ceiling of what adapts."});
+  visitor.Field("task", task,
+                {.help = "One task, as [\"velocity=2\"], in place of all: trained on and evaluated "
+                         "on; [] keeps the published ones."});
 }
 
 }  // namespace fewstep

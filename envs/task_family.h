@@ -292,6 +292,10 @@ class TaskFamily {
   // of a split's tasks. Throws Error(kUsage) when the family has no such split.
   virtual std::vector<Task> Sample(Split split, int n, const Rng& rng) const = 0;
 
+  // All tasks of a split that has finitely many, each once; empty where there is a law of more, or
+  // no such split.
+  virtual std::vector<Task> AllTasks(Split split) const = 0;
+
   // Throws Error(kUsage) on a task of another family, a wrong number of values or one out of range.
   virtual std::shared_ptr<const PreparedTask> Prepare(const Task& task) const = 0;
 
@@ -308,6 +312,7 @@ struct FamilyOptions : Options {
   bool observe_task = false;
   int64_t horizon = 0;
   int64_t trial_episodes = 0;
+  std::vector<std::string> task;  // "name=value" of every parameter; empty: all tasks
   void Visit(FieldVisitor& visitor) override;
 };
 

@@ -95,6 +95,16 @@ std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split 
   return tasks;
 }
 
+std::vector<Task> AllTasks(const FamilySpec& spec, const TaskLaw& law, Split split) {
+  std::vector<Task> tasks;
+  if (const auto list = law.lists.find(split); list != law.lists.end()) {
+    for (const std::vector<double>& values : list->second) tasks.push_back({spec.name, values});
+  } else if (spec.finite && split != Split::kOod) {
+    tasks = EnumerateTasks(spec);
+  }
+  return tasks;
+}
+
 std::vector<Task> EnumerateTasks(const FamilySpec& spec) {
   FEWSTEP_CHECK(spec.finite, "{}", spec.name);
   std::vector<Task> tasks{{spec.name, {}}};

@@ -39,6 +39,9 @@ void DrawTask(const FamilySpec& spec, const TaskLaw& law, Split split, Rng& rng,
 std::vector<Task> SampleTasks(const FamilySpec& spec, const TaskLaw& law, Split split, int n,
                               const Rng& rng);
 
+// All tasks of a split, as TaskFamily::AllTasks promises.
+std::vector<Task> AllTasks(const FamilySpec& spec, const TaskLaw& law, Split split);
+
 // Every task of a finite family; the first parameter varies fastest.
 std::vector<Task> EnumerateTasks(const FamilySpec& spec);
 

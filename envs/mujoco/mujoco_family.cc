@@ -18,6 +18,9 @@ class MujocoFamily final : public TaskFamily {
   std::vector<Task> Sample(Split split, int n, const Rng& rng) const override {
     return SampleTasks(spec(), core_->definition().law, split, n, rng);
   }
+  std::vector<Task> AllTasks(Split split) const override {
+    return fewstep::AllTasks(spec(), core_->definition().law, split);
+  }
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
     return std::make_shared<const MujocoTask>(core_, task);
   }

@@ -224,6 +224,9 @@ class WorldFamily final : public TaskFamily {
   std::vector<Task> Sample(Split split, int n, const Rng& rng) const override {
     return SampleTasks(spec(), definition_->law, split, n, rng);
   }
+  std::vector<Task> AllTasks(Split split) const override {
+    return fewstep::AllTasks(spec(), definition_->law, split);
+  }
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
     return PrepareValues(spec(), task);
   }

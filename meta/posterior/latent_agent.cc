@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
-#include <set>
 
 #include "agents/policies/latent_policy.h"
 #include "agents/policies/random_policy.h"
@@ -14,12 +13,13 @@ namespace fewstep {
 
 void LatentAgentOptions::Visit(FieldVisitor& v) {
   constexpr double kMany = 1e6;
-  v.Field("tasks", tasks,
-          {.help = "Tasks that are trained on, drawn once; where the family has a list of them, or "
-                   "finitely many, each counts once.",
-           .unit = "tasks",
-           .min = 1,
-           .max = kMany});
+  v.Field(
+      "tasks", tasks,
+      {.help = "Tasks that are trained on: the first of the family's list, or all of it, where it "
+               "has one or finitely many; else drawn once.",
+       .unit = "tasks",
+       .min = 1,
+       .max = kMany});
   v.Field("initial_episodes", initial_episodes,
           {.help = "Episodes of every task before anything is learned.",
            .unit = "episodes",
@@ -197,11 +197,13 @@ class LatentAgent final : public MetaAgent {
       learner_.inference.emplace(spec_, inference->encoder, context.init.Fork("encoder"),
                                  context.device);
     }
-    // the training tasks, each once
-    std::set<std::vector<double>> known;
-    for (Task& task : context.family.Sample(Split::kTrain, static_cast<int>(options.tasks),
-                                            context.init.Fork("training tasks"))) {
-      if (known.insert(task.values).second) tasks_.push_back(std::move(task));
+    const auto num_tasks = static_cast<size_t>(options.tasks);
+    tasks_ = context.family.AllTasks(Split::kTrain);
+    if (tasks_.empty()) {
+      tasks_ = context.family.Sample(Split::kTrain, static_cast<int>(options.tasks),
+                                     context.init.Fork("training tasks"));
+    } else if (tasks_.size() > num_tasks) {
+      tasks_.resize(num_tasks);
     }
     CheckSizes();
   }
