@@ -1,7 +1,7 @@
 #include "agents/replay.h"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/memory.h"
@@ -43,7 +43,7 @@ int64_t Replay::used() const {
   return most;
 }
 
-AddedTransitions Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row) {
+std::vector<AddedEpisode> Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row) {
   FEWSTEP_CHECK(task >= 0 && task < num_tasks(), "task {} of {}", task, num_tasks());
   FEWSTEP_CHECK(rollouts.dense_rewards.defined() == dense_, "rollouts of another family");
   const int64_t horizon = rollouts.horizon(), observation = observation_size_;
@@ -56,8 +56,9 @@ AddedTransitions Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row
   const float* terminated = rollouts.terminated.const_data_ptr<float>();
   float* rows = rows_.mutable_data_ptr<float>();
   int64_t& added = added_[static_cast<size_t>(task)];
-  const int64_t first = added;
+  std::vector<AddedEpisode> episodes;
   for (int64_t item = row * rollouts.episodes(); item < (row + 1) * rollouts.episodes(); ++item) {
+    episodes.push_back({added, added});
     for (int64_t step = 0; step < horizon && mask[item * horizon + step] != 0; ++step) {
       const int64_t at = item * horizon + step;
       const bool last = step + 1 == horizon || mask[at + 1] == 0;
@@ -70,28 +71,15 @@ AddedTransitions Replay::Add(int64_t task, const Rollouts& rollouts, int64_t row
                         observation, out);
       *out = last ? terminated[item] : 0.0f;
     }
+    episodes.back().end = added;
   }
-  return {first, added};
+  return episodes;
 }
 
-Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng,
-                           const ReplayPart* part) const {
-  const auto count = static_cast<int64_t>(tasks.size());
-  torch::Tensor indices = torch::empty({count * batch}, torch::kInt64);
-  int64_t* index = indices.mutable_data_ptr<int64_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t task = tasks[static_cast<size_t>(i)];
-    const int64_t available = part ? part->size(task) : size(task);
-    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", task);
-    Rng stream = rng.Fork("task", static_cast<uint64_t>(i));
-    for (int64_t b = 0; b < batch; ++b) {
-      const auto drawn = static_cast<int64_t>(stream.Below(static_cast<uint64_t>(available)));
-      const int64_t number = part ? part->Number(task, drawn) : first(task) + drawn;
-      *index++ = number % capacity() * num_tasks() + task;
-    }
-  }
-  const torch::Tensor gathered =
-      rows_.view({-1, width()}).index_select(0, indices).view({count, batch, width()});
+Transitions Replay::Gather(const std::vector<int64_t>& indices, int64_t tasks) const {
+  const torch::Tensor gathered = rows_.view({-1, width()})
+                                     .index_select(0, torch::tensor(indices, torch::kInt64))
+                                     .view({tasks, -1, width()});
   int64_t column = 0;
   const auto columns = [&](int64_t size) {
     column += size;
@@ -105,6 +93,65 @@ Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const 
   transitions.next_observations = columns(observation_size_);
   transitions.terminated = columns(1).squeeze(2);
   return transitions;
+}
+
+Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng,
+                           const ReplayEpisodes* part) const {
+  std::vector<int64_t> indices;
+  indices.reserve(tasks.size() * static_cast<size_t>(batch));
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    const int64_t task = tasks[i], available = part ? part->transitions(task) : size(task);
+    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", task);
+    Rng stream = rng.Fork("task", i);
+    for (int64_t b = 0; b < batch; ++b) {
+      const auto drawn = static_cast<int64_t>(stream.Below(static_cast<uint64_t>(available)));
+      indices.push_back(Index(task, part ? part->Number(task, drawn) : first(task) + drawn));
+    }
+  }
+  return Gather(indices, static_cast<int64_t>(tasks.size()));
+}
+
+Transitions Replay::SampleEpisodes(std::span<const int64_t> tasks,
+                                   std::span<const int64_t> episodes, const Rng& rng,
+                                   const ReplayEpisodes& part, torch::Tensor& mask) const {
+  // which episodes
+  std::vector<std::vector<AddedEpisode>> chosen(tasks.size());
+  int64_t longest = 0;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    const int64_t available = part.count(tasks[i]);
+    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", tasks[i]);
+    Rng stream = rng.Fork("task", i);
+    std::vector<int> order(static_cast<size_t>(available));
+    std::iota(order.begin(), order.end(), 0);
+    int64_t length = 0;
+    for (int64_t e = 0; e < episodes[i]; ++e) {
+      // the first of a shuffle that goes on as far as it must
+      const auto at = static_cast<size_t>(e % available);
+      std::swap(
+          order[at],
+          order[at + static_cast<size_t>(stream.Below(static_cast<uint64_t>(available) - at))]);
+      chosen[i].push_back(part.Get(tasks[i], order[at]));
+      length += chosen[i].back().length();
+    }
+    longest = std::max(longest, length);
+  }
+
+  // their transitions, padded with the first of them
+  const auto count = static_cast<int64_t>(tasks.size());
+  mask = torch::zeros({count, longest});
+  std::vector<int64_t> indices;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    const size_t begin = indices.size();
+    for (const AddedEpisode& episode : chosen[i]) {
+      for (int64_t number = episode.first; number < episode.end; ++number) {
+        indices.push_back(Index(tasks[i], number));
+      }
+    }
+    const auto length = static_cast<int64_t>(indices.size() - begin);
+    mask[static_cast<int64_t>(i)].narrow(0, 0, length).fill_(1);
+    indices.resize(begin + static_cast<size_t>(longest), Index(tasks[i], chosen[i][0].first));
+  }
+  return Gather(indices, count);
 }
 
 Transitions TransitionsOf(const Rollouts& rollouts) {
@@ -155,40 +202,43 @@ void Replay::Load(CheckpointReader checkpoint) {
   added_ = std::move(counts);
 }
 
-ReplayPart::ReplayPart(const Replay& replay, int64_t capacity)
+ReplayEpisodes::ReplayEpisodes(const Replay& replay, int64_t capacity)
     : replay_(&replay),
       capacity_(capacity),
-      numbers_(torch::zeros({replay.num_tasks(), capacity}, torch::kInt64)),
+      episodes_(torch::zeros({replay.num_tasks(), capacity, 3}, torch::kInt64)),
       added_(static_cast<size_t>(replay.num_tasks())) {}
 
-void ReplayPart::Add(int64_t task, const AddedTransitions& added) {
-  int64_t* numbers = numbers_.mutable_data_ptr<int64_t>() + task * capacity_;
-  int64_t& count = added_[static_cast<size_t>(task)];
-  for (int64_t number = added.first; number < added.end; ++number) {
-    numbers[count++ % capacity_] = number;
+const int64_t* ReplayEpisodes::Slot(int64_t task, int64_t from_newest) const {
+  const int64_t slot = (added_[static_cast<size_t>(task)] - from_newest) % capacity_;
+  return episodes_.const_data_ptr<int64_t>() + (task * capacity_ + slot) * 3;
+}
+
+void ReplayEpisodes::Add(int64_t task, std::span<const AddedEpisode> episodes) {
+  for (const AddedEpisode& episode : episodes) {
+    if (episode.length() == 0) continue;
+    int64_t& count = added_[static_cast<size_t>(task)];
+    const int64_t before = count > 0 ? Slot(task, 1)[2] : 0;
+    int64_t* out =
+        episodes_.mutable_data_ptr<int64_t>() + (task * capacity_ + count++ % capacity_) * 3;
+    out[0] = episode.first;
+    out[1] = episode.end;
+    out[2] = before + episode.length();
   }
 }
 
-void ReplayPart::Clear(int64_t task) { added_[static_cast<size_t>(task)] = 0; }
+void ReplayEpisodes::Clear(int64_t task) { added_[static_cast<size_t>(task)] = 0; }
 
-int64_t ReplayPart::held(int64_t task) const {
+int64_t ReplayEpisodes::held(int64_t task) const {
   return std::min(added_[static_cast<size_t>(task)], capacity_);
 }
 
-int64_t ReplayPart::Number(int64_t task, int64_t index) const {
-  const int64_t from_newest = size(task) - index;
-  const int64_t slot = (added_[static_cast<size_t>(task)] - from_newest) % capacity_;
-  return numbers_.const_data_ptr<int64_t>()[task * capacity_ + slot];
-}
-
-int64_t ReplayPart::size(int64_t task) const {
+int64_t ReplayEpisodes::count(int64_t task) const {
   // numbers grow, so what the replay no longer has is oldest here too
-  const int64_t* numbers = numbers_.const_data_ptr<int64_t>() + task * capacity_;
-  const int64_t count = added_[static_cast<size_t>(task)], first = replay_->first(task);
+  const int64_t first = replay_->first(task);
   int64_t low = 0, high = held(task);  // so many of the newest are there, at most so many
   while (low < high) {
     const int64_t middle = (low + high + 1) / 2;
-    if (numbers[(count - middle) % capacity_] >= first) {
+    if (Slot(task, middle)[0] >= first) {
       low = middle;
     } else {
       high = middle - 1;
@@ -197,32 +247,63 @@ int64_t ReplayPart::size(int64_t task) const {
   return low;
 }
 
-void ReplayPart::Save(CheckpointWriter checkpoint) const {
-  checkpoint.Store("numbers", numbers_);
+int64_t ReplayEpisodes::transitions(int64_t task) const {
+  const int64_t episodes = count(task);
+  if (episodes == 0) return 0;
+  const int64_t* oldest = Slot(task, episodes);
+  return Slot(task, 1)[2] - oldest[2] + oldest[1] - oldest[0];
+}
+
+AddedEpisode ReplayEpisodes::Get(int64_t task, int64_t index) const {
+  const int64_t* episode = Slot(task, count(task) - index);
+  return {episode[0], episode[1]};
+}
+
+int64_t ReplayEpisodes::Number(int64_t task, int64_t index) const {
+  // the first episode whose sum exceeds what is before the transition
+  const int64_t episodes = count(task);
+  const int64_t* oldest = Slot(task, episodes);
+  const int64_t target = oldest[2] - (oldest[1] - oldest[0]) + index;
+  int64_t low = 0, high = episodes - 1;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (Slot(task, episodes - middle)[2] > target) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  const int64_t* episode = Slot(task, episodes - low);
+  return episode[1] - (episode[2] - target);
+}
+
+void ReplayEpisodes::Save(CheckpointWriter checkpoint) const {
+  checkpoint.Store("episodes", episodes_);
   checkpoint.Store("counts", torch::tensor(added_, torch::kInt64));
 }
 
-ReplayPart ReplayPart::Loaded(CheckpointReader checkpoint) const {
-  ReplayPart loaded = *this;
-  loaded.numbers_ = checkpoint.Load("numbers", numbers_);
+ReplayEpisodes ReplayEpisodes::Loaded(CheckpointReader checkpoint) const {
+  ReplayEpisodes loaded = *this;
+  loaded.episodes_ = checkpoint.Load("episodes", episodes_);
   const torch::Tensor counts =
       checkpoint.Load("counts", torch::zeros({static_cast<int64_t>(added_.size())}, torch::kInt64));
   std::copy_n(counts.const_data_ptr<int64_t>(), counts.numel(), loaded.added_.begin());
-  for (size_t task = 0; task < added_.size(); ++task) {
-    if (loaded.added_[task] < 0) {
-      throw Error(ErrorKind::kData, fmt::format("a part of {} transitions", loaded.added_[task]),
-                  {.key = "counts"});
+  for (int64_t task = 0; task < counts.numel(); ++task) {
+    const int64_t count = loaded.added_[static_cast<size_t>(task)];
+    if (count < 0) {
+      throw Error(ErrorKind::kData, fmt::format("{} episodes", count), {.key = "counts"});
     }
-    // each number is one that the replay has had, and they grow
-    int64_t before = -1;
-    for (int64_t i = loaded.held(static_cast<int64_t>(task)); i > 0; --i) {
-      const int64_t slot = (loaded.added_[task] - i) % capacity_;
-      const int64_t number = loaded.numbers_[static_cast<int64_t>(task)][slot].item<int64_t>();
-      if (number <= before) {
-        throw Error(ErrorKind::kData, fmt::format("transition {} after {}", number, before),
-                    {.key = "numbers"});
+    // one after the other, none empty, and sums that are those of their lengths
+    int64_t end = 0, sum = -1;
+    for (int64_t i = loaded.held(task); i > 0; --i) {
+      const int64_t* episode = loaded.Slot(task, i);
+      const int64_t length = episode[1] - episode[0];
+      if (episode[0] < end || length <= 0 || (sum >= 0 && episode[2] != sum + length)) {
+        throw Error(ErrorKind::kData, fmt::format("episodes of task {} do not follow", task),
+                    {.key = "episodes"});
       }
-      before = number;
+      end = episode[1];
+      sum = episode[2];
     }
   }
   return loaded;

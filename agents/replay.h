@@ -30,12 +30,15 @@ struct Transitions {
 // what means nothing.
 Transitions TransitionsOf(const Rollouts& rollouts);
 
-// Transitions that were added to a task, by their numbers: [first, end) of all that it ever had.
-struct AddedTransitions {
+// An episode that was added to a task: its transitions by their numbers, [first, end) of all that
+// the task ever had.
+struct AddedEpisode {
   int64_t first = 0, end = 0;
+
+  int64_t length() const { return end - first; }
 };
 
-class ReplayPart;
+class ReplayEpisodes;
 
 // One caller at a time.
 class Replay {
@@ -49,7 +52,7 @@ class Replay {
 
   // Appends every recorded step of row `row` of the rollouts to task `task`, episode by episode;
   // what is oldest makes room.
-  AddedTransitions Add(int64_t task, const Rollouts& rollouts, int64_t row);
+  std::vector<AddedEpisode> Add(int64_t task, const Rollouts& rollouts, int64_t row);
 
   int64_t num_tasks() const { return static_cast<int64_t>(added_.size()); }
   int64_t capacity() const { return rows_.size(0); }
@@ -58,10 +61,16 @@ class Replay {
   int64_t first(int64_t task) const { return added_[static_cast<size_t>(task)] - size(task); }
 
   // `batch` transitions of each of `tasks`, each drawn uniformly from what the task has, or from
-  // what `part` has of it, with replacement; those at position i of `tasks` from the stream
-  // rng.Fork("task", i). None of the tasks may be empty.
+  // the episodes that `part` has of it, with replacement; those at position i of `tasks` from the
+  // stream rng.Fork("task", i). None of the tasks may be empty.
   Transitions Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng,
-                     const ReplayPart* part = nullptr) const;
+                     const ReplayEpisodes* part = nullptr) const;
+
+  // All transitions of `episodes` episodes of each of `tasks`, drawn uniformly from those that
+  // `part` has of it, each at most once while it has enough; for position i the streams are as in
+  // Sample. Rows past their sum, where `mask` [T, N] is 0, hold what means nothing.
+  Transitions SampleEpisodes(std::span<const int64_t> tasks, std::span<const int64_t> episodes,
+                             const Rng& rng, const ReplayEpisodes& part, torch::Tensor& mask) const;
 
   // Everything, as "rows" and "added". Load throws Error(kData) when it is of another family, size
   // or number of tasks; the replay is then as before.
@@ -70,6 +79,12 @@ class Replay {
 
  private:
   int64_t width() const { return rows_.size(2); }
+  // Of transition `number` of a task, among all rows.
+  int64_t Index(int64_t task, int64_t number) const {
+    return number % capacity() * num_tasks() + task;
+  }
+  // The rows with these indices, as many of each of `tasks` tasks.
+  Transitions Gather(const std::vector<int64_t>& indices, int64_t tasks) const;
   // How many slots hold anything, in the task that has most.
   int64_t used() const;
 
@@ -81,29 +96,36 @@ class Replay {
   std::vector<int64_t> added_;  // [tasks] since the beginning
 };
 
-// Some of what a replay has of every task, by number: nothing is stored twice. The latest
-// `capacity` of those that were added, as long as the replay has them.
-class ReplayPart {
+// Episodes of every task that a replay has, by the numbers of their transitions: nothing is stored
+// twice. The latest `capacity` of those that were added, as long as the replay has them whole.
+class ReplayEpisodes {
  public:
   // The replay must outlive it.
-  ReplayPart(const Replay& replay, int64_t capacity);
+  ReplayEpisodes(const Replay& replay, int64_t capacity);
 
-  void Add(int64_t task, const AddedTransitions& added);
+  void Add(int64_t task, std::span<const AddedEpisode> episodes);
   void Clear(int64_t task);
-  int64_t size(int64_t task) const;
-  // The number of transition `index` of size(task), oldest first.
+
+  int64_t count(int64_t task) const;        // of episodes
+  int64_t transitions(int64_t task) const;  // in them
+  // Episode `index` of count(task), oldest first.
+  AddedEpisode Get(int64_t task, int64_t index) const;
+  // The number of transition `index` of transitions(task).
   int64_t Number(int64_t task, int64_t index) const;
 
-  // As "numbers" and "counts". Loaded throws Error(kData).
+  // As "episodes" and "counts". Loaded throws Error(kData).
   void Save(CheckpointWriter checkpoint) const;
-  ReplayPart Loaded(CheckpointReader checkpoint) const;
+  ReplayEpisodes Loaded(CheckpointReader checkpoint) const;
 
  private:
   int64_t held(int64_t task) const;  // in the ring, whether or not the replay still has them
+  const int64_t* Slot(int64_t task, int64_t from_newest) const;  // 1: the newest
 
   const Replay* replay_;
   int64_t capacity_;
-  torch::Tensor numbers_;       // [tasks, capacity] int64, a ring each
+  // A ring each: an episode's first and end, and the transitions of all up to it since the ring was
+  // cleared, itself included.
+  torch::Tensor episodes_;      // [tasks, capacity, 3] int64
   std::vector<int64_t> added_;  // [tasks] since it was cleared
 };
 

@@ -175,6 +175,12 @@ std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
       }
     }
     point["returns"] = curve.returns[unit];
+    if (!curve.beliefs.empty()) {
+      const CurveBelief& belief = curve.beliefs[unit];
+      point["posterior_mean"] = belief.mean;
+      point["posterior_deviation_of_tasks"] = belief.deviation;
+      if (!belief.goals.empty()) point["believed_goals"] = belief.goals;
+    }
     json["curve"].push_back(std::move(point));
   }
   if (curve.is_trial) {

@@ -142,10 +142,12 @@ class Renderer {
  private:
   void MeasureData() {
     bool error_bars = false;
+    for (const double x : plot_.x_shown) x_.Include(x);
+    for (const double y : plot_.y_shown) y_.Include(y);
     for (const PlotSeries& series : plot_.series) {
       for (const PlotPoint& point : series.points) {
         if (!IsDrawn(point)) continue;
-        error_bars |= series.style == PlotStyle::kErrorBars;
+        error_bars |= HasMarkers(series);
         x_.Include(point.x);
         y_.Include(point.y);
         if (HasInterval(point)) {
@@ -231,6 +233,14 @@ class Renderer {
 
   void DrawInterval(size_t index) {
     const PlotSeries& series = plot_.series[index];
+    if (series.style == PlotStyle::kPoints) {
+      for (const PlotPoint& point : series.points) {
+        if (!HasInterval(point)) continue;
+        Line(X(point.x), Y(point.low), X(point.x), Y(point.high),
+             fmt::format("stroke=\"{}\" stroke-opacity=\"0.4\"", Color(index)));
+      }
+      return;
+    }
     if (series.style == PlotStyle::kErrorBars) {
       for (const PlotPoint& point : series.points) {
         if (!HasInterval(point)) continue;
@@ -269,6 +279,12 @@ class Renderer {
 
   void DrawCurve(size_t index) {
     const PlotSeries& series = plot_.series[index];
+    if (series.style == PlotStyle::kPoints) {
+      for (const PlotPoint& point : series.points) {
+        if (IsDrawn(point)) Dot(X(point.x), Y(point.y), index);
+      }
+      return;
+    }
     const bool markers = series.style == PlotStyle::kErrorBars;
     std::string path;
     bool pen_down = false;
@@ -295,6 +311,11 @@ class Renderer {
       const PlotSeries& series = plot_.series[i];
       if (series.name.empty()) continue;
       const auto [x, y] = legend_[i];
+      if (series.style == PlotStyle::kPoints) {
+        Dot(x + 9.0, y, i);
+        Text(x + kLegendKey, y + 4.0, "start", series.name);
+        continue;
+      }
       Line(x, y, x + 18.0, y,
            fmt::format("stroke=\"{}\" stroke-width=\"2\"{}", Color(i), Dashes(i)));
       if (series.style == PlotStyle::kErrorBars) Marker(x + 9.0, y, i);
@@ -312,6 +333,11 @@ class Renderer {
         "<circle cx=\"{}\" cy=\"{}\" r=\"4\" fill=\"{}\" stroke=\"#ffffff\" "
         "stroke-width=\"1.2\"/>\n",
         Px(x), Px(y), Color(index));
+  }
+
+  void Dot(double x, double y, size_t index) {
+    out_ += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\" fill-opacity=\"0.7\"/>\n",
+                        Px(x), Px(y), Color(index));
   }
 
   void Text(double x, double y, std::string_view anchor, std::string_view text,
@@ -334,6 +360,8 @@ class Renderer {
     const auto all = std::ranges::count_if(plot_.series, has_bars);
     return kDodge * (static_cast<double>(before) - static_cast<double>(all - 1) / 2.0);
   }
+
+  static bool HasMarkers(const PlotSeries& series) { return series.style != PlotStyle::kBand; }
 
   static std::string_view Color(size_t index) { return kColors[index % kColors.size()]; }
   // the second round of colours is dashed
@@ -381,6 +409,27 @@ std::vector<double> NiceTicks(double low, double high, int count, bool integer) 
 std::string RenderSvg(const Plot& plot) {
   FEWSTEP_CHECK(plot.width >= 320 && plot.height >= 240, "{} x {}", plot.width, plot.height);
   return Renderer(plot).Render();
+}
+
+std::string RenderSvgGrid(const std::string& title, const std::vector<Plot>& plots, int columns) {
+  FEWSTEP_CHECK(!plots.empty() && columns > 0, "{} plots in {} columns", plots.size(), columns);
+  constexpr int kTitle = 44;
+  const int width = plots[0].width, height = plots[0].height;
+  columns = std::min(columns, static_cast<int>(plots.size()));
+  const int rows = (static_cast<int>(plots.size()) + columns - 1) / columns;
+  std::string out = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
+      "viewBox=\"0 0 {0} {1}\" role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', "
+      "'DejaVu Sans', sans-serif\">\n<title>{2}</title>\n<rect width=\"{0}\" height=\"{1}\" "
+      "fill=\"#ffffff\"/>\n<text x=\"{3}\" y=\"28\" text-anchor=\"middle\" font-size=\"16\" "
+      "font-weight=\"600\" fill=\"#1a1a1a\">{2}</text>\n",
+      columns * width, rows * height + kTitle, Escape(title), columns * width / 2);
+  for (int i = 0; i < static_cast<int>(plots.size()); ++i) {
+    out += fmt::format("<svg x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\">\n{}</svg>\n",
+                       i % columns * width, kTitle + i / columns * height, width, height,
+                       RenderSvg(plots[static_cast<size_t>(i)]));
+  }
+  return out + "</svg>\n";
 }
 
 }  // namespace fewstep

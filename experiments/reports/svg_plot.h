@@ -21,11 +21,12 @@ struct PlotPoint {
 enum class PlotStyle {
   kBand,       // a line through the points, the intervals as a shaded band
   kErrorBars,  // a marker and an error bar at each point, joined by a thin line
+  kPoints,     // the same smaller, and not joined; x in any order
 };
 
 struct PlotSeries {
   std::string name;               // UTF-8; empty: not in the legend
-  std::vector<PlotPoint> points;  // ascending x
+  std::vector<PlotPoint> points;  // ascending x; without an interval low and high are NaN
   PlotStyle style = PlotStyle::kBand;
 };
 
@@ -35,12 +36,17 @@ struct Plot {
   std::string y_label;
   std::vector<PlotSeries> series;
   bool integer_x = false;  // ticks only at whole numbers
-  int width = 720;         // pixels, at least 320
-  int height = 440;        // pixels, at least 240
+  // What the axes show in any case.
+  std::vector<double> x_shown = {}, y_shown = {};
+  int width = 720;   // pixels, at least 320
+  int height = 440;  // pixels, at least 240
 };
 
 // A complete SVG document. Texts are escaped. A plot without a finite point shows "no data".
 std::string RenderSvg(const Plot& plot);
+
+// Plots of one size, row by row, under a title of all.
+std::string RenderSvgGrid(const std::string& title, const std::vector<Plot>& plots, int columns);
 
 // At most about `count` values 1, 2 or 5 times a power of ten apart that lie in [low, high];
 // whole numbers if `integer`. low < high, both finite.

@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "agents/device.h"
+#include "experiments/running/believed_goals.h"
 #include "experiments/running/unit_by_unit.h"
 
 namespace fewstep {
@@ -94,6 +97,7 @@ class AgentAdaptation final : public Adaptation {
     UseOneTorchThread();  // the thread that adapts is another than the one it was made on
     sampler_.family().Prepare(task);  // refuses what is none
     units_ = 0;
+    task_ = task;
     adapting_ = std::make_shared<UnitByUnit>(agent_, sampler_, std::vector<Task>{task}, rng_);
     return Snapshot({});
   }
@@ -123,6 +127,7 @@ class AgentAdaptation final : public Adaptation {
                                                   .trial = adapting_->CloneTrials(),
                                                   .deterministic = options_.deterministic});
     adapted->units = units_;
+    Believe(*adapted);
     if (!support.returns.defined()) return adapted;
 
     const torch::Tensor returns = support.returns.select(0, 0).contiguous();
@@ -139,12 +144,28 @@ class AgentAdaptation final : public Adaptation {
     return adapted;
   }
 
+  void Believe(AdaptedMetaAgent& adapted) const {
+    const TaskBelief belief = adapting_->belief();
+    if (!belief.mean.defined()) return;
+    for (int64_t i = 0; i < belief.mean.size(1); ++i) {
+      adapted.beliefs.push_back({.name = fmt::format("z{}", i),
+                                 .mean = belief.mean[0][i].item<double>(),
+                                 .spread = belief.deviation[0][i].item<double>()});
+    }
+    const TaskFamily& family = sampler_.family();
+    if (!HasPlaces(family.spec())) return;
+    adapted.goals = BelievedGoals(
+        adapting_->policy(), adapting_->parameters().flat.to(torch::kCPU, torch::kFloat32),
+        adapting_->CloneTrials().memory, family, task_, kGoalDraws, adapting_->Stream("goals"));
+  }
+
   const MetaAgent& agent_;
   Sampler& sampler_;
   AgentAdaptationOptions options_;
   Rng rng_;
   std::string unit_;
   int units_ = 0;
+  Task task_;
   std::shared_ptr<UnitByUnit> adapting_;
 };
 

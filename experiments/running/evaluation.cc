@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "experiments/running/believed_goals.h"
 #include "experiments/running/rllab_rule.h"
 #include "experiments/running/unit_by_unit.h"
 #include "meta/baselines/optimum.h"
@@ -34,6 +35,35 @@ TrialReturn MakeTrial(const AdaptationCurve& curve, const FamilySpec& spec,
   }
   trial.optimum = optimum / static_cast<double>(curve.tasks.size());
   return trial;
+}
+
+std::vector<std::vector<double>> RowsOf(const torch::Tensor& values) {
+  const torch::Tensor rows = values.to(torch::kCPU, torch::kFloat64).contiguous();
+  std::vector<std::vector<double>> out;
+  for (int64_t i = 0; i < rows.size(0); ++i) {
+    const double* row = rows.const_data_ptr<double>() + i * rows.size(1);
+    out.emplace_back(row, row + rows.size(1));
+  }
+  return out;
+}
+
+// Where the agent stands before the present unit's episodes; nothing if it has no beliefs.
+std::optional<CurveBelief> BeliefOf(const UnitByUnit& adapting, const TaskFamily& family,
+                                    std::span<const Task> tasks) {
+  const TaskBelief belief = adapting.belief();
+  if (!belief.mean.defined()) return std::nullopt;
+  CurveBelief out{.mean = RowsOf(belief.mean), .deviation = RowsOf(belief.deviation), .goals = {}};
+  if (!HasPlaces(family.spec())) return out;
+  const TrialStates trials = adapting.CloneTrials();
+  const torch::Tensor rows = adapting.parameters().flat.to(torch::kCPU, torch::kFloat32);
+  for (size_t task = 0; task < std::min(kShownGoals, tasks.size()); ++task) {
+    const auto at = static_cast<int64_t>(task);
+    out.goals.push_back(BelievedGoals(adapting.policy(),
+                                      rows.narrow(0, rows.size(0) == 1 ? 0 : at, 1).contiguous(),
+                                      trials.memory.narrow(0, at, 1), family, tasks[task],
+                                      kGoalDraws, adapting.Stream("goals").Fork("task", task)));
+  }
+  return out;
 }
 
 // What the options cannot ask of this agent.
@@ -124,6 +154,12 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       .facts = agent.facts(),
       .tasks = family.Sample(options.split, options.tasks, Rng(options.task_seed).Fork("tasks"))};
   if (spec.finite) curve.distinct = FindDistinct(spec, curve.tasks);
+  for (const ParameterSpec& parameter : spec.parameters) {
+    curve.parameters.push_back(parameter.name);
+    if (HasPlaces(spec) && std::ranges::count(spec.drawing.goal, parameter.name) > 0) {
+      curve.goal_parameters.push_back(curve.parameters.size() - 1);
+    }
+  }
   const int units = curve.options.units;
   const bool learns_acting = curve.support == Support::kAsJudged;
   curve.is_trial = (spec.trial_episodes > 1 || learns_acting) && !curve.judged_apart();
@@ -142,6 +178,10 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       curve.diverged += rollouts.diverged;
       return rollouts;
     };
+
+    if (auto belief = BeliefOf(adapting, family, curve.tasks)) {
+      curve.beliefs.push_back(*std::move(belief));
+    }
 
     // judge what adaptation has reached ...
     const Rng stream = adapting.Stream(curve.judged_apart() ? "judged" : "episodes");
@@ -164,6 +204,11 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
     for (size_t m = 0; m < spec.metrics.size(); ++m) {
       metrics.Add(spec.metrics[m],
                   rollouts.metric_means.select(1, static_cast<int64_t>(m)).mean().item<double>());
+    }
+    if (!curve.beliefs.empty()) {
+      double sum = 0;
+      for (const auto& of_task : curve.beliefs.back().deviation) sum += Mean(of_task);
+      metrics.Add("posterior_deviation", sum / static_cast<double>(curve.tasks.size()));
     }
     curve.metrics.push_back(std::move(metrics));
     curve.adaptation_episodes.push_back(used);

@@ -6,6 +6,7 @@
 // of their own.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -66,6 +67,15 @@ struct DistinctTasks {
 // The column of a training run's metrics that holds an evaluation after so many units.
 std::string EvaluationColumn(std::string_view score, size_t unit);
 
+// What is believed of each task after so many units, by an agent that has such beliefs.
+struct CurveBelief {
+  std::vector<std::vector<double>> mean, deviation;  // [tasks][L] of a latent variable
+  // [kShownGoals or all tasks] places that the agent would walk to, where tasks are goals in the
+  // plane (believed_goals.h).
+  std::vector<std::vector<std::array<double, 2>>> goals;
+};
+inline constexpr size_t kShownGoals = 4;
+
 // Performance after 0, 1, ..., U units of adaptation.
 struct AdaptationCurve {
   std::string score = "return";  // what is judged; more is better
@@ -80,8 +90,12 @@ struct AdaptationCurve {
   std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
   // [U + 1], 95 % intervals over tasks; of a finite family over the repeats of each of its tasks.
   std::vector<Interval> mean;
-  bool bootstrapped = true;                  // the intervals; false: 1.96 standard errors
-  std::vector<Metrics> metrics;              // [U + 1], means over tasks of the family's metrics
+  bool bootstrapped = true;          // the intervals; false: 1.96 standard errors
+  std::vector<Metrics> metrics;      // [U + 1], means over tasks of the family's metrics
+  std::vector<CurveBelief> beliefs;  // [U + 1], or none
+  // Of the family, for pictures of what is believed: names of parameters, and which two are a goal.
+  std::vector<std::string> parameters;
+  std::vector<size_t> goal_parameters;
   std::vector<int64_t> adaptation_episodes;  // [U + 1] for each task, used up to here
   int64_t steps = 0;
   int64_t diverged = 0;

@@ -9,6 +9,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "experiments/reports/belief_report.h"
 #include "experiments/reports/curve_report.h"
 
 namespace fewstep {
@@ -125,6 +126,12 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
       fmt::format("# {}\n\nDefinition {}, iteration {}. {}.\n\n{}\n{}", title, curve.family_hash,
                   iteration, TasksNote(curve), CurveTable(curve).Markdown(), CurveNote(curve)));
   WriteFileAtomically(base + ".svg", CurveSvg(curve, title));
+  if (!curve.beliefs.empty()) {
+    WriteFileAtomically(base + "-posterior.svg", PosteriorSvg(curve, title));
+    if (!curve.beliefs[0].goals.empty()) {
+      WriteFileAtomically(base + "-goals.svg", GoalsSvg(curve, title));
+    }
+  }
   return base;
 }
 

@@ -60,7 +60,8 @@ class RunDirectory {
   // in CheckpointStore::Save.
   void SaveCheckpoint(int64_t iteration, TensorFile file, bool complete);
 
-  // Writes evaluations/NAME.{json,md,svg}; returns the path without extension.
+  // Writes evaluations/NAME.{json,md,svg}, and NAME-posterior.svg and NAME-goals.svg of an agent
+  // that has beliefs; returns the path without extension.
   std::string SaveEvaluation(const AdaptationCurve& curve, int64_t iteration,
                              const std::string& name);
 

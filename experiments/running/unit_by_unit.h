@@ -29,6 +29,8 @@ class UnitByUnit {
     return trials ? trials->Clone() : TrialStates{};
   }
 
+  TaskBelief belief() const { return adaptive_->belief(); }
+
   // Of the present unit, which the first is 0.
   Rng Stream(std::string_view name) const { return rng_.Fork(name, unit_); }
 

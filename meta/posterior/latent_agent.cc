@@ -82,15 +82,22 @@ void ContextOptions::Visit(FieldVisitor& v) {
            .unit = "transitions",
            .min = 1,
            .max = 1e6});
+  v.Field(
+      "episodes", episodes,
+      {.help = "With more than 0, an update infers z from whole episodes of the context in place "
+               "of single transitions: from 1 up to so many, each number as often. Contexts are "
+               "then like those of a new task, where few episodes are known at first.",
+       .unit = "episodes",
+       .min = 0,
+       .max = 1e6});
   v.Field("clear", clear,
           {.help = "Whether a task's context is forgotten when a collection comes to it."});
-  v.Field(
-      "size", size,
-      {.help = "Transitions of a task's context that are kept, the latest ones; 0: as many as a "
-               "collection or the beginning brings.",
-       .unit = "transitions",
-       .min = 0,
-       .max = 1e9});
+  v.Field("size", size,
+          {.help = "Episodes of a task's context that are kept, the latest ones; 0: as many as a "
+                   "collection or the beginning brings.",
+           .unit = "episodes",
+           .min = 0,
+           .max = 1e9});
   v.Field("test_transitions", test_transitions,
           {.help = "The latest transitions of a new task that its posterior is inferred from; 0: "
                    "all, as published.",
@@ -217,9 +224,13 @@ class LatentAgent final : public MetaAgent {
   double iteration_bytes() const override {
     const double transitions =
         static_cast<double>(options_.meta_batch_size) * static_cast<double>(options_.batch_size);
-    const double contexts = inference_ ? static_cast<double>(options_.meta_batch_size) *
-                                             static_cast<double>(inference_->context.transitions)
-                                       : 0;
+    double contexts = 0;
+    if (inference_) {
+      const ContextOptions& context = inference_->context;
+      contexts = static_cast<double>(options_.meta_batch_size) *
+                 (context.episodes > 0 ? static_cast<double>(context.episodes) * spec_.horizon
+                                       : static_cast<double>(context.transitions));
+    }
     return RolloutBytes(spec_, std::max(InitialSteps(), CollectionSteps()) / spec_.horizon) +
            learner_.actor_critic.UpdateBytes(transitions) + EncoderBytes(contexts);
   }
@@ -234,7 +245,7 @@ class LatentAgent final : public MetaAgent {
   double replay_bytes() const override {
     const double tasks = static_cast<double>(tasks_.size());
     return Replay::Bytes(spec_, tasks, static_cast<double>(options_.replay_size)) +
-           (inference_ ? sizeof(int64_t) * tasks * static_cast<double>(ContextSize()) : 0);
+           (inference_ ? 3 * sizeof(int64_t) * tasks * static_cast<double>(ContextSize()) : 0);
   }
   std::string replay_keys() const override { return "agent.tasks, agent.replay_size"; }
 
@@ -350,7 +361,7 @@ class LatentAgent final : public MetaAgent {
   void LoadReplay(CheckpointReader checkpoint) override {
     if (counters_.collections == 0) return;
     MakeReplay();
-    std::optional<ReplayPart> context = context_;
+    std::optional<ReplayEpisodes> context = context_;
     if (context_) context = context_->Loaded(checkpoint.Scope("context"));
     replay_->Load(checkpoint);
     context_ = context;
@@ -404,8 +415,7 @@ class LatentAgent final : public MetaAgent {
   }
   int64_t ContextSize() const {
     if (inference_->context.size > 0) return inference_->context.size;
-    return spec_.horizon *
-           std::max(options_.initial_episodes, options_.episodes + inference_->posterior_episodes);
+    return std::max(options_.initial_episodes, options_.episodes + inference_->posterior_episodes);
   }
   double EncoderBytes(double transitions) const {
     if (!inference_) return 0;
@@ -438,7 +448,8 @@ class LatentAgent final : public MetaAgent {
 
   void Remember(std::span<const int64_t> chosen, const Rollouts& rollouts, bool in_context) {
     for (size_t i = 0; i < chosen.size(); ++i) {
-      const AddedTransitions added = replay_->Add(chosen[i], rollouts, static_cast<int64_t>(i));
+      const std::vector<AddedEpisode> added =
+          replay_->Add(chosen[i], rollouts, static_cast<int64_t>(i));
       if (context_ && in_context) context_->Add(chosen[i], added);
     }
   }
@@ -490,8 +501,10 @@ class LatentAgent final : public MetaAgent {
     double returns = 0;
     for (int64_t episode = 0; episode < more; ++episode) {
       const Rng stream = rng.Fork("posterior", static_cast<uint64_t>(episode));
+      const Context context = DrawContext(*learner_.inference, chosen, PosteriorContext(chosen),
+                                          stream.Fork("context"));
       const LatentPosterior posterior =
-          learner_.inference->Infer(ContextOf(*learner_.inference, chosen, stream.Fork("context")));
+          learner_.inference->Infer(context.transitions, context.mask);
       rollouts = Act(sampler, chosen, 1, &posterior, stream);
       Remember(chosen, rollouts, episode < posterior_episodes);
       count(rollouts);
@@ -504,11 +517,33 @@ class LatentAgent final : public MetaAgent {
     }
   }
 
-  // Drawn from the contexts of these tasks: [T, N, C].
-  torch::Tensor ContextOf(const TaskInference& inference, std::span<const int64_t> tasks,
-                          const Rng& rng) const {
-    return inference.Contexts(
-        InUnits(replay_->Sample(tasks, inference_->context.transitions, rng, &*context_), spec_));
+  struct Context {
+    torch::Tensor transitions, mask;  // [T, N, C], [T, N] or undefined
+  };
+  // Drawn from the contexts of these tasks: single transitions, or `episodes` [T] episodes of each.
+  Context DrawContext(const TaskInference& inference, std::span<const int64_t> tasks,
+                      std::span<const int64_t> episodes, const Rng& rng) const {
+    Context context;
+    const Transitions transitions =
+        episodes.empty() ? replay_->Sample(tasks, inference_->context.transitions, rng, &*context_)
+                         : replay_->SampleEpisodes(tasks, episodes, rng, *context_, context.mask);
+    context.transitions = inference.Contexts(InUnits(transitions, spec_));
+    return context;
+  }
+
+  // How many episodes the context of each task of an update has; none: it has single transitions.
+  std::vector<int64_t> EpisodeNumbers(Rng rng) const {
+    std::vector<int64_t> numbers;
+    const auto most = static_cast<uint64_t>(inference_->context.episodes);
+    for (int64_t i = 0; most > 0 && i < options_.meta_batch_size; ++i) {
+      numbers.push_back(1 + static_cast<int64_t>(rng.Below(most)));
+    }
+    return numbers;
+  }
+  // The same while it acts: all that a context may have.
+  std::vector<int64_t> PosteriorContext(std::span<const int64_t> tasks) const {
+    if (inference_->context.episodes == 0) return {};
+    return std::vector<int64_t>(tasks.size(), inference_->context.episodes);
   }
 
   // One update; gives the values of SoftActorCritic::metric_names and the KL.
@@ -530,8 +565,10 @@ class LatentAgent final : public MetaAgent {
 
     const Shards shards(options_.meta_batch_size, options_.shards, pool_);
     TaskInference& inference = *learner.inference;
-    const TaskInference::Draw z = inference.DrawLatents(
-        ContextOf(inference, batch, rng.Fork("context")), rng.Fork("latents"), shards);
+    const Context context =
+        DrawContext(inference, batch, EpisodeNumbers(rng.Fork("episodes")), rng.Fork("context"));
+    const TaskInference::Draw z =
+        inference.DrawLatents(context.transitions, context.mask, rng.Fork("latents"), shards);
     const SoftActorCritic::Result result = learner.actor_critic.Update(
         transitions, z.latents, rng.Fork("noise"),
         {.shards = &shards,
@@ -562,7 +599,7 @@ class LatentAgent final : public MetaAgent {
   LatentPolicy policy_;
   std::vector<Task> tasks_;
   std::optional<Replay> replay_;
-  std::optional<ReplayPart> context_;
+  std::optional<ReplayEpisodes> context_;
   Counters counters_;
 };
 

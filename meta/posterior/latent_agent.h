@@ -39,6 +39,7 @@ struct LatentAgentOptions : Options {
 // [agent.context]
 struct ContextOptions : Options {
   int64_t transitions = 64;
+  int64_t episodes = 0;
   bool clear = true;
   int64_t size = 0;
   int64_t test_transitions = 0;

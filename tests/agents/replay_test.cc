@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "tests/agents/learning_testing.h"
@@ -127,66 +128,116 @@ TEST(Replay, KeepsTheLatest) {
   EXPECT_EQ(SetOf(Drawn(replay.Sample(task, 300, Rng(1)), 0)), expected);
 }
 
-// Against lists of numbers kept by hand.
-TEST(ReplayPart, HoldsTheLatestThatItWasGivenWhileTheReplayHasThem) {
+// Against lists of episodes kept by hand.
+TEST(ReplayEpisodes, AreTheLatestThatWereAddedWhileTheReplayHasThem) {
   const auto family = MakeFamily("point-nav@maml", 9);
-  Replay replay(family->spec(), 2, 12, "agent.replay");
-  ReplayPart part(replay, 5);
-  std::vector<int64_t> expected;
+  Replay replay(family->spec(), 2, 25, "agent.replay");
+  ReplayEpisodes part(replay, 4);
+  std::vector<AddedEpisode> expected;
   int64_t added = 0;
   Rng rng(1);
-  for (int round = 0; round < 200; ++round) {
-    const auto length = static_cast<int>(1 + rng.Below(9));
+  for (int round = 0; round < 300; ++round) {
+    const auto length = static_cast<int>(rng.Below(10));  // also none
     const Rollouts rollouts =
         BlankRollouts({{length}}, 9, family->spec().observation_size, family->spec().action_size);
-    const AddedTransitions range = replay.Add(1, rollouts, 0);
-    ASSERT_EQ(range.first, added);
-    ASSERT_EQ(range.end, added + length);
+    const std::vector<AddedEpisode> episodes = replay.Add(1, rollouts, 0);
+    ASSERT_EQ(episodes.size(), 1u);
+    ASSERT_EQ(episodes[0].first, added);
+    ASSERT_EQ(episodes[0].end, added + length);
     if (rng.Below(10) == 0) {
       part.Clear(1);
       expected.clear();
     }
     if (rng.Below(2) == 0) {
-      part.Add(1, range);
-      for (int64_t number = range.first; number < range.end; ++number) expected.push_back(number);
-      if (expected.size() > 5) expected.erase(expected.begin(), expected.end() - 5);
+      part.Add(1, episodes);
+      if (length > 0) expected.push_back(episodes[0]);
+      if (expected.size() > 4) expected.erase(expected.begin());
     }
     added += length;
-    std::erase_if(expected, [&](int64_t number) { return number < added - 12; });
-    ASSERT_EQ(part.size(1), static_cast<int64_t>(expected.size()));
-    for (size_t i = 0; i < expected.size(); ++i) {
-      ASSERT_EQ(part.Number(1, static_cast<int64_t>(i)), expected[i]);
+    std::erase_if(expected, [&](const AddedEpisode& e) { return e.first < added - 25; });
+    std::vector<int64_t> numbers;
+    for (const AddedEpisode& e : expected) {
+      for (int64_t number = e.first; number < e.end; ++number) numbers.push_back(number);
     }
-    ASSERT_EQ(part.size(0), 0);
 
     // and after a checkpoint
     TensorFile file;
     part.Save(file);
-    const ReplayPart loaded = ReplayPart(replay, 5).Loaded(file);
-    ASSERT_EQ(loaded.size(1), part.size(1));
-    for (int64_t i = 0; i < part.size(1); ++i) ASSERT_EQ(loaded.Number(1, i), part.Number(1, i));
-    EXPECT_THROW(ReplayPart(replay, 6).Loaded(file), Error);
+    const ReplayEpisodes loaded = ReplayEpisodes(replay, 4).Loaded(file);
+    for (const ReplayEpisodes* each : {&std::as_const(part), &loaded}) {
+      ASSERT_EQ(each->count(0), 0);
+      ASSERT_EQ(each->transitions(0), 0);
+      ASSERT_EQ(each->count(1), static_cast<int64_t>(expected.size()));
+      for (size_t i = 0; i < expected.size(); ++i) {
+        ASSERT_EQ(each->Get(1, static_cast<int64_t>(i)).first, expected[i].first);
+        ASSERT_EQ(each->Get(1, static_cast<int64_t>(i)).end, expected[i].end);
+      }
+      ASSERT_EQ(each->transitions(1), static_cast<int64_t>(numbers.size()));
+      for (size_t i = 0; i < numbers.size(); ++i) {
+        ASSERT_EQ(each->Number(1, static_cast<int64_t>(i)), numbers[i]);
+      }
+    }
+    EXPECT_THROW(ReplayEpisodes(replay, 5).Loaded(file), Error);
   }
 }
 
-TEST(ReplayPart, IsDrawnFromUniformly) {
+TEST(ReplayEpisodes, OfADamagedCheckpointAreRefused) {
+  const auto family = MakeFamily("point-nav@maml", 9);
+  Replay replay(family->spec(), 1, 25, "agent.replay");
+  ReplayEpisodes part(replay, 4);
+  for (const int64_t episodes : {-1, 2}) {
+    TensorFile file;
+    file.Add<int64_t>("counts", {1}, std::vector<int64_t>{episodes});
+    file.Add<int64_t>("episodes", {1, 4, 3},
+                      std::vector<int64_t>{0, 5, 5, 3, 6, 8, 0, 0, 0, 0, 0, 0});
+    EXPECT_THROW(part.Loaded(file), Error);
+  }
+  EXPECT_EQ(part.count(0), 0);
+}
+
+TEST(ReplayEpisodes, AreDrawnFromUniformly) {
   const auto family = MakeFamily("point-nav@maml", 6);
   Replay replay(family->spec(), 1, 100, "agent.replay");
-  ReplayPart part(replay, 50);
+  ReplayEpisodes part(replay, 50);
   replay.Add(0, Numbered(family->spec(), 1, 4, 0), 0);
   const Rollouts chosen = Numbered(family->spec(), 1, 4, 500);
   part.Add(0, replay.Add(0, chosen, 0));
   replay.Add(0, Numbered(family->spec(), 1, 4, 900), 0);
   const int64_t task[] = {0};
+  const auto chi_squared = [](const torch::Tensor& rewards, double expected, size_t cells) {
+    std::map<float, int> counts;
+    for (int64_t i = 0; i < rewards.numel(); ++i) ++counts[rewards[i].item<float>()];
+    EXPECT_EQ(counts.size(), cells);
+    double chi = 0;
+    for (const auto& [reward, count] : counts) {
+      chi += (count - expected) * (count - expected) / expected;
+    }
+    return chi;
+  };
   const Transitions drawn = replay.Sample(task, 14'000, Rng(1), &part);
   EXPECT_EQ(SetOf(Drawn(drawn, 0)), SetOf(Expected(chosen, 0, 50)));
-  std::map<float, int> counts;
-  const torch::Tensor rewards = drawn.rewards[0].contiguous();
-  for (int64_t i = 0; i < rewards.numel(); ++i) ++counts[rewards.const_data_ptr<float>()[i]];
-  double chi = 0;
-  for (const auto& [reward, count] : counts) chi += (count - 1000.0) * (count - 1000.0) / 1000.0;
-  EXPECT_EQ(counts.size(), 14u);
-  EXPECT_LT(chi, 40);  // 13 degrees of freedom: once in 7,000 seeds
+  // 13 degrees of freedom: once in 7,000 seeds
+  EXPECT_LT(chi_squared(drawn.rewards[0], 1000, 14), 40);
+
+  // whole episodes: all of them when as many are asked for, else each as often as the others
+  torch::Tensor mask;
+  const int64_t four[] = {4}, five[] = {5}, one[] = {1};
+  const Transitions all = replay.SampleEpisodes(task, four, Rng(1), part, mask);
+  EXPECT_EQ(all.batch_size(), 2 + 3 + 4 + 5);
+  EXPECT_TRUE((mask == 1).all().item<bool>());
+  EXPECT_EQ(SetOf(Drawn(all, 0)), SetOf(Expected(chosen, 0, 50)));
+  EXPECT_GT(replay.SampleEpisodes(task, five, Rng(1), part, mask).batch_size(), 14);
+  std::vector<float> firsts;
+  const std::vector<int64_t> tasks(4000, 0), ones(4000, 1);
+  const Transitions single = replay.SampleEpisodes(tasks, ones, Rng(2), part, mask);
+  EXPECT_EQ(single.batch_size(), 5);
+  EXPECT_LT(chi_squared(single.rewards.select(1, 0).contiguous(), 1000, 4), 20);  // 3 degrees
+  // padding is of the same task and is masked: the lengths are those of episodes
+  const torch::Tensor lengths = mask.sum(1);
+  EXPECT_EQ(lengths.min().item<double>(), 2);
+  EXPECT_EQ(lengths.max().item<double>(), 5);
+  EXPECT_EQ(replay.SampleEpisodes(task, one, Rng(2), part, mask).rewards[0][0].item<float>(),
+            single.rewards[0][0].item<float>());
 }
 
 // Every transition as often as any other: chi-squared over 40 of them, 20,000 draws.

@@ -1,0 +1,254 @@
+// What a PEARL agent and a soft actor-critic do with their episodes: schedule, contexts, posterior.
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+
+#include "agents/policies/latent_policy.h"
+#include "tests/meta/agent_testing.h"
+
+namespace fewstep {
+namespace {
+
+constexpr const char* kSmall =
+    "tasks = 6\ninitial_episodes = 3\ncollect_tasks = 2\nepisodes = 2\n"
+    "updates_per_collection = 6\nupdates_per_iteration = 2\nmeta_batch_size = 4\nbatch_size = 8\n"
+    "replay_size = 400\nhidden = [8]\n";
+constexpr const char* kSmallPearl =
+    "posterior_episodes = 2\nextra_episodes = 1\n[agent.context]\ntransitions = 9\n"
+    "[agent.encoder]\nhidden = [8]\nlatent_size = 2\n";
+
+AgentBench Pearl(const std::string& settings = kSmallPearl,
+                 const char* family = "sparse-point-robot@pearl") {
+  return AgentBench("pearl", kSmall + settings, 1, 1, MakeFamily(family));
+}
+
+// The transitions of each task's replay and context, from what a checkpoint holds.
+std::vector<int64_t> Counts(const TensorFile& file, const std::string& name) {
+  const auto values = file.Values<int64_t>(name);
+  return {values.begin(), values.end()};
+}
+
+int64_t Sum(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{0});
+}
+
+TEST(Pearl, CollectsAndUpdatesOnSchedule) {
+  AgentBench bench = Pearl();
+  const int64_t horizon = bench.family().spec().horizon;
+  constexpr int64_t kInitial = 6 * 3, kCollection = 2 * (2 + 2 + 1);
+  EXPECT_EQ(bench.agent().steps_per_iteration(), (kInitial + kCollection) * horizon);
+  int64_t expected = 0, updates = 0;
+  for (uint64_t iteration = 1; iteration <= 7; ++iteration) {
+    const Metrics metrics = bench.Train(iteration);
+    // six updates, two an iteration, between collections
+    const bool collects = iteration % 3 == 1;
+    const int64_t episodes = (iteration == 1 ? kInitial : 0) + (collects ? kCollection : 0);
+    EXPECT_EQ(metrics.Get("environment_steps"), static_cast<double>(episodes * horizon));
+    EXPECT_EQ(metrics.Has("return_0"), collects);
+    EXPECT_EQ(metrics.Has("return_1"), collects);
+    expected += episodes * horizon;
+    updates += 2;
+    EXPECT_EQ(metrics.Get("updates"), static_cast<double>(updates));
+    EXPECT_EQ(Sum(Counts(bench.Saved(), "replay.added")), expected);
+  }
+}
+
+// A context is forgotten when its task is collected, or not; extra episodes never join it.
+TEST(Pearl, KeepsContextsAsItIsTold) {
+  for (const bool clear : {true, false}) {
+    AgentBench bench = Pearl(fmt::format(
+        "posterior_episodes = 2\nextra_episodes = 1\n[agent.context]\ntransitions = 9\nclear = {}\n"
+        "size = 50\n[agent.encoder]\nhidden = [8]\nlatent_size = 2\n",
+        clear));
+    bench.Train(1);
+    std::vector<int64_t> counts = Counts(bench.Saved(), "replay.context.counts");
+    std::ranges::sort(counts);
+    const int64_t collected = clear ? 4 : 3 + 4;
+    EXPECT_THAT(counts, testing::UnorderedElementsAre(3, 3, 3, 3, collected, collected));
+  }
+}
+
+TEST(Pearl, TrainsOnTheWholeListOfItsFamily) {
+  AgentBench bench("pearl", "tasks = 100\nhidden = [4]\n[agent.encoder]\nhidden = [4]\n", 1, 1,
+                   MakeFamily("point-robot@pearl"));
+  const TensorFile saved = bench.Saved();
+  EXPECT_EQ(saved.At("tasks").shape, (Shape{80, 2}));
+  const std::vector<Task> test = bench.family().Sample(Split::kTest, 20, Rng(1));
+  const auto trained = saved.Values<double>("tasks");
+  for (const Task& task : test) {
+    for (size_t i = 0; i < trained.size(); i += 2) {
+      EXPECT_FALSE(trained[i] == task.values[0] && trained[i + 1] == task.values[1]);
+    }
+  }
+}
+
+// Every other buffer may hold anything: a new task is inferred from its own transitions alone.
+TEST(Pearl, InfersANewTaskFromItsOwnTransitionsAlone) {
+  AgentBench bench = Pearl();
+  bench.Train(1);
+  const std::vector<Task> tasks = bench.family().Sample(Split::kTest, 3, Rng(2));
+  const auto adapted = [&](const std::vector<Task>& to) {
+    const auto deployed = DeployOn(bench.agent(), to, Rng(3));
+    for (uint64_t unit = 0; unit < 3; ++unit) bench.Adapt(*deployed, to, Rng(4 + unit));
+    return deployed->belief();
+  };
+  const TaskBelief clean = adapted(tasks);
+  EXPECT_GT(Distance(clean.mean[0], clean.mean[1]), 1e-6);
+
+  // the replay of every training task is poisoned
+  const TensorFile saved = bench.Saved();
+  TensorFile poisoned;
+  for (TensorEntry entry : saved.tensors()) {
+    if (entry.name == "replay.rows") {
+      std::vector<float> nan(entry.bytes.size() / sizeof(float),
+                             std::numeric_limits<float>::quiet_NaN());
+      const auto bytes = std::as_bytes(std::span(nan));
+      entry.bytes = std::vector<std::byte>(bytes.begin(), bytes.end());
+    }
+    poisoned.AddEntry(std::move(entry));
+  }
+  bench.Load(poisoned);
+  const TaskBelief other = adapted(tasks);
+  EXPECT_TRUE(SameBits(clean.mean, other.mean));
+  EXPECT_TRUE(SameBits(clean.deviation, other.deviation));
+  EXPECT_THROW(bench.Train(2), Error);  // it was poisoned indeed
+
+  // and so are the other new tasks' episodes
+  const auto deployed = DeployOn(bench.agent(), tasks, Rng(3));
+  Rollouts support = bench.sampler().Collect(deployed->policy(), deployed->parameters(), tasks,
+                                             {.episodes = 1}, Rng(4), deployed->trials());
+  const auto beliefs = [&](const Rollouts& rollouts) {
+    const auto again = DeployOn(bench.agent(), tasks, Rng(3));
+    again->Adapt(rollouts);
+    return again->belief().mean[1];
+  };
+  const torch::Tensor before = beliefs(support);
+  for (torch::Tensor* values : {&support.observations, &support.rewards, &support.actions}) {
+    *values = values->clone();
+    (*values)[0].fill_(std::numeric_limits<float>::quiet_NaN());
+    (*values)[2].fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  EXPECT_TRUE(SameBits(beliefs(support), before));
+}
+
+// With nothing known, z is drawn from the prior; after an episode from the product of its factors.
+TEST(Pearl, BeginsWithThePriorAndActsByThePosteriorWhenItHasExplored) {
+  for (const int exploration : {1, 2}) {
+    AgentBench bench(
+        "pearl", fmt::format("{}exploration_episodes = {}\n{}", kSmall, exploration, kSmallPearl),
+        1, 1, MakeFamily("sparse-point-robot@pearl"));
+    bench.Train(1);
+    const std::vector<Task> tasks = bench.family().Sample(Split::kTest, 2, Rng(2));
+    const auto deployed = DeployOn(bench.agent(), tasks, Rng(3));
+    const auto acts_by = [&](const torch::Tensor& mean, const torch::Tensor& deviation) {
+      const torch::Tensor memory = deployed->trials()->memory;
+      return Distance(memory.narrow(1, 0, 2), mean) + Distance(memory.narrow(1, 2, 2), deviation);
+    };
+    const torch::Tensor zero = torch::zeros({2, 2}), one = torch::ones({2, 2});
+    EXPECT_EQ(Distance(deployed->belief().mean, zero), 0);
+    EXPECT_EQ(Distance(deployed->belief().deviation, one), 0);
+    EXPECT_EQ(acts_by(zero, one), 0);
+    for (int episode = 1; episode <= 3; ++episode) {
+      bench.Adapt(*deployed, tasks, Rng(4 + static_cast<uint64_t>(episode)));
+      const TaskBelief belief = deployed->belief();
+      EXPECT_GT(Distance(belief.mean, zero), 1e-6);
+      if (episode < exploration) {
+        EXPECT_EQ(acts_by(zero, one), 0);
+      } else {
+        EXPECT_EQ(acts_by(belief.mean, belief.deviation), 0);
+      }
+    }
+  }
+}
+
+// The latest transitions of a new task alone: the posterior after many episodes is that after as
+// many as they fill.
+TEST(Pearl, CanForgetWhatIsOldInANewTask) {
+  const std::string settings =
+      "extra_episodes = 1\n[agent.context]\ntransitions = 9\ntest_transitions = 30\n"
+      "[agent.encoder]\nhidden = [8]\nlatent_size = 2\n";
+  AgentBench bench = Pearl(settings);
+  const std::vector<Task> tasks = bench.family().Sample(Split::kTest, 2, Rng(2));
+  const auto deployed = DeployOn(bench.agent(), tasks, Rng(3));
+  std::vector<Rollouts> episodes;
+  for (uint64_t unit = 0; unit < 4; ++unit) {
+    episodes.push_back(bench.sampler().Collect(deployed->policy(), deployed->parameters(), tasks,
+                                               {.episodes = 1}, Rng(unit), deployed->trials()));
+    deployed->Adapt(episodes.back());
+  }
+  // thirty transitions of episodes of twenty: the last one, and the second half of that before
+  const auto fresh = DeployOn(bench.agent(), tasks, Rng(3));
+  Rollouts half = episodes[2];
+  half.mask = half.mask.clone();
+  half.mask.narrow(2, 0, 10).fill_(0);
+  fresh->Adapt(half);
+  fresh->Adapt(episodes[3]);
+  EXPECT_LT(Distance(fresh->belief().mean, deployed->belief().mean), 1e-5);
+  EXPECT_LT(Distance(fresh->belief().deviation, deployed->belief().deviation), 1e-5);
+}
+
+TEST(Pearl, WithoutItsReplayFillsItAnew) {
+  AgentBench bench = Pearl();
+  for (uint64_t iteration = 1; iteration <= 2; ++iteration) bench.Train(iteration);
+  TensorFile file;
+  bench.agent().Save(file);
+  const std::string bytes = Serialize(file);
+  AgentBench resumed = Pearl();
+  resumed.agent().Load(Parse(std::as_bytes(std::span(bytes)), "checkpoint"));
+  const Metrics metrics = resumed.Train(3);
+  EXPECT_EQ(metrics.Get("environment_steps"), 6 * 3 * 20);  // the beginning, and no collection
+  EXPECT_EQ(metrics.Get("updates"), 6);
+}
+
+TEST(Pearl, LearnsFromEpisodesOfAContext) {
+  AgentBench bench = Pearl(
+      "posterior_episodes = 2\nextra_episodes = 1\n[agent.context]\nepisodes = 3\n"
+      "[agent.encoder]\nhidden = [8]\nlatent_size = 2\n");
+  const TensorFile before = bench.Saved();
+  const Metrics metrics = bench.Train(1);
+  EXPECT_FALSE(SavedTensor(before, "encoder.row").equal(SavedTensor(bench.Saved(), "encoder.row")));
+  for (const auto& [name, value] : metrics.entries()) EXPECT_TRUE(std::isfinite(value)) << name;
+}
+
+// One update for every step, where nothing else is said; the first episodes drawn as it is told.
+TEST(Sac, UpdatesOnceAStep) {
+  for (const char* initial : {"policy", "uniform", "held"}) {
+    AgentBench bench("sac",
+                     fmt::format("tasks = 2\ninitial_episodes = 2\ninitial_actions = \"{}\"\n"
+                                 "updates_per_iteration = 7\nbatch_size = 8\nhidden = [8]\n"
+                                 "replay_size = 500\n",
+                                 initial),
+                     1, 1, MakeFamily("point-robot@pearl"));
+    EXPECT_FALSE(bench.agent().adapts());
+    int collections = 0;
+    for (uint64_t iteration = 1; iteration <= 6; ++iteration) {
+      collections += bench.Train(iteration).Has("return_0") ? 1 : 0;
+    }
+    EXPECT_EQ(collections, 2);  // of twenty steps each: updates 7, 7, 6, 7, 7, 6
+    EXPECT_EQ(Sum(Counts(bench.Saved(), "replay.added")), (2 * 2 + 2) * 20);
+  }
+}
+
+TEST(Sac, RefusesActionsThatAreNoRange) {
+  try {
+    AgentBench bench("sac", "", 1, 1, MakeFamily("bandit-bernoulli@rl2"));
+    FAIL() << "it was made";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("bandit-bernoulli@rl2"));
+  }
+}
+
+TEST(Sac, RefusesToCollectMoreTasksThanThereAre) {
+  try {
+    AgentBench bench("sac", "tasks = 3\ncollect_tasks = 4\n", 1, 1,
+                     MakeFamily("point-robot@pearl"));
+    FAIL() << "it was made";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("agent.collect_tasks"));
+  }
+}
+
+}  // namespace
+}  // namespace fewstep
