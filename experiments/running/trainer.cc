@@ -52,6 +52,12 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
   LoadedCheckpoint checkpoint = wants_replay ? directory.checkpoints().LoadNewest(has_replay)
                                              : directory.checkpoints().LoadNewest();
   for (const std::string& warning : checkpoint.warnings) LogWarning(warning);
+  if (!checkpoint.complete) {
+    throw Error(ErrorKind::kData, "none of its readable checkpoints holds the replay",
+                {.file = directory.path() + "/checkpoints",
+                 .remedy = "Add --set run.save_replay=false to fill it anew; the run then goes "
+                           "another way than without the interruption"});
+  }
   const bool with_replay = trainable.has_replay() && has_replay(checkpoint.file);
   trainable.Load(checkpoint.file, with_replay);
   if (trainable.has_replay() && !with_replay) {

@@ -115,6 +115,45 @@ TEST_P(CheckpointFault, KilledBeforeEverySystemCall) {
   RecordProperty("kill points", kills);
 }
 
+// Generations 0 and 1 are complete, those that follow are not; the newest complete one is there and
+// sound whatever kills the save of another, complete or not.
+TEST_P(CheckpointFault, KilledBeforeEverySystemCallNoCompleteGenerationIsLost) {
+  const auto is_complete = [](const TensorFile& file) {
+    return file.metadata().contains("replay");
+  };
+  const auto generation = [](int64_t iteration, bool complete) {
+    TensorFile file = Generation(iteration);
+    if (complete) file.SetMetadata("replay", "saved");
+    return file;
+  };
+  const int existing = GetParam() + 2;
+  for (const bool complete : {false, true}) {
+    for (int k = 1;; ++k) {
+      const ScratchDirectory scratch;
+      const std::string directory = scratch.File("checkpoints");
+      CheckpointStore writer(directory, 100);
+      for (int i = 0; i < existing; ++i) writer.Save(i, generation(i, i < 2), i < 2);
+      CheckpointStore store(directory, kKeep);
+      store.LoadNewest(is_complete);
+      const TensorFile next = generation(existing, complete);
+      const TracedResult result = RunTraced([&] { store.Save(existing, next, complete); },
+                                            {.kind = Fault::Kind::kKill, .at = k});
+      CheckpointStore reader(directory, kKeep);
+      const LoadedCheckpoint loaded = reader.LoadNewest(is_complete);
+      SCOPED_TRACE(fmt::format("killed before system call {}", k));
+      EXPECT_TRUE(loaded.warnings.empty());
+      EXPECT_TRUE(loaded.complete);
+      EXPECT_TRUE(loaded.iteration == 1 || (complete && loaded.iteration == existing));
+      EXPECT_TRUE(loaded.file == generation(loaded.iteration, true));
+      if (HasFailure()) return;
+      if (result.end == TracedResult::End::kReturned) {
+        EXPECT_EQ(loaded.iteration, complete ? existing : 1);
+        break;
+      }
+    }
+  }
+}
+
 TEST_P(CheckpointFault, KilledInTheMiddleOfAWrite) {
   int kills = 0;
   for (int k = 1;; ++k) {

@@ -54,6 +54,39 @@ TEST(CheckpointStore, KeepsTheNewestGenerations) {
   EXPECT_TRUE(loaded.warnings.empty());
 }
 
+// Of complete ones the newest stay whatever comes after them; of the others those among the newest.
+TEST(CheckpointStore, KeepsTheNewestCompleteGenerations) {
+  const ScratchDirectory scratch;
+  const auto complete = [](const TensorFile& file) { return file.Metadata("replay") == "saved"; };
+  const auto generation = [](int64_t iteration, bool whole) {
+    TensorFile file = SampleFile(static_cast<uint64_t>(iteration));
+    file.SetMetadata("replay", whole ? "saved" : "left out");
+    return file;
+  };
+  CheckpointStore store(scratch.path(), 2);
+  for (int64_t i = 0; i <= 13; ++i) store.Save(i, generation(i, i % 5 == 0), i % 5 == 0);
+  EXPECT_EQ(Iterations(store), (Generations{13, 12, 10, 5}));
+  EXPECT_EQ(store.LoadNewest().iteration, 13);
+  EXPECT_EQ(store.LoadNewest(complete).iteration, 10);
+  EXPECT_TRUE(store.LoadNewest(complete).complete);
+
+  // also by one that did not write them, as far as it has read
+  CheckpointStore resumed(scratch.path(), 2);
+  EXPECT_EQ(resumed.LoadNewest(complete).iteration, 10);
+  resumed.Save(14, generation(14, false), false);
+  resumed.Save(15, generation(15, true), true);
+  EXPECT_EQ(Iterations(resumed), (Generations{15, 14, 10}));
+
+  // a damaged one is no complete one
+  Damage(PathOf(scratch.path(), 15), 1);
+  EXPECT_EQ(resumed.LoadNewest(complete).iteration, 10);
+  Damage(PathOf(scratch.path(), 10), 1);
+  const LoadedCheckpoint loaded = resumed.LoadNewest(complete);
+  EXPECT_FALSE(loaded.complete);
+  EXPECT_EQ(loaded.iteration, 14);
+  EXPECT_EQ(loaded.warnings.size(), 2u);
+}
+
 TEST(CheckpointStore, FewerThanTwoGenerationsAreRefused) {
   for (const int keep : {1, 0, -1}) {
     EXPECT_THROW(CheckpointStore("anywhere", keep), Error);
