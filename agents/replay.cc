@@ -111,47 +111,34 @@ Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const 
   return Gather(indices, static_cast<int64_t>(tasks.size()));
 }
 
-Transitions Replay::SampleEpisodes(std::span<const int64_t> tasks,
-                                   std::span<const int64_t> episodes, const Rng& rng,
-                                   const ReplayEpisodes& part, torch::Tensor& mask) const {
-  // which episodes
-  std::vector<std::vector<AddedEpisode>> chosen(tasks.size());
-  int64_t longest = 0;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    const int64_t available = part.count(tasks[i]);
-    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", tasks[i]);
-    Rng stream = rng.Fork("task", i);
-    std::vector<int> order(static_cast<size_t>(available));
-    std::iota(order.begin(), order.end(), 0);
-    int64_t length = 0;
-    for (int64_t e = 0; e < episodes[i]; ++e) {
-      // the first of a shuffle that goes on as far as it must
-      const auto at = static_cast<size_t>(e % available);
-      std::swap(
-          order[at],
-          order[at + static_cast<size_t>(stream.Below(static_cast<uint64_t>(available) - at))]);
-      chosen[i].push_back(part.Get(tasks[i], order[at]));
-      length += chosen[i].back().length();
-    }
-    longest = std::max(longest, length);
-  }
-
-  // their transitions, padded with the first of them
-  const auto count = static_cast<int64_t>(tasks.size());
-  mask = torch::zeros({count, longest});
+Transitions Replay::SampleFromSome(std::span<const int64_t> tasks,
+                                   std::span<const int64_t> episodes, int64_t batch, const Rng& rng,
+                                   const ReplayEpisodes& part) const {
   std::vector<int64_t> indices;
+  indices.reserve(tasks.size() * static_cast<size_t>(batch));
   for (size_t i = 0; i < tasks.size(); ++i) {
-    const size_t begin = indices.size();
-    for (const AddedEpisode& episode : chosen[i]) {
-      for (int64_t number = episode.first; number < episode.end; ++number) {
-        indices.push_back(Index(tasks[i], number));
-      }
+    const int64_t task = tasks[i], available = part.count(task);
+    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", task);
+    Rng stream = rng.Fork("task", i);
+
+    // which episodes: the first of a shuffle
+    std::vector<int64_t> order(static_cast<size_t>(available));
+    std::iota(order.begin(), order.end(), 0);
+    std::vector<AddedEpisode> chosen;
+    std::vector<int64_t> ends;  // of each, among all transitions of the chosen
+    int64_t total = 0;
+    for (size_t e = 0; e < static_cast<size_t>(std::min(episodes[i], available)); ++e) {
+      std::swap(order[e], order[e + static_cast<size_t>(stream.Below(order.size() - e))]);
+      chosen.push_back(part.Get(task, order[e]));
+      ends.push_back(total += chosen.back().length());
     }
-    const auto length = static_cast<int64_t>(indices.size() - begin);
-    mask[static_cast<int64_t>(i)].narrow(0, 0, length).fill_(1);
-    indices.resize(begin + static_cast<size_t>(longest), Index(tasks[i], chosen[i][0].first));
+    for (int64_t b = 0; b < batch; ++b) {
+      const auto drawn = static_cast<int64_t>(stream.Below(static_cast<uint64_t>(total)));
+      const auto of = static_cast<size_t>(std::ranges::upper_bound(ends, drawn) - ends.begin());
+      indices.push_back(Index(task, chosen[of].end - (ends[of] - drawn)));
+    }
   }
-  return Gather(indices, count);
+  return Gather(indices, static_cast<int64_t>(tasks.size()));
 }
 
 Transitions TransitionsOf(const Rollouts& rollouts) {

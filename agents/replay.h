@@ -66,11 +66,10 @@ class Replay {
   Transitions Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng,
                      const ReplayEpisodes* part = nullptr) const;
 
-  // All transitions of `episodes` episodes of each of `tasks`, drawn uniformly from those that
-  // `part` has of it, each at most once while it has enough; for position i the streams are as in
-  // Sample. Rows past their sum, where `mask` [T, N] is 0, hold what means nothing.
-  Transitions SampleEpisodes(std::span<const int64_t> tasks, std::span<const int64_t> episodes,
-                             const Rng& rng, const ReplayEpisodes& part, torch::Tensor& mask) const;
+  // The same from `episodes` of the episodes that `part` has of each task, drawn uniformly, each at
+  // most once; all of them where there are fewer.
+  Transitions SampleFromSome(std::span<const int64_t> tasks, std::span<const int64_t> episodes,
+                             int64_t batch, const Rng& rng, const ReplayEpisodes& part) const;
 
   // Everything, as "rows" and "added". Load throws Error(kData) when it is of another family, size
   // or number of tasks; the replay is then as before.

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kShownTasks = 8;
 
 std::string IntervalName(const AdaptationCurve& curve) {
-  if (curve.finite) {
+  if (curve.repeats) {
     return fmt::format("95 % t interval over the repeats of each of {} tasks",
                        curve.distinct.names.size());
   }

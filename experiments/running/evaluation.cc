@@ -15,7 +15,7 @@ namespace {
 
 Interval MeanInterval(const AdaptationCurve& curve, std::span<const double> values, bool bootstrap,
                       const Rng& rng) {
-  if (curve.finite) return StratifiedMean(values, curve.distinct.of);
+  if (curve.repeats) return StratifiedMean(values, curve.distinct.of);
   if (bootstrap) return BootstrapMean(values, rng);
   const double mean = Mean(values), half = 1.96 * StandardError(values);
   return {mean, mean - half, mean + half};
@@ -153,7 +153,9 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
       .support = agent.support(),
       .facts = agent.facts(),
       .tasks = family.Sample(options.split, options.tasks, Rng(options.task_seed).Fork("tasks"))};
-  if (spec.finite) curve.distinct = FindDistinct(spec, curve.tasks);
+  const size_t listed = family.AllTasks(options.split).size();
+  curve.repeats = spec.finite || (listed > 0 && curve.tasks.size() >= 2 * listed);
+  if (curve.repeats) curve.distinct = FindDistinct(spec, curve.tasks);
   for (const ParameterSpec& parameter : spec.parameters) {
     curve.parameters.push_back(parameter.name);
     if (HasPlaces(spec) && std::ranges::count(spec.drawing.goal, parameter.name) > 0) {

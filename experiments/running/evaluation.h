@@ -80,15 +80,18 @@ inline constexpr size_t kShownGoals = 4;
 struct AdaptationCurve {
   std::string score = "return";  // what is judged; more is better
   std::string family, family_hash, agent, unit;
-  bool finite = false;                  // the family has finitely many tasks: these were trained on
+  bool finite = false;  // the family has finitely many tasks: these were trained on
+  // The tasks are repeats of those of a finite family, or of a list that is shorter than half of
+  // them.
+  bool repeats = false;
   int horizon = 0, trial_episodes = 1;  // of the family
   EvaluationOptions options;
   Support support = Support::kSampled;
   std::vector<Fact> facts;  // that the agent has beside every result
   std::vector<Task> tasks;
-  DistinctTasks distinct;                    // of a finite family; else empty
+  DistinctTasks distinct;                    // where there are repeats; else empty
   std::vector<std::vector<double>> returns;  // [U + 1][tasks], means over a task's episodes
-  // [U + 1], 95 % intervals over tasks; of a finite family over the repeats of each of its tasks.
+  // [U + 1], 95 % intervals over tasks; where there are repeats, over those of each task.
   std::vector<Interval> mean;
   bool bootstrapped = true;          // the intervals; false: 1.96 standard errors
   std::vector<Metrics> metrics;      // [U + 1], means over tasks of the family's metrics

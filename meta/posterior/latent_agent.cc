@@ -84,9 +84,10 @@ void ContextOptions::Visit(FieldVisitor& v) {
            .max = 1e6});
   v.Field(
       "episodes", episodes,
-      {.help = "With more than 0, an update infers z from whole episodes of the context in place "
-               "of single transitions: from 1 up to so many, each number as often. Contexts are "
-               "then like those of a new task, where few episodes are known at first.",
+      {.help =
+           "With more than 0, those of an update come from 1 to so many episodes of the context, "
+           "each number as often: like those of a new task, where few episodes are known at "
+           "first.",
        .unit = "episodes",
        .min = 0,
        .max = 1e6});
@@ -227,9 +228,8 @@ class LatentAgent final : public MetaAgent {
     double contexts = 0;
     if (inference_) {
       const ContextOptions& context = inference_->context;
-      contexts = static_cast<double>(options_.meta_batch_size) *
-                 (context.episodes > 0 ? static_cast<double>(context.episodes) * spec_.horizon
-                                       : static_cast<double>(context.transitions));
+      contexts =
+          static_cast<double>(options_.meta_batch_size) * static_cast<double>(context.transitions);
     }
     return RolloutBytes(spec_, std::max(InitialSteps(), CollectionSteps()) / spec_.horizon) +
            learner_.actor_critic.UpdateBytes(transitions) + EncoderBytes(contexts);
@@ -501,10 +501,8 @@ class LatentAgent final : public MetaAgent {
     double returns = 0;
     for (int64_t episode = 0; episode < more; ++episode) {
       const Rng stream = rng.Fork("posterior", static_cast<uint64_t>(episode));
-      const Context context = DrawContext(*learner_.inference, chosen, PosteriorContext(chosen),
-                                          stream.Fork("context"));
-      const LatentPosterior posterior =
-          learner_.inference->Infer(context.transitions, context.mask);
+      const LatentPosterior posterior = learner_.inference->Infer(
+          DrawContext(*learner_.inference, chosen, /*of_update=*/false, stream.Fork("context")));
       rollouts = Act(sampler, chosen, 1, &posterior, stream);
       Remember(chosen, rollouts, episode < posterior_episodes);
       count(rollouts);
@@ -517,33 +515,23 @@ class LatentAgent final : public MetaAgent {
     }
   }
 
-  struct Context {
-    torch::Tensor transitions, mask;  // [T, N, C], [T, N] or undefined
-  };
-  // Drawn from the contexts of these tasks: single transitions, or `episodes` [T] episodes of each.
-  Context DrawContext(const TaskInference& inference, std::span<const int64_t> tasks,
-                      std::span<const int64_t> episodes, const Rng& rng) const {
-    Context context;
-    const Transitions transitions =
-        episodes.empty() ? replay_->Sample(tasks, inference_->context.transitions, rng, &*context_)
-                         : replay_->SampleEpisodes(tasks, episodes, rng, *context_, context.mask);
-    context.transitions = inference.Contexts(InUnits(transitions, spec_));
-    return context;
-  }
-
-  // How many episodes the context of each task of an update has; none: it has single transitions.
-  std::vector<int64_t> EpisodeNumbers(Rng rng) const {
-    std::vector<int64_t> numbers;
-    const auto most = static_cast<uint64_t>(inference_->context.episodes);
-    for (int64_t i = 0; most > 0 && i < options_.meta_batch_size; ++i) {
-      numbers.push_back(1 + static_cast<int64_t>(rng.Below(most)));
+  // Drawn from the contexts of these tasks, [T, N, C]; an update draws them from some of the
+  // episodes only if it is asked to.
+  torch::Tensor DrawContext(const TaskInference& inference, std::span<const int64_t> tasks,
+                            bool of_update, const Rng& rng) const {
+    const ContextOptions& options = inference_->context;
+    if (!of_update || options.episodes == 0) {
+      return inference.Contexts(
+          InUnits(replay_->Sample(tasks, options.transitions, rng, &*context_), spec_));
     }
-    return numbers;
-  }
-  // The same while it acts: all that a context may have.
-  std::vector<int64_t> PosteriorContext(std::span<const int64_t> tasks) const {
-    if (inference_->context.episodes == 0) return {};
-    return std::vector<int64_t>(tasks.size(), inference_->context.episodes);
+    Rng drawing = rng.Fork("episodes");
+    std::vector<int64_t> episodes;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      episodes.push_back(
+          1 + static_cast<int64_t>(drawing.Below(static_cast<uint64_t>(options.episodes))));
+    }
+    return inference.Contexts(InUnits(
+        replay_->SampleFromSome(tasks, episodes, options.transitions, rng, *context_), spec_));
   }
 
   // One update; gives the values of SoftActorCritic::metric_names and the KL.
@@ -565,10 +553,9 @@ class LatentAgent final : public MetaAgent {
 
     const Shards shards(options_.meta_batch_size, options_.shards, pool_);
     TaskInference& inference = *learner.inference;
-    const Context context =
-        DrawContext(inference, batch, EpisodeNumbers(rng.Fork("episodes")), rng.Fork("context"));
-    const TaskInference::Draw z =
-        inference.DrawLatents(context.transitions, context.mask, rng.Fork("latents"), shards);
+    const TaskInference::Draw z = inference.DrawLatents(
+        DrawContext(inference, batch, /*of_update=*/true, rng.Fork("context")), rng.Fork("latents"),
+        shards);
     const SoftActorCritic::Result result = learner.actor_critic.Update(
         transitions, z.latents, rng.Fork("noise"),
         {.shards = &shards,

@@ -72,18 +72,15 @@ LatentPosterior ContextEncoder::Posterior(const torch::Tensor& outputs, int64_t 
 
 torch::Tensor ContextEncoder::FactorGradient(const torch::Tensor& outputs,
                                              const torch::Tensor& by_precision,
-                                             const torch::Tensor& by_precision_mean,
-                                             const torch::Tensor& mask) const {
+                                             const torch::Tensor& by_precision_mean) const {
   const std::vector<torch::Tensor> halves =
       outputs.view({by_precision.size(0), -1, 2 * latent_size_}).chunk(2, -1);
   const torch::Tensor variance = torch::softplus(halves[1]);
   const torch::Tensor p = variance.clamp_min(kLeastVariance).reciprocal();
   const torch::Tensor by_variance =
       (by_precision + by_precision_mean * halves[0]) * -p.square() * (variance >= kLeastVariance);
-  torch::Tensor gradient =
-      torch::cat({by_precision_mean * p, by_variance * halves[1].sigmoid()}, 2);
-  if (mask.defined()) gradient = gradient * mask.unsqueeze(2);
-  return gradient.view({1, -1, 2 * latent_size_});
+  return torch::cat({by_precision_mean * p, by_variance * halves[1].sigmoid()}, 2)
+      .view({1, -1, 2 * latent_size_});
 }
 
 }  // namespace fewstep

@@ -55,10 +55,9 @@ class ContextEncoder {
                             const torch::Tensor& mask = {}) const;
   // What a loss would have these outputs changed by, [1, T * N, 2 L], from what it would have
   // LatentPosterior's precision and precision_mean changed by, each [T, 1, L]: a factor with mean m
-  // and precision p = 1 / softplus(r) adds p and p m to them. `mask` as in Product.
+  // and precision p = 1 / softplus(r) adds p and p m to them.
   torch::Tensor FactorGradient(const torch::Tensor& outputs, const torch::Tensor& by_precision,
-                               const torch::Tensor& by_precision_mean,
-                               const torch::Tensor& mask = {}) const;
+                               const torch::Tensor& by_precision_mean) const;
 
  private:
   std::shared_ptr<ParameterLayout> layout_ = std::make_shared<ParameterLayout>();

@@ -83,8 +83,7 @@ LatentPosterior TaskInference::Infer(const torch::Tensor& contexts,
   return posterior;
 }
 
-TaskInference::Draw TaskInference::DrawLatents(const torch::Tensor& contexts,
-                                               const torch::Tensor& mask, const Rng& rng,
+TaskInference::Draw TaskInference::DrawLatents(const torch::Tensor& contexts, const Rng& rng,
                                                const Shards& shards) const {
   const torch::NoGradGuard no_grad;
   const int64_t tasks = contexts.size(0), transitions = contexts.size(1);
@@ -94,8 +93,7 @@ TaskInference::Draw TaskInference::DrawLatents(const torch::Tensor& contexts,
     stream.FillNormal({noise.mutable_data_ptr<float>(), static_cast<size_t>(noise.numel())});
     return noise.to(device_);
   };
-  Draw draw{.mask = mask.defined() ? mask.to(device_) : mask,
-            .noise = noise_of("z"),
+  Draw draw{.noise = noise_of("z"),
             .actor_noise = options_.draws == 2 ? noise_of("actor z") : torch::Tensor()};
   draw.parts.resize(shards.size());
   shards.ForEach([&](const Shard& shard) {
@@ -104,9 +102,7 @@ TaskInference::Draw TaskInference::DrawLatents(const torch::Tensor& contexts,
     DrawPart& out = draw.parts[shard.index];
     out.pass.emplace(encoder_->network(), row_,
                      part.reshape({1, shard.size() * transitions, contexts.size(2)}));
-    out.posterior = encoder_->Posterior(
-        out.pass->outputs(), shard.size(), options_.prior_factor,
-        draw.mask.defined() ? draw.mask.narrow(0, shard.begin, shard.size()) : draw.mask);
+    out.posterior = encoder_->Posterior(out.pass->outputs(), shard.size(), options_.prior_factor);
   });
   const auto sample = [&](const torch::Tensor& noise) {
     std::vector<torch::Tensor> drawn;
@@ -153,8 +149,7 @@ torch::Tensor TaskInference::Learn(const Draw& draw, const torch::Tensor& by_cri
     const torch::Tensor by_precision =
         ((by_mean * mean + by_variance * variance) * -variance).unsqueeze(1);
     gradients[shard.index] = torch::empty_like(row_.flat);
-    part.pass->Backward(encoder_->FactorGradient(part.pass->outputs(), by_precision, by_weighted,
-                                                 draw.mask.defined() ? own(draw.mask) : draw.mask),
+    part.pass->Backward(encoder_->FactorGradient(part.pass->outputs(), by_precision, by_weighted),
                         &gradients[shard.index], false);
     divergences[shard.index] = q.KlToPrior().sum();
   });

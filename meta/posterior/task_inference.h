@@ -63,13 +63,11 @@ class TaskInference {
     LatentPosterior posterior;
   };
   struct Draw {
-    torch::Tensor mask;                              // [T, N] of the contexts, or undefined
     torch::Tensor noise, actor_noise;                // [T, L]
     torch::Tensor latents = {}, actor_latents = {};  // [T, L]; of the actor undefined with one draw
     std::vector<DrawPart> parts = {};                // one a shard
   };
-  Draw DrawLatents(const torch::Tensor& contexts, const torch::Tensor& mask, const Rng& rng,
-                   const Shards& shards) const;
+  Draw DrawLatents(const torch::Tensor& contexts, const Rng& rng, const Shards& shards) const;
 
   // One step, from what critics and actor would have the latent variables changed by [T, L] (those
   // that are learned from), by the chain rule through eq. 1. Gives the mean of the KL over tasks, a

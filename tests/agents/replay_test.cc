@@ -219,25 +219,31 @@ TEST(ReplayEpisodes, AreDrawnFromUniformly) {
   // 13 degrees of freedom: once in 7,000 seeds
   EXPECT_LT(chi_squared(drawn.rewards[0], 1000, 14), 40);
 
-  // whole episodes: all of them when as many are asked for, else each as often as the others
-  torch::Tensor mask;
-  const int64_t four[] = {4}, five[] = {5}, one[] = {1};
-  const Transitions all = replay.SampleEpisodes(task, four, Rng(1), part, mask);
-  EXPECT_EQ(all.batch_size(), 2 + 3 + 4 + 5);
-  EXPECT_TRUE((mask == 1).all().item<bool>());
-  EXPECT_EQ(SetOf(Drawn(all, 0)), SetOf(Expected(chosen, 0, 50)));
-  EXPECT_GT(replay.SampleEpisodes(task, five, Rng(1), part, mask).batch_size(), 14);
-  std::vector<float> firsts;
-  const std::vector<int64_t> tasks(4000, 0), ones(4000, 1);
-  const Transitions single = replay.SampleEpisodes(tasks, ones, Rng(2), part, mask);
-  EXPECT_EQ(single.batch_size(), 5);
-  EXPECT_LT(chi_squared(single.rewards.select(1, 0).contiguous(), 1000, 4), 20);  // 3 degrees
-  // padding is of the same task and is masked: the lengths are those of episodes
-  const torch::Tensor lengths = mask.sum(1);
-  EXPECT_EQ(lengths.min().item<double>(), 2);
-  EXPECT_EQ(lengths.max().item<double>(), 5);
-  EXPECT_EQ(replay.SampleEpisodes(task, one, Rng(2), part, mask).rewards[0][0].item<float>(),
-            single.rewards[0][0].item<float>());
+  // from all of the episodes when as many are asked for, or more; from one each as often as the
+  // others
+  for (const int64_t number : {4, 9}) {
+    const int64_t all[] = {number};
+    const Transitions from_all = replay.SampleFromSome(task, all, 14'000, Rng(1), part);
+    EXPECT_EQ(SetOf(Drawn(from_all, 0)), SetOf(Expected(chosen, 0, 50)));
+    EXPECT_LT(chi_squared(from_all.rewards[0], 1000, 14), 40);
+  }
+  const std::vector<int64_t> tasks(4000, 0), ones(4000, 1), twos(4000, 2);
+  const Transitions single = replay.SampleFromSome(tasks, ones, 60, Rng(2), part);
+  const Transitions pairs = replay.SampleFromSome(tasks, twos, 60, Rng(3), part);
+  std::map<int64_t, int> lengths, of_pairs;
+  for (size_t i = 0; i < 4000; ++i) {
+    ++lengths[static_cast<int64_t>(SetOf(Drawn(single, static_cast<int64_t>(i))).size())];
+    ++of_pairs[static_cast<int64_t>(SetOf(Drawn(pairs, static_cast<int64_t>(i))).size())];
+  }
+  // episodes of 2, 3, 4 and 5 steps, of which sixty draws miss next to nothing; pairs have 5 to 9
+  double chi = 0;
+  for (const int64_t length : {2, 3, 4, 5}) {
+    chi += (lengths[length] - 1000.0) * (lengths[length] - 1000.0) / 1000.0;
+  }
+  EXPECT_LT(chi, 25);  // 3 degrees of freedom, and what is missed
+  EXPECT_NEAR(of_pairs[7], 4000 / 3.0, 150);
+  EXPECT_EQ(of_pairs.begin()->first, 5);
+  EXPECT_EQ(of_pairs.rbegin()->first, 9);
 }
 
 // Every transition as often as any other: chi-squared over 40 of them, 20,000 draws.

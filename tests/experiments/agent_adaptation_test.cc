@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "experiments/running/believed_goals.h"
 #include "experiments/running/evaluation.h"
 #include "tests/meta/agent_testing.h"
 #include "tests/meta/remembering_agent.h"
@@ -136,6 +137,28 @@ TEST(AgentAdaptation, IsTheEvaluationOfEveryAgent) {
     }
   }
   EXPECT_EQ(watched, static_cast<int>(agents.Names().size()));
+}
+
+// Beliefs before the first unit and after each: those of the evaluation of this one task.
+TEST(AgentAdaptation, TellsWhatIsBelieved) {
+  AgentBench bench("pearl",
+                   "tasks = 4\ncollect_tasks = 2\nhidden = [8]\n[agent.encoder]\nhidden = "
+                   "[8]\nlatent_size = 2\n",
+                   2, 1, MakeFamily("sparse-point-robot@pearl"));
+  const EvaluationOptions options{.tasks = 1, .units = 2, .task_seed = 3, .seed = 11};
+  const AdaptationCurve curve = Evaluate(bench.agent(), "pearl", bench.sampler(), options);
+  const auto adaptation = MakeAgentAdaptation(bench.agent(), bench.sampler(), {}, Rng(11));
+  std::shared_ptr<const AdaptedAgent> adapted = adaptation->Begin(curve.tasks[0]);
+  for (size_t unit = 0; unit <= 2; ++unit) {
+    ASSERT_EQ(adapted->beliefs.size(), 2u);
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(adapted->beliefs[i].name, fmt::format("z{}", i));
+      EXPECT_EQ(adapted->beliefs[i].mean, curve.beliefs[unit].mean[0][i]);
+      EXPECT_EQ(adapted->beliefs[i].spread, curve.beliefs[unit].deviation[0][i]);
+    }
+    EXPECT_EQ(adapted->goals.size(), static_cast<size_t>(kGoalDraws));
+    adapted = adaptation->Advance({});
+  }
 }
 
 TEST(AgentAdaptation, StopsHalfWayAndBeginsAnew) {

@@ -1,10 +1,15 @@
 // The evaluator against its protocol written out.
 #include "experiments/running/evaluation.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "experiments/reports/belief_report.h"
 #include "experiments/reports/curve_report.h"
+#include "experiments/running/believed_goals.h"
 #include "tests/meta/agent_testing.h"
 #include "tests/meta/remembering_agent.h"
 
@@ -205,6 +210,114 @@ TEST(Evaluation, OfAFiniteFamilyShowsItsTasksAndTheirRepeats) {
 }
 
 // Where no episode ends early, rllab's rule counts the same episodes.
+// A list of tasks that is gone through more than once: intervals over the repeats of each.
+TEST(Evaluation, OfAListOfTasksIsOverTheirRepeats) {
+  Bench bench("sparse-point-robot@pearl", "random", "");
+  for (const int tasks : {20, 39, 40}) {
+    const AdaptationCurve curve = bench.Evaluate({.tasks = tasks, .units = 1, .task_seed = 7});
+    EXPECT_FALSE(curve.finite);
+    EXPECT_EQ(curve.repeats, tasks == 40);
+    EXPECT_EQ(curve.distinct.names.size(), tasks == 40 ? 20u : 0u);
+    EXPECT_EQ(CurveNote(curve).find("repeats of each of 20 tasks") != std::string::npos,
+              tasks == 40);
+    EXPECT_EQ(TasksNote(curve).find("trained on"), std::string::npos);
+  }
+}
+
+constexpr char kSmallPearl[] =
+    "tasks = 4\ninitial_episodes = 2\ncollect_tasks = 2\nupdates_per_collection = 2\n"
+    "batch_size = 8\nmeta_batch_size = 2\nreplay_size = 200\nhidden = [8]\n"
+    "[agent.encoder]\nhidden = [8]\nlatent_size = 3\n";
+
+// What an agent believes of every task before each unit, and where it would walk to.
+TEST(Evaluation, HasTheBeliefsOfAnAgent) {
+  Bench bench("sparse-point-robot@pearl", "pearl", kSmallPearl);
+  const AdaptationCurve curve = bench.Evaluate({.tasks = 5, .units = 2, .task_seed = 7});
+  ASSERT_EQ(curve.beliefs.size(), 3u);
+  const auto adaptive = DeployOn(*bench.agent, curve.tasks, Rng(0));
+  for (int unit = 0; unit <= 2; ++unit) {
+    const CurveBelief& belief = curve.beliefs[static_cast<size_t>(unit)];
+    ASSERT_EQ(belief.mean.size(), 5u);
+    ASSERT_EQ(belief.deviation[4].size(), 3u);
+    const TaskBelief expected = adaptive->belief();
+    for (int64_t task = 0; task < 5; ++task) {
+      for (int64_t i = 0; i < 3; ++i) {
+        const auto at = static_cast<size_t>(task);
+        EXPECT_EQ(belief.mean[at][static_cast<size_t>(i)], expected.mean[task][i].item<float>());
+        EXPECT_EQ(belief.deviation[at][static_cast<size_t>(i)],
+                  expected.deviation[task][i].item<float>());
+      }
+    }
+    ASSERT_EQ(belief.goals.size(), kShownGoals);
+    for (const auto& of_task : belief.goals) ASSERT_EQ(of_task.size(), size_t{kGoalDraws});
+    EXPECT_TRUE(curve.metrics[static_cast<size_t>(unit)].Has("posterior_deviation"));
+    adaptive->Adapt(bench.sampler.Collect(
+        adaptive->policy(), adaptive->parameters(), curve.tasks, {.episodes = 1},
+        Rng(0).Fork("episodes", static_cast<uint64_t>(unit)), adaptive->trials()));
+  }
+  EXPECT_EQ(curve.parameters, (std::vector<std::string>{"goal_x", "goal_y"}));
+  EXPECT_EQ(curve.goal_parameters, (std::vector<size_t>{0, 1}));
+  const auto json = nlohmann::json::parse(CurveJson(curve, 3));
+  EXPECT_EQ(json["curve"][2]["posterior_mean"].size(), 5u);
+  EXPECT_EQ(json["curve"][1]["believed_goals"][0].size(), size_t{kGoalDraws});
+
+  // a point a task and unit; a goal in every panel
+  const auto count = [](const std::string& text, const std::string& part) {
+    int found = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+      ++found;
+    }
+    return found;
+  };
+  const std::string posterior = PosteriorSvg(curve, "title");
+  EXPECT_EQ(count(posterior, "r=\"3\""), 3 * 2 * 2 * (5 + 1));  // and one of the legend
+  const std::string goals = GoalsSvg(curve, "title");
+  EXPECT_EQ(count(goals, "r=\"3\""), 4 * 3 * (kGoalDraws + 1));
+  EXPECT_EQ(count(goals, ">after 1 episode</text>"), 4);
+}
+
+// The place where an episode ends that is acted with the mode: the policy stepped by hand.
+TEST(Evaluation, BelievedGoalsAreWhereEpisodesEnd) {
+  Bench bench("point-robot@pearl", "pearl", kSmallPearl);
+  const std::vector<Task> tasks = bench.Tasks();
+  const auto adaptive = DeployOn(*bench.agent, tasks, Rng(0));
+  const torch::Tensor row = adaptive->parameters().flat;
+  const torch::Tensor memory = adaptive->trials()->memory.narrow(0, 2, 1).clone();
+  const auto goals =
+      BelievedGoals(adaptive->policy(), row, memory, *bench.family, tasks[2], 6, Rng(9));
+  const auto env = bench.family->MakeVectorEnv(6, 1);
+  env->SetTasks(std::vector<Task>(6, tasks[2]));
+  std::vector<int> ids = {0, 1, 2, 3, 4, 5};
+  std::vector<float> observations(12);
+  env->Reset(ids, Rng(9), observations);
+  const auto actor = adaptive->policy().MakeActor();
+  for (int i = 0; i < 6; ++i) {
+    // one after the other, each alone
+    torch::Tensor own = memory.clone();
+    actor->BeginTrial(row.const_data_ptr<float>(), own.mutable_data_ptr<float>());
+    Rng stream = Rng(9).Fork("act", static_cast<uint64_t>(i));
+    float position[2] = {observations[static_cast<size_t>(2 * i)],
+                         observations[static_cast<size_t>(2 * i + 1)]};
+    for (int step = 0; step < bench.family->spec().horizon; ++step) {
+      float action[2];
+      actor->Act({.observation = position, .step = step}, stream, true, action);
+      for (int k = 0; k < 2; ++k) position[k] += 0.1f * std::clamp(action[k], -1.0f, 1.0f);
+    }
+    for (size_t k = 0; k < 2; ++k) {
+      EXPECT_NEAR(goals[static_cast<size_t>(i)][k], static_cast<double>(position[k]), 1e-4);
+    }
+  }
+  EXPECT_NE(goals[0], goals[1]);
+}
+
+TEST(Evaluation, OfAnAgentThatDoesNotAdaptHasNoUnits) {
+  Bench bench("point-robot@pearl", "sac", "tasks = 4\nhidden = [8]\n");
+  const AdaptationCurve curve = bench.Evaluate({.tasks = 5, .task_seed = 7});
+  EXPECT_EQ(curve.options.units, 0);
+  EXPECT_TRUE(curve.beliefs.empty());
+  EXPECT_EQ(bench.Evaluate({.tasks = 5, .units = 2, .task_seed = 7}).options.units, 2);
+}
+
 TEST(Evaluation, ByRllabsRule) {
   Bench bench("half-cheetah-vel@promp", "maml-ppo", kSmall);
   EvaluationOptions options = kOptions;

@@ -147,5 +147,32 @@ TEST(SvgPlot, WithoutUsableDataSaysSo) {
   EXPECT_EQ(Count(RenderSvg(Plot{}), "no data"), 1);
 }
 
+TEST(RenderSvg, PointsAreNotJoined) {
+  const std::string svg =
+      RenderSvg({.series = {{.name = "dots",
+                             .points = {{2, 1, 0.5, 1.5}, {1, 3, kNaN, kNaN}, {1.5, kNaN, 0, 1}},
+                             .style = PlotStyle::kPoints}}});
+  EXPECT_EQ(Count(svg, "r=\"3\""), 3);  // two points, and the legend's
+  EXPECT_EQ(Count(svg, "<path"), 0);
+  EXPECT_EQ(Count(svg, "stroke-opacity=\"0.4\""), 1);  // one has an interval
+}
+
+TEST(RenderSvg, AxesShowWhatTheyAreToldTo) {
+  const std::string svg = RenderSvg({.series = {{.name = "", .points = {{0, 0, kNaN, kNaN}}}},
+                                     .x_shown = {-40, 40},
+                                     .y_shown = {-40, 40}});
+  EXPECT_GE(Count(svg, ">40<"), 2);
+}
+
+TEST(RenderSvgGrid, PutsPlotsRowByRow) {
+  const Plot plot{.title = "one", .width = 400, .height = 300};
+  const std::string svg = RenderSvgGrid("all of <them>", {plot, plot, plot}, 2);
+  EXPECT_EQ(Count(svg, "<svg"), 1 + 2 * 3);
+  EXPECT_EQ(Count(svg, "</svg>"), 1 + 2 * 3);
+  EXPECT_NE(svg.find("width=\"800\" height=\"644\""), std::string::npos);
+  EXPECT_NE(svg.find("<svg x=\"0\" y=\"344\""), std::string::npos);
+  EXPECT_EQ(Count(svg, "all of &lt;them&gt;"), 2);
+}
+
 }  // namespace
 }  // namespace fewstep
