@@ -1,6 +1,8 @@
 // What a PEARL agent and a soft actor-critic do with their episodes: schedule, contexts, posterior.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <gmock/gmock.h>
 
@@ -209,6 +211,80 @@ TEST(Pearl, LearnsFromEpisodesOfAContext) {
   const Metrics metrics = bench.Train(1);
   EXPECT_FALSE(SavedTensor(before, "encoder.row").equal(SavedTensor(bench.Saved(), "encoder.row")));
   for (const auto& [name, value] : metrics.entries()) EXPECT_TRUE(std::isfinite(value)) << name;
+}
+
+// Walks straight to its task's goal.
+Rollouts WalkToGoals(const TaskFamily& family, const std::vector<Task>& tasks) {
+  const auto count = static_cast<int64_t>(tasks.size());
+  const int64_t horizon = family.spec().horizon;
+  Rollouts r = BlankRollouts(
+      std::vector<std::vector<int>>(tasks.size(), {static_cast<int>(horizon)}), horizon, 2, 2);
+  const auto env = family.MakeVectorEnv(static_cast<int>(count), 1);
+  env->SetTasks(tasks);
+  std::vector<int> ids(tasks.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  std::vector<float> observations(tasks.size() * 2);
+  env->Reset(ids, Rng(1), observations);
+  StepBatch batch = env->MakeStepBatch();
+  std::vector<double> actions(tasks.size() * 2);
+  for (int64_t step = 0; step < horizon; ++step) {
+    for (int64_t task = 0; task < count; ++task) {
+      for (int64_t k = 0; k < 2; ++k) {
+        const auto at = static_cast<size_t>(2 * task + k);
+        const double way = tasks[static_cast<size_t>(task)].values[static_cast<size_t>(k)] -
+                           static_cast<double>(observations[at]);
+        actions[at] = std::clamp(way / 0.1, -1.0, 1.0);
+        r.observations[task][0][step][k] = observations[at];
+        r.actions[task][0][step][k] = actions[at];
+      }
+    }
+    env->Step(actions, batch);
+    observations = batch.observations;
+    for (int64_t task = 0; task < count; ++task) {
+      r.rewards[task][0][step] = batch.rewards[static_cast<size_t>(task)];
+    }
+  }
+  return r;
+}
+
+// scripts/learning_tests runs this for many seeds. A context that holds a reward moves the policy
+// to that goal, also where it was not trained; without one it walks anywhere.
+TEST(PearlLearns, AContextThatHoldsARewardMovesThePolicyToItsGoal) {
+  AgentBench bench(
+      "pearl",
+      "tasks = 80\ninitial_episodes = 50\ninitial_actions = \"held\"\ncollect_tasks = 16\n"
+      "episodes = 5\nposterior_episodes = 2\nextra_episodes = 3\nupdates_per_collection = 500\n"
+      "updates_per_iteration = 500\nmeta_batch_size = 16\nbatch_size = 32\nreplay_size = 5000\n"
+      "hidden = [64, 64]\nlearning_rate = 3e-3\ndiscount = 0.9\ntarget_rate = 0.02\n"
+      "reward_scale = 1.0\ntarget = \"twin_critics\"\ntemperature = 0.01\n"
+      "[agent.context]\ntransitions = 64\nclear = false\nsize = 100\n"
+      "[agent.encoder]\nlatent_size = 2\nhidden = [64, 64]\nlearning_rate = 3e-3\n"
+      "prior_factor = true\nkl_coefficient = 0.03\nkl_over_tasks = \"mean\"\n",
+      1, TestSeed(), MakeFamily("sparse-point-robot@pearl"));
+  bench.set_seed(TestSeed());
+  for (uint64_t iteration = 1; iteration <= 8; ++iteration) bench.Train(iteration);
+
+  const std::vector<Task> tasks = bench.family().AllTasks(Split::kTest);
+  const auto distance_to_goals = [&](AdaptiveAgent& deployed) {
+    const Rollouts rollouts =
+        bench.sampler().Collect(deployed.policy(), deployed.parameters(), tasks,
+                                {.episodes = 1, .deterministic = true}, Rng(7), deployed.trials());
+    double sum = 0;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      const torch::Tensor end = rollouts.final_observations[static_cast<int64_t>(i)][0];
+      sum += std::hypot(end[0].item<double>() - tasks[i].values[0],
+                        end[1].item<double>() - tasks[i].values[1]);
+    }
+    return sum / static_cast<double>(tasks.size());
+  };
+  const auto unknowing = DeployOn(bench.agent(), tasks, Rng(3));
+  const auto knowing = DeployOn(bench.agent(), tasks, Rng(3));
+  knowing->Adapt(WalkToGoals(bench.family(), tasks));
+  const double before = distance_to_goals(*unknowing), after = distance_to_goals(*knowing);
+  RecordProperty("before", std::to_string(before));
+  RecordProperty("after", std::to_string(after));
+  EXPECT_LT(after, 0.5) << "before: " << before;
+  EXPECT_GT(before, after + 0.3);
 }
 
 // One update for every step, where nothing else is said; the first episodes drawn as it is told.

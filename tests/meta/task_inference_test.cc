@@ -111,8 +111,8 @@ TEST(TaskInference, IsSavedAndGoesOnAlike) {
   const Shards shards(kTasks, 1, *pool);
   TaskInference a(spec, options, Rng(1), torch::kCPU), b(spec, options, Rng(2), torch::kCPU);
   const auto learn = [&](TaskInference& inference, uint64_t step) {
-    const auto draw = inference.DrawLatents(inference.Contexts(RandomTransitions(spec, step)),
-                                            Rng(step), shards);
+    const auto draw =
+        inference.DrawLatents(inference.Contexts(RandomTransitions(spec, step)), Rng(step), shards);
     inference.Learn(draw, torch::ones_like(draw.latents), {}, shards);
   };
   learn(a, 1);
