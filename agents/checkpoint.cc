@@ -45,4 +45,9 @@ torch::Tensor CheckpointReader::Load(std::string_view name, const torch::Tensor&
   return Read<int64_t>(*file_, full, like);
 }
 
+void CheckpointReader::LoadInto(std::string_view name, torch::Tensor out) const {
+  const auto values = file_->Values<float>(fmt::format("{}{}", prefix_, name), out.sizes().vec());
+  std::copy(values.begin(), values.end(), out.mutable_data_ptr<float>());
+}
+
 }  // namespace fewstep

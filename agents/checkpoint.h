@@ -34,6 +34,8 @@ class CheckpointReader {
   // The stored values, on the device of `like`. Throws Error(kData) unless the stored tensor has
   // the type and shape of `like`.
   torch::Tensor Load(std::string_view name, const torch::Tensor& like) const;
+  // The same straight into `out`, which is contiguous float32 on the CPU; untouched when it throws.
+  void LoadInto(std::string_view name, torch::Tensor out) const;
 
  private:
   const TensorFile* file_;

@@ -15,6 +15,12 @@ int64_t WidthOf(const FamilySpec& spec) {
          (spec.dense_reward.empty() ? 0 : 1);
 }
 
+[[noreturn]] void ThrowEmpty(int64_t task) {
+  throw Error(ErrorKind::kRuntime, fmt::format("there is nothing to learn from of task {}", task),
+              {.remedy = "Its simulations diverge at their first step, or episodes more than a "
+                         "replay holds came after it"});
+}
+
 }  // namespace
 
 double Replay::Bytes(const FamilySpec& spec, double tasks, double capacity) {
@@ -35,6 +41,10 @@ Replay::Replay(const FamilySpec& spec, int64_t tasks, int64_t capacity, const st
 
 int64_t Replay::size(int64_t task) const {
   return std::min(added_[static_cast<size_t>(task)], capacity());
+}
+
+bool Replay::empty() const {
+  return std::ranges::all_of(added_, [](int64_t added) { return added == 0; });
 }
 
 int64_t Replay::used() const {
@@ -101,7 +111,7 @@ Transitions Replay::Sample(std::span<const int64_t> tasks, int64_t batch, const 
   indices.reserve(tasks.size() * static_cast<size_t>(batch));
   for (size_t i = 0; i < tasks.size(); ++i) {
     const int64_t task = tasks[i], available = part ? part->transitions(task) : size(task);
-    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", task);
+    if (available == 0) ThrowEmpty(task);
     Rng stream = rng.Fork("task", i);
     for (int64_t b = 0; b < batch; ++b) {
       const auto drawn = static_cast<int64_t>(stream.Below(static_cast<uint64_t>(available)));
@@ -118,7 +128,7 @@ Transitions Replay::SampleFromSome(std::span<const int64_t> tasks,
   indices.reserve(tasks.size() * static_cast<size_t>(batch));
   for (size_t i = 0; i < tasks.size(); ++i) {
     const int64_t task = tasks[i], available = part.count(task);
-    FEWSTEP_CHECK(available > 0, "nothing was recorded of task {}", task);
+    if (available == 0) ThrowEmpty(task);
     Rng stream = rng.Fork("task", i);
 
     // which episodes: the first of a shuffle
@@ -184,8 +194,7 @@ void Replay::Load(CheckpointReader checkpoint) {
     }
     most = std::max(most, std::min(count, capacity()));
   }
-  const torch::Tensor rows = checkpoint.Load("rows", torch::zeros({most, num_tasks(), width()}));
-  rows_.narrow(0, 0, most).copy_(rows);
+  checkpoint.LoadInto("rows", rows_.narrow(0, 0, most));
   added_ = std::move(counts);
 }
 

@@ -44,7 +44,7 @@ class ReplayEpisodes;
 class Replay {
  public:
   // Room for the latest `capacity` transitions of each of `tasks` tasks of the family. Throws
-  // Error(kRuntime), with `key` as what to make smaller, when that is more than there is.
+  // Error(kUsage), with `key` as what to make smaller, when that is more than there is.
   Replay(const FamilySpec& spec, int64_t tasks, int64_t capacity, const std::string& key);
 
   // Of a replay, in bytes.
@@ -56,13 +56,14 @@ class Replay {
 
   int64_t num_tasks() const { return static_cast<int64_t>(added_.size()); }
   int64_t capacity() const { return rows_.size(0); }
+  bool empty() const;  // of all tasks
   // Transitions that task `task` has now, and the number of the first of them.
   int64_t size(int64_t task) const;
   int64_t first(int64_t task) const { return added_[static_cast<size_t>(task)] - size(task); }
 
   // `batch` transitions of each of `tasks`, each drawn uniformly from what the task has, or from
   // the episodes that `part` has of it, with replacement; those at position i of `tasks` from the
-  // stream rng.Fork("task", i). None of the tasks may be empty.
+  // stream rng.Fork("task", i). Throws Error(kRuntime) when there is nothing of a task.
   Transitions Sample(std::span<const int64_t> tasks, int64_t batch, const Rng& rng,
                      const ReplayEpisodes* part = nullptr) const;
 

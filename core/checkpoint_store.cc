@@ -126,6 +126,16 @@ LoadedCheckpoint CheckpointStore::LoadNewest(
               {.file = directory_});
 }
 
+void CheckpointStore::ForgetIncompleteAfter(int64_t iteration) {
+  std::error_code ignored;
+  for (const CheckpointInfo& generation : ListGenerations(directory_, ignored)) {
+    const auto known = good_.find(generation.iteration);
+    if (generation.iteration <= iteration || known == good_.end() || known->second) continue;
+    fs::remove(generation.path, ignored);
+    good_.erase(known);
+  }
+}
+
 TensorFile CheckpointStore::Load(const std::string& path) { return LoadTensorFile(path); }
 
 void CheckpointStore::Prune() {

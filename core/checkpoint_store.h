@@ -43,6 +43,10 @@ class CheckpointStore {
   // ones stay in any case; of the others those that are among the `keep` newest good ones of all.
   std::string Save(int64_t iteration, const TensorFile& file, bool complete = true);
 
+  // Removes what is newer than `iteration`, was read without error and is not complete: the run
+  // goes back to there, and repeats it.
+  void ForgetIncompleteAfter(int64_t iteration);
+
   // The generations there are, newest first. Empty when the directory does not exist. Files of
   // other names are ignored. Throws Error(kRuntime) when the directory cannot be listed.
   std::vector<CheckpointInfo> List() const;

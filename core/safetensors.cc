@@ -285,7 +285,12 @@ void SaveTensorFile(const TensorFile& file, const std::string& path) {
   WriteFileAtomically(path, SerializeInParts(file).parts);
 }
 
-TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, ReadOptions options) {
+namespace {
+
+// `owner` keeps `bytes` alive, and tensors that lie as their type has to borrow them; null: all are
+// copied.
+TensorFile ParseOwned(std::span<const std::byte> bytes, const std::shared_ptr<const void>& owner,
+                      const std::string& path, ReadOptions options) {
   const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view text = TakeHeader(all, path, options);
   const bool verified = text.starts_with(kHeaderPrefix);
@@ -305,8 +310,11 @@ TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, Read
         Fail(path, info.name, "the tensor is damaged: its checksum does not match");
       }
     }
-    file.AddEntry({std::move(info.name), info.dtype, std::move(info.shape),
-                   std::vector<std::byte>(content.begin(), content.end())});
+    const auto address = reinterpret_cast<std::uintptr_t>(content.data());
+    TensorBytes tensor = owner && address % SizeOf(info.dtype) == 0
+                             ? TensorBytes(content, owner)
+                             : TensorBytes(std::vector<std::byte>(content.begin(), content.end()));
+    file.AddEntry({std::move(info.name), info.dtype, std::move(info.shape), std::move(tensor)});
   }
 
   // the checksums belong to the file, not to its content
@@ -316,9 +324,15 @@ TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, Read
   return file;
 }
 
+}  // namespace
+
+TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, ReadOptions options) {
+  return ParseOwned(bytes, nullptr, path, options);
+}
+
 TensorFile LoadTensorFile(const std::string& path, ReadOptions options) {
-  const std::string bytes = ReadFile(path);
-  return Parse(std::as_bytes(std::span(bytes)), path, options);
+  const auto bytes = std::make_shared<const std::string>(ReadFile(path));
+  return ParseOwned(std::as_bytes(std::span(*bytes)), bytes, path, options);
 }
 
 }  // namespace fewstep

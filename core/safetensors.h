@@ -168,7 +168,8 @@ struct ReadOptions {
 TensorFile Parse(std::span<const std::byte> bytes, const std::string& path,
                  ReadOptions options = {});
 
-// ReadFile and Parse.
+// ReadFile and Parse, without a second copy of the tensors: as long as one of them lives, all of
+// the file is in memory.
 TensorFile LoadTensorFile(const std::string& path, ReadOptions options = {});
 
 // ---- implementation ----

@@ -26,10 +26,18 @@ class SingleTaskFamily final : public TaskFamily {
 
   const FamilySpec& spec() const override { return spec_; }
   const std::string& hash() const override { return hash_; }
-  std::vector<Task> Sample(Split /*split*/, int n, const Rng& /*rng*/) const override {
+  std::vector<Task> Sample(Split split, int n, const Rng& /*rng*/) const override {
+    if (split == Split::kOod) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("'{}' of one task has none out of distribution", spec_.name),
+                  {.remedy = "Use the split train or test"});
+    }
     return std::vector<Task>(static_cast<size_t>(n), task_);
   }
-  std::vector<Task> AllTasks(Split /*split*/) const override { return {task_}; }
+  std::vector<Task> AllTasks(Split split) const override {
+    if (split == Split::kOod) return {};
+    return {task_};
+  }
   std::shared_ptr<const PreparedTask> Prepare(const Task& task) const override {
     return family_->Prepare(task);
   }
@@ -54,6 +62,12 @@ class SingleTaskFamily final : public TaskFamily {
 
 std::unique_ptr<TaskFamily> WithSingleTask(std::unique_ptr<TaskFamily> family,
                                            const std::vector<std::string>& assignments) {
+  if (family->spec().change) {
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("the tasks of '{}' change: none stays a single one", family->spec().name),
+        {.key = "family.task", .remedy = "Leave it out"});
+  }
   Task task = ParseTask(family->spec(), assignments);
   return std::make_unique<SingleTaskFamily>(std::move(family), std::move(task));
 }

@@ -71,10 +71,10 @@ class MetaAgent {
   virtual int meta_batch_size() const = 0;
   virtual int64_t steps_per_iteration() const = 0;  // at most, in environment control steps
 
-  // What an iteration holds at once, and a deployment beside the episodes that it is given: bytes,
-  // as far as they grow with options.
+  // What an iteration holds at once, and a deployment to so many tasks beside the `episodes`
+  // episodes a task and unit that it is given: bytes, as far as they grow with options.
   virtual double iteration_bytes() const = 0;
-  virtual double deployment_bytes(int num_tasks) const = 0;
+  virtual double deployment_bytes(int num_tasks, int episodes) const = 0;
   // The keys that make an iteration smaller: "agent.episodes, agent.hidden".
   virtual std::string size_keys() const { return "agent.meta_batch_size, agent.episodes"; }
 

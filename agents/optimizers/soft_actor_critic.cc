@@ -130,8 +130,8 @@ double SoftActorCritic::UpdateBytes(double transitions) const {
   constexpr double kPasses = 9, kRows = 8;
   double units = 0;
   for (const int64_t width : options_.hidden) units += static_cast<double>(width);
-  const double rows =
-      static_cast<double>(state_.actor.flat.numel() + 2 * state_.critics.flat.numel());
+  const double rows = static_cast<double>(state_.actor.flat.numel() + state_.critics.flat.numel() +
+                                          2 * state_.targets.flat.numel());
   return sizeof(float) * (transitions * kPasses * units + kRows * rows);
 }
 

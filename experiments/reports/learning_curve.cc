@@ -27,6 +27,8 @@ PlotSeries Series(const std::vector<Run>& runs, size_t iterations, const std::st
       high = std::max(high, value);
     }
     spent += runs.front()[i].GetOr(effort, 1);
+    // iterations without it, in which nothing was collected, do not interrupt the line
+    if (!std::isfinite(sum)) continue;
     series.points.push_back({spent, sum / static_cast<double>(runs.size()), low, high});
   }
   return series;

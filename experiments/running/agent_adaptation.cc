@@ -154,9 +154,10 @@ class AgentAdaptation final : public Adaptation {
     }
     const TaskFamily& family = sampler_.family();
     if (!HasPlaces(family.spec())) return;
-    adapted.goals = BelievedGoals(
-        adapting_->policy(), adapting_->parameters().flat.to(torch::kCPU, torch::kFloat32),
-        adapting_->CloneTrials().memory, family, task_, kGoalDraws, adapting_->Stream("goals"));
+    adapted.goals = BelievedGoals(adapting_->policy(),
+                                  adapting_->parameters().flat.to(torch::kCPU, torch::kFloat32),
+                                  adapting_->CloneTrials().memory, family, task_, kGoalDraws,
+                                  adapting_->Stream("goals").Fork("task", 0));
   }
 
   const MetaAgent& agent_;

@@ -69,7 +69,10 @@ std::optional<CurveBelief> BeliefOf(const UnitByUnit& adapting, const TaskFamily
 // What the options cannot ask of this agent.
 void CheckMeasurable(const EvaluationOptions& options, const MetaAgent& agent,
                      const std::string& name) {
-  if (options.measure == Measure::kEpisodes || agent.support() == Support::kSampled) return;
+  if (options.measure == Measure::kEpisodes || agent.support() == Support::kSampled ||
+      !agent.adapts()) {
+    return;
+  }
   throw Error(ErrorKind::kUsage,
               fmt::format("'{}' learns while it acts: none of its episodes can be dropped", name),
               {.key = "--measure", .remedy = "Use --measure episodes"});
@@ -156,14 +159,15 @@ AdaptationCurve Evaluate(const MetaAgent& agent, const std::string& agent_name, 
   const size_t listed = family.AllTasks(options.split).size();
   curve.repeats = spec.finite || (listed > 0 && curve.tasks.size() >= 2 * listed);
   if (curve.repeats) curve.distinct = FindDistinct(spec, curve.tasks);
-  for (const ParameterSpec& parameter : spec.parameters) {
-    curve.parameters.push_back(parameter.name);
-    if (HasPlaces(spec) && std::ranges::count(spec.drawing.goal, parameter.name) > 0) {
-      curve.goal_parameters.push_back(curve.parameters.size() - 1);
+  for (const ParameterSpec& parameter : spec.parameters) curve.parameters.push_back(parameter.name);
+  if (HasPlaces(spec)) {
+    for (const std::string& name : spec.drawing.goal) {
+      const auto at = std::ranges::find(curve.parameters, name);
+      curve.goal_parameters.push_back(static_cast<size_t>(at - curve.parameters.begin()));
     }
   }
   const int units = curve.options.units;
-  const bool learns_acting = curve.support == Support::kAsJudged;
+  const bool learns_acting = curve.support == Support::kAsJudged && agent.adapts();
   curve.is_trial = (spec.trial_episodes > 1 || learns_acting) && !curve.judged_apart();
   curve.bootstrapped =
       units < kBootstrappedPoints &&

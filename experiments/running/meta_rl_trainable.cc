@@ -31,12 +31,12 @@ class MetaRlTrainable final : public Trainable {
     std::vector<Footprint> footprints = {IterationFootprint(),
                                          EvaluationFootprint(bench_, EvaluationOf(config_))};
     if (has_replay()) {
-      // beside everything else, from the first iteration on
+      // beside everything else, from the first iteration on; twice while it is read back
       const double replay = bench_.agent->replay_bytes();
       for (Footprint& footprint : footprints) footprint.bytes += replay;
-      footprints.insert(footprints.begin(), {.purpose = "the replay",
+      footprints.insert(footprints.begin(), {.purpose = "the replay, and its checkpoint beside it",
                                              .keys = bench_.agent->replay_keys(),
-                                             .bytes = replay,
+                                             .bytes = config_.run.save_replay ? 2 * replay : replay,
                                              .items = 0,
                                              .item_name = ""});
     }
@@ -130,7 +130,9 @@ Footprint EvaluationFootprint(const Workbench& bench, const EvaluationOptions& o
   const double episodes = 1.0 * options.tasks * Resolved(options, *bench.agent, spec).episodes;
   return {.purpose = "an evaluation",
           .keys = "run.evaluation_tasks, run.evaluation_episodes, family.horizon",
-          .bytes = RolloutBytes(spec, episodes) + bench.agent->deployment_bytes(options.tasks),
+          .bytes = RolloutBytes(spec, episodes) +
+                   bench.agent->deployment_bytes(options.tasks,
+                                                 Resolved(options, *bench.agent, spec).episodes),
           .items = episodes,
           .item_name = "episodes"};
 }

@@ -40,17 +40,32 @@ void CheckRecipe(const TensorFile& file, const Catalog& catalog, RunConfig& conf
   for (const std::string& change : Changes(trained, config)) CheckResumable(change, recipe_path);
 }
 
+// What the loop needs of a checkpoint; the rest would stay in memory beside what was loaded from
+// it.
+TensorFile OfTheRun(const TensorFile& file) {
+  TensorFile part;
+  part.set_path(file.path());
+  for (const TensorEntry& entry : file.tensors()) {
+    if (!entry.name.starts_with("run.")) continue;
+    part.Add(entry.name, entry.dtype, entry.shape, entry.bytes.data());
+  }
+  return part;
+}
+
 // The newest checkpoint of a run, loaded; nothing when it has none.
 std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& trainable,
                                            const Catalog& catalog, RunConfig& config) {
   if (directory.checkpoints().List().empty()) return std::nullopt;
-  const auto has_replay = [](const TensorFile& file) {
+  const auto replay_in = [](const TensorFile& file) -> std::string {
     const auto found = file.metadata().find(kReplayKey);
-    return found != file.metadata().end() && found->second == "saved";
+    return found != file.metadata().end() ? found->second : kReplayNotKept;
   };
   const bool wants_replay = trainable.has_replay() && config.run.save_replay;
-  LoadedCheckpoint checkpoint = wants_replay ? directory.checkpoints().LoadNewest(has_replay)
-                                             : directory.checkpoints().LoadNewest();
+  const int64_t newest = directory.checkpoints().List().front().iteration;
+  LoadedCheckpoint checkpoint =
+      wants_replay ? directory.checkpoints().LoadNewest(
+                         [&](const TensorFile& file) { return replay_in(file) != kReplayLeftOut; })
+                   : directory.checkpoints().LoadNewest();
   for (const std::string& warning : checkpoint.warnings) LogWarning(warning);
   if (!checkpoint.complete) {
     throw Error(ErrorKind::kData, "none of its readable checkpoints holds the replay",
@@ -58,7 +73,7 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
                  .remedy = "Add --set run.save_replay=false to fill it anew; the run then goes "
                            "another way than without the interruption"});
   }
-  const bool with_replay = trainable.has_replay() && has_replay(checkpoint.file);
+  const bool with_replay = trainable.has_replay() && replay_in(checkpoint.file) == kReplaySaved;
   trainable.Load(checkpoint.file, with_replay);
   if (trainable.has_replay() && !with_replay) {
     LogWarning(
@@ -79,6 +94,12 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
                  .key = "run.iterations",
                  .remedy = fmt::format("Add --set run.iterations={}", checkpoint.iteration)});
   }
+  if (wants_replay && newest > checkpoint.iteration) {
+    LogInfo(fmt::format("iterations {} to {} are repeated: their checkpoints hold no replay",
+                        checkpoint.iteration + 1, newest));
+    directory.checkpoints().ForgetIncompleteAfter(checkpoint.iteration);
+  }
+  checkpoint.file = OfTheRun(checkpoint.file);
   return checkpoint;
 }
 

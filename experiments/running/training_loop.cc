@@ -1,5 +1,7 @@
 #include "experiments/running/training_loop.h"
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include "core/clock.h"
@@ -12,10 +14,10 @@ namespace fewstep {
 namespace {
 
 TensorFile MakeCheckpoint(const Trainable& trainable, const std::vector<std::string>& columns,
-                          const std::string& recipe, bool with_replay) {
+                          const std::string& recipe, const std::string& replay) {
   TensorFile file;
-  trainable.Save(file, with_replay);
-  if (trainable.has_replay()) file.SetMetadata(kReplayKey, with_replay ? "saved" : "left out");
+  trainable.Save(file, replay == kReplaySaved);
+  if (trainable.has_replay()) file.SetMetadata(kReplayKey, replay);
   file.AddText("run.columns", fmt::format("{}", fmt::join(columns, ",")));
   file.SetMetadata("format", "fewstep checkpoint 1");
   for (const auto& [name, value] : trainable.identity()) file.SetMetadata(name, value);
@@ -37,6 +39,12 @@ std::vector<std::string> ColumnsOf(const TensorFile& checkpoint) {
   return columns;
 }
 
+Metrics MetricsOf(const std::map<std::string, double>& values) {
+  Metrics metrics;
+  for (const auto& [name, value] : values) metrics.Add(name, value);
+  return metrics;
+}
+
 void AddEvaluation(const AdaptationCurve& curve, Metrics& metrics) {
   for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
     metrics.Add(EvaluationColumn(curve.score, unit), curve.mean[unit].point);
@@ -54,9 +62,11 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
   directory.OpenLogs(columns, checkpoint);
   const bool saves_replay = trainable.has_replay() && run.save_replay;
   const auto save = [&](int64_t iteration, bool with_replay) {
-    directory.SaveCheckpoint(
-        iteration, MakeCheckpoint(trainable, columns, options.recipe, saves_replay && with_replay),
-        !saves_replay || with_replay);
+    const char* replay = !saves_replay ? kReplayNotKept
+                         : with_replay ? kReplaySaved
+                                       : kReplayLeftOut;
+    directory.SaveCheckpoint(iteration, MakeCheckpoint(trainable, columns, options.recipe, replay),
+                             replay != kReplayLeftOut);
   };
   // an agent that is not trained: save it once, for `evaluate` and `view`
   if (checkpoint == nullptr && !trainable.trained()) save(0, true);
@@ -67,6 +77,8 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
                     {.quiet = options.quiet, .effort_unit = curve.effort_unit});
   LoopResult result{.iteration = first};
   double effort = 0;
+  // what was last known of the curve: some iterations have none of it
+  std::map<std::string, double> latest;
   for (int64_t iteration = first + 1; iteration <= run.iterations; ++iteration) {
     const double start = SteadySeconds();
     Metrics metrics = trainable.Iterate(root.Fork("iteration", static_cast<uint64_t>(iteration)));
@@ -75,7 +87,10 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
     timing.Add("seconds", seconds);
     timing.Append(trainable.Timing(metrics, seconds));
     effort += metrics.GetOr(curve.effort, 0);
-    const std::string summary = Summary(curve, metrics);
+    for (const LearningCurve::Line& line : curve.lines) {
+      if (metrics.Has(line.column)) latest[line.column] = metrics.Get(line.column);
+    }
+    const std::string summary = Summary(curve, MetricsOf(latest));
 
     // evaluate on held-out tasks
     if (run.evaluation_interval > 0 && iteration % run.evaluation_interval == 0) {

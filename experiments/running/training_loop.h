@@ -10,8 +10,11 @@
 
 namespace fewstep {
 
-// In the metadata of a checkpoint of what has a replay: "saved", or "left out".
+// In the metadata of a checkpoint of what has a replay.
 inline constexpr const char* kReplayKey = "replay";
+inline constexpr const char* kReplaySaved = "saved";
+inline constexpr const char* kReplayLeftOut = "left out";  // it is in another generation
+inline constexpr const char* kReplayNotKept = "not kept";  // run.save_replay = false
 
 struct LoopResult {
   int64_t iteration = 0;  // iterations done

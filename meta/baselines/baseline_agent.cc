@@ -99,7 +99,7 @@ class TabularBaseline : public BaselineAgent {
       : pool_(context.pool), policy_(MakeTablePolicy(context.family.spec())) {}
 
   // the rows that act and the next ones
-  double deployment_bytes(int num_tasks) const override {
+  double deployment_bytes(int num_tasks, int /*episodes*/) const override {
     return 2.0 * sizeof(float) * num_tasks * static_cast<double>(policy_->layout()->size());
   }
 
@@ -173,7 +173,7 @@ class RandomBaseline final : public BaselineAgent {
   explicit RandomBaseline(const AgentContext& context)
       : policy_(MakeMlpPolicy(context.family.spec(), LinearPolicy())) {}
 
-  double deployment_bytes(int) const override {
+  double deployment_bytes(int, int) const override {
     return sizeof(float) * static_cast<double>(policy_->layout()->size());
   }
 

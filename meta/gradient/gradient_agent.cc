@@ -96,7 +96,7 @@ class Agent final : public GradientAgent {
   std::string size_keys() const override {
     return "agent.meta_batch_size, agent.episodes, agent.hidden";
   }
-  double deployment_bytes(int num_tasks) const override {
+  double deployment_bytes(int num_tasks, int /*episodes*/) const override {
     return sizeof(float) * static_cast<double>(policy_->layout()->size()) * num_tasks;
   }
 

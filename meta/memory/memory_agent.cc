@@ -117,12 +117,12 @@ class MemoryAgent final : public MetaAgent {
     constexpr double kOfOperators = 12;
     const double kept = sizeof(float) * numbers *
                         (outer_.second_order ? kOfOperators * steps : at_once * trials * chunk);
-    return 3 * rollouts + batch + kept + deployment_bytes(static_cast<int>(meta_batch_size_));
+    return 3 * rollouts + batch + kept + deployment_bytes(static_cast<int>(meta_batch_size_), 1);
   }
   std::string size_keys() const override {
     return "agent.meta_batch_size, agent.episodes, agent.memory.size, agent.truncation";
   }
-  double deployment_bytes(int num_tasks) const override {
+  double deployment_bytes(int num_tasks, int /*episodes*/) const override {
     return sizeof(float) * static_cast<double>(policy_.memory_size()) * num_tasks;
   }
 

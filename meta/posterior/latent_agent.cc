@@ -86,8 +86,8 @@ void ContextOptions::Visit(FieldVisitor& v) {
       "episodes", episodes,
       {.help =
            "With more than 0, those of an update come from 1 to so many episodes of the context, "
-           "each number as often: like those of a new task, where few episodes are known at "
-           "first.",
+           "or "
+           "as many as there are: like those of a new task, where few episodes are known at first.",
        .unit = "episodes",
        .min = 0,
        .max = 1e6});
@@ -172,6 +172,13 @@ class Deployed final : public AdaptiveAgent {
     // present steps that follow each step, itself included
     const torch::Tensor rank = mask_.flip({1}).cumsum(1).flip({1});
     mask_ = mask_ * (rank <= static_cast<double>(options_->context.test_transitions));
+    // what came before the first step that counts in any task is forgotten
+    const torch::Tensor counts = mask_.amax(0) != 0;
+    if (counts.any().item<bool>()) {
+      const int64_t first = counts.to(torch::kInt64).argmax().item<int64_t>();
+      contexts_ = contexts_.narrow(1, first, contexts_.size(1) - first).clone();
+      mask_ = mask_.narrow(1, first, mask_.size(1) - first).clone();
+    }
     posterior_ = inference_->Infer(contexts_, mask_);
   }
 
@@ -228,18 +235,21 @@ class LatentAgent final : public MetaAgent {
     double contexts = 0;
     if (inference_) {
       const ContextOptions& context = inference_->context;
-      contexts =
-          static_cast<double>(options_.meta_batch_size) * static_cast<double>(context.transitions);
+      contexts = static_cast<double>(std::max(options_.meta_batch_size, options_.collect_tasks)) *
+                 static_cast<double>(context.transitions);
     }
     return RolloutBytes(spec_, std::max(InitialSteps(), CollectionSteps()) / spec_.horizon) +
            learner_.actor_critic.UpdateBytes(transitions) + EncoderBytes(contexts);
   }
-  double deployment_bytes(int num_tasks) const override {
-    return EncoderBytes(static_cast<double>(num_tasks) * spec_.horizon) +
+  double deployment_bytes(int num_tasks, int episodes) const override {
+    double steps = static_cast<double>(episodes) * spec_.horizon;
+    if (inference_) steps += static_cast<double>(inference_->context.test_transitions);
+    return EncoderBytes(static_cast<double>(num_tasks) * steps) +
            sizeof(float) * static_cast<double>(policy_.memory_size()) * num_tasks;
   }
   std::string size_keys() const override {
-    return "agent.tasks, agent.initial_episodes, agent.meta_batch_size, agent.batch_size";
+    return "agent.tasks, agent.initial_episodes, agent.collect_tasks, agent.meta_batch_size, "
+           "agent.batch_size, agent.hidden";
   }
 
   double replay_bytes() const override {
@@ -247,7 +257,10 @@ class LatentAgent final : public MetaAgent {
     return Replay::Bytes(spec_, tasks, static_cast<double>(options_.replay_size)) +
            (inference_ ? 3 * sizeof(int64_t) * tasks * static_cast<double>(ContextSize()) : 0);
   }
-  std::string replay_keys() const override { return "agent.tasks, agent.replay_size"; }
+  std::string replay_keys() const override {
+    return inference_ ? "agent.tasks, agent.replay_size, agent.context.size"
+                      : "agent.tasks, agent.replay_size";
+  }
 
   std::vector<std::string> columns() const override {
     std::vector<std::string> columns = {"return_0"};
@@ -276,7 +289,7 @@ class LatentAgent final : public MetaAgent {
 
     // episodes, where they are due
     MakeReplay();
-    if (counters.collections == 0 || replay_->size(0) == 0) {
+    if (replay_->empty()) {
       CollectInitial(sampler, rng.Fork("initial"), count);
     }
     if (counters.updates_due == 0) {
@@ -395,6 +408,16 @@ class LatentAgent final : public MetaAgent {
       refuse(fmt::format("a collection of {} tasks, and there are {} to train on",
                          options_.collect_tasks, num_tasks()),
              "agent.collect_tasks", fmt::format("Set at most {}", num_tasks()));
+    }
+    // what follows a context in a collection must not push it out
+    const double least =
+        inference_ ? (static_cast<double>(inference_->extra_episodes) + 1) * spec_.horizon : 1;
+    if (static_cast<double>(options_.replay_size) < least) {
+      refuse(
+          fmt::format("a replay of {} transitions a task holds no context: the {} extra episodes "
+                      "of {} steps that follow it push it out",
+                      options_.replay_size, inference_->extra_episodes, spec_.horizon),
+          "agent.replay_size", fmt::format("Set at least {:.0f}", least));
     }
   }
 

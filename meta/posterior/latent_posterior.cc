@@ -19,8 +19,14 @@ LatentPosterior LatentPosterior::OfNothing(int64_t tasks, int64_t latent_size, b
 LatentPosterior LatentPosterior::Product(const torch::Tensor& means, const torch::Tensor& variances,
                                          bool with_prior, const torch::Tensor& mask) {
   torch::Tensor precisions = variances.clamp_min(kLeastVariance).reciprocal();
-  if (mask.defined()) precisions = precisions * mask.unsqueeze(2);
-  return {precisions.sum(1), (precisions * means).sum(1), with_prior};
+  torch::Tensor weighted = precisions * means;
+  if (mask.defined()) {
+    // not by a product, which of what is not finite is not zero
+    const torch::Tensor counts = mask.unsqueeze(2) != 0;
+    precisions = torch::where(counts, precisions, torch::zeros_like(precisions));
+    weighted = torch::where(counts, weighted, torch::zeros_like(weighted));
+  }
+  return {precisions.sum(1), weighted.sum(1), with_prior};
 }
 
 LatentPosterior LatentPosterior::With(const LatentPosterior& more) const {

@@ -13,8 +13,8 @@
 //
 //   in a new task:  act with z ~ N(0, I), then with z ~ q(z | everything seen so far)
 //
-// Options begin as in katerakelly/oyster, configs/default.py; docs/decisions/0020 says where the
-// code differs from the paper, and where this differs from the code.
+// Options begin as in katerakelly/oyster, configs/default.py; docs/algorithms/off-policy.md says
+// where that code differs from the paper, and where this differs from that code.
 #include "meta/posterior/pearl.h"
 
 #include "meta/posterior/latent_agent.h"

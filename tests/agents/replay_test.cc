@@ -323,6 +323,22 @@ TEST(Replay, IsSavedWithAllThatItHolds) {
   }
 }
 
+TEST(Replay, OfATaskWithoutTransitionsSaysSo) {
+  const auto family = MakeFamily("point-nav@maml", 6);
+  Replay replay(family->spec(), 2, 8, "agent.replay");
+  EXPECT_TRUE(replay.empty());
+  ReplayEpisodes part(replay, 3);
+  part.Add(0, replay.Add(0, Numbered(family->spec(), 1, 4, 0), 0));
+  EXPECT_FALSE(replay.empty());
+  const int64_t without[] = {1}, with[] = {0}, one[] = {1};
+  EXPECT_THROW(replay.Sample(without, 3, Rng(1)), Error);
+  EXPECT_THROW(replay.SampleFromSome(without, one, 3, Rng(1), part), Error);
+  // and of one whose episodes were pushed out
+  replay.Add(0, Numbered(family->spec(), 1, 4, 0), 0);
+  EXPECT_NO_THROW(replay.Sample(with, 3, Rng(1)));
+  EXPECT_THROW(replay.Sample(with, 3, Rng(1), &part), Error);
+}
+
 TEST(Replay, ThatDoesNotFitIsRefusedWithFigures) {
   const auto family = MakeFamily("point-nav@maml", 6);
   try {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "agents/device.h"
 #include "core/error.h"
@@ -63,6 +64,22 @@ torch::Tensor NoiseOf(const Rng& rng, const char* name) {
   return noise.to(torch::kFloat64);
 }
 
+// A log standard deviation of the actor far above its bound, where nothing passes.
+void PutOutOfBounds(SoftActorCritic& sac) {
+  TensorFile file, changed;
+  sac.Save(file);
+  for (TensorEntry entry : file.tensors()) {
+    if (entry.name == "actor") {
+      std::vector<std::byte> bytes(entry.bytes.data(), entry.bytes.data() + entry.bytes.size());
+      const float bias = 30;  // the last of the row is the last output's bias
+      std::memcpy(bytes.data() + bytes.size() - sizeof(bias), &bias, sizeof(bias));
+      entry.bytes = bytes;
+    }
+    changed.AddEntry(std::move(entry));
+  }
+  sac.Load(changed);
+}
+
 class SoftActorCriticUpdate : public ::testing::TestWithParam<std::tuple<Options::Target, double>> {
  protected:
   Options MakeOptions() const {
@@ -84,6 +101,7 @@ class SoftActorCriticUpdate : public ::testing::TestWithParam<std::tuple<Options
 TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
   const Options options = MakeOptions();
   SoftActorCritic sac(kObservation, kAction, kLatent, options, Rng(3));
+  PutOutOfBounds(sac);
   const Transitions t = RandomTransitions(4);
   const torch::Tensor z32 = torch::randn({kTasks, kLatent});
   const torch::Tensor actor_z32 = torch::randn({kTasks, kLatent});
@@ -141,8 +159,9 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
   const torch::Tensor z_gradient = gradients.back();
   gradients.pop_back();
   wanted.pop_back();
+  const torch::Tensor critic_gradient = Joined(gradients);
   const torch::Tensor critics_after =
-      AdamStep(Joined(wanted), Joined(gradients), options.learning_rate).detach();
+      AdamStep(Joined(wanted), critic_gradient, options.learning_rate).detach();
   int64_t offset = 0;
   for (Net* net : {&q0, &q1}) {
     for (torch::Tensor& array : net->arrays) {
@@ -174,14 +193,14 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
   gradients = torch::autograd::grad({actor_loss}, of_actor);
   const torch::Tensor actor_z_gradient = gradients.back();
   gradients.pop_back();
+  const torch::Tensor actor_gradient = Joined(gradients);
   const torch::Tensor actor_after =
-      AdamStep(Joined(actor.arrays), Joined(gradients), options.learning_rate);
+      AdamStep(Joined(actor.arrays), actor_gradient, options.learning_rate);
   const torch::Tensor old_targets = d(sac.targets().flat.view({-1}));
-  torch::Tensor followed = critics_after;
+  torch::Tensor followed = critics_after, value_gradient;
   if (has_value) {
-    followed =
-        AdamStep(Joined(value.arrays), Joined(torch::autograd::grad({value_loss}, value.arrays)),
-                 options.learning_rate);
+    value_gradient = Joined(torch::autograd::grad({value_loss}, value.arrays));
+    followed = AdamStep(Joined(value.arrays), value_gradient, options.learning_rate);
   }
   const torch::Tensor targets_after = 0.8 * old_targets + 0.2 * followed;
   double log_temperature = std::log(alpha);
@@ -196,6 +215,20 @@ TEST_P(SoftActorCriticUpdate, IsTheAlgorithmWrittenOut) {
   EXPECT_LT(Distance(d(sac.critics().flat.view({-1})), critics_after), 2e-4);
   EXPECT_LT(Distance(d(sac.actor().flat[0]), actor_after.detach()), 2e-4);
   EXPECT_LT(Distance(d(sac.targets().flat.view({-1})), targets_after.detach()), 2e-4);
+  // moments keep the size of gradients, of which a first step of Adam keeps the sign
+  TensorFile saved;
+  sac.Save(saved);
+  const auto moment = [&](const char* name) {
+    const auto values = saved.Values<float>(fmt::format("{}.first", name));
+    return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64);
+  };
+  EXPECT_LT(RelativeDistance(moment("critic_adam"), 0.1 * critic_gradient), 1e-4);
+  EXPECT_LT(RelativeDistance(moment("actor_adam"), 0.1 * actor_gradient), 1e-4);
+  EXPECT_EQ(actor_gradient[-1].item<double>(), 0);
+  EXPECT_EQ(moment("actor_adam")[-1].item<double>(), 0);
+  if (has_value) {
+    EXPECT_LT(RelativeDistance(moment("value_adam"), 0.1 * value_gradient), 1e-4);
+  }
   EXPECT_LT(Distance(d(result.latent_gradient), z_gradient), 1e-4);
   EXPECT_LT(Distance(d(result.actor_latent_gradient), actor_z_gradient), 1e-4);
   EXPECT_NEAR(std::log(sac.temperature()), log_temperature, 1e-5);

@@ -29,7 +29,7 @@ def describe():
         for key in fewstep("describe", name, "--json").exits(0).json()["keys"]:
             # everything has a default, numbers have a unit, and the meaning is a sentence
             assert key["default"] != "" and key["help"][0].isupper() and key["help"][-1] == ".", key
-            assert key["unit"] or key["type"] in ("string", "boolean"), key
+            assert key["unit"] or key["type"] in ("string", "strings", "boolean"), key
             keys.append((table, key["key"], key["type"], key["default"], key["range"]))
     assert len(keys) > 35
     return keys
@@ -89,10 +89,10 @@ def check_misspelt(keys, rng):
 
 def check_types(keys, rng):
     samples = {"string": '"abc"', "integer": "3", "number": "3.5", "boolean": "true",
-               "integers": "[3]", "date": "2020-01-01", "table": "{ a = 1 }",
+               "integers": "[3]", "strings": '["a"]', "date": "2020-01-01", "table": "{ a = 1 }",
                "mixed": '[1, "a"]'}
     fits = {"integer": {"integer"}, "number": {"integer", "number"}, "string": {"string"},
-            "boolean": {"boolean"}, "integers": {"integers"}}
+            "boolean": {"boolean"}, "integers": {"integers"}, "strings": {"strings"}}
     jobs = [(table, key, value) for table, key, kind, *_ in keys
             for sample, value in samples.items() if sample not in fits[kind]]
     jobs = some(rng, jobs, 30)

@@ -79,7 +79,10 @@ def check_kills(expected, rng):
             # nothing to go on from yet: the run says so and stays as it is
             fewstep(*words).exits(3, "holds the replay", "run.save_replay=false")
             words = ["train", "small.toml", "--restart", *sets(run_name="killed")]
-    fewstep(*words).exits(0)
+    held, bare = with_replay("runs/killed")
+    resumed = fewstep(*words).exits(0)
+    if bare and bare[-1] > held[-1]:
+        assert f"iterations {held[-1] + 1} to {bare[-1]} are repeated" in resumed.err, resumed
     assert kills >= 5, kills
     assert without >= 1, "no kill came when a newer checkpoint was without the replay"
     same("runs/killed", expected)
@@ -114,14 +117,16 @@ def check_without():
     fewstep("evaluate", "runs/without", "--quiet").exits(0)
     resumed = fewstep("resume", "runs/without", "--set", "run.iterations=10").exits(0, "holds no replay", "anew")
     assert "internal" not in resumed.err
-    # and one that wants it is refused until it is told to do without
-    fewstep("resume", "runs/without", "--set", "run.save_replay=true", "--set", "run.iterations=12").exits(
-        3, "holds the replay", "run.save_replay=false")
+    # and one that is to keep it from now on
+    fewstep("resume", "runs/without", "--set", "run.save_replay=true", "--set", "run.iterations=14").exits(
+        0, "after iteration 10 of 14", "holds no replay", "anew")
+    assert with_replay("runs/without")[0] == [14]
 
 
 def check_sizes():
     huge = train(*sets(agent_replay_size=10 ** 11, run_name="huge")).exits(2, "the replay", "agent.replay_size")
     assert re.search(r"[0-9.]+ (GB|TB|GiB|TiB)", huge.err), huge.err
+    train(*sets(agent_replay_size=30, run_name="tiny")).exits(2, "agent.replay_size", "extra episodes", "at least 40")
     told = train("--restart", *sets(run_name="told", run_iterations=1)).exits(0, "a replay of")
     assert "MB" in told.err
     fewstep("describe", "pearl").exits(0)

@@ -77,6 +77,14 @@ TEST(CheckpointStore, KeepsTheNewestCompleteGenerations) {
   resumed.Save(15, generation(15, true), true);
   EXPECT_EQ(Iterations(resumed), (Generations{15, 14, 10}));
 
+  // who goes back to a complete one forgets what came after it, but nothing that cannot be read
+  CheckpointStore other(scratch.File("other"), 2);
+  for (int64_t i = 0; i <= 3; ++i) other.Save(i, generation(i, i == 1), i == 1);
+  Damage(PathOf(scratch.File("other"), 3), 1);
+  EXPECT_EQ(other.LoadNewest(complete).iteration, 1);
+  other.ForgetIncompleteAfter(1);
+  EXPECT_EQ(Iterations(other), (Generations{3, 1}));
+
   // a damaged one is no complete one
   Damage(PathOf(scratch.path(), 15), 1);
   EXPECT_EQ(resumed.LoadNewest(complete).iteration, 10);

@@ -2,6 +2,7 @@
 #include "envs/single_task.h"
 
 #include "core/error.h"
+#include "envs/outside_families.h"
 #include "tests/envs/family_testing.h"
 
 namespace fewstep {
@@ -23,6 +24,8 @@ TEST(SingleTask, IsTheTaskInEverySplitAndSimulatesTheSame) {
     EXPECT_EQ(single->Sample(split, 3, Rng(1)), std::vector<Task>(3, task));
     EXPECT_EQ(single->AllTasks(split), std::vector<Task>{task});
   }
+  EXPECT_TRUE(single->AllTasks(Split::kOod).empty());
+  EXPECT_THROW(single->Sample(Split::kOod, 1, Rng(1)), Error);
   EXPECT_TRUE(single->spec().finite);
   EXPECT_EQ(EnumerateTasks(single->spec()), std::vector<Task>{task});
   EXPECT_NE(single->hash(), plain->hash());
@@ -59,6 +62,21 @@ TEST(SingleTask, ThatIsNoneIsRefused) {
     }
   }
   EXPECT_THROW(Make("point-robot@pearl", {"goal_x=0.5"}), Error);
+}
+
+TEST(SingleTask, IsRefusedWhereTasksChange) {
+  FamilyCatalog catalog;
+  AddFamilies(FEWSTEP_SOURCE_DIR "/examples/families/cart-changing", {}, Clash::kRefuse, catalog);
+  FamilyOptions options;
+  const auto family = catalog.Make("cart-changing@example");
+  const std::string task = ToString(family->spec(), family->Sample(Split::kTrain, 1, Rng(1))[0]);
+  options.task = {task};
+  try {
+    catalog.Make("cart-changing@example", options);
+    FAIL() << task;
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("change"), std::string::npos) << error.what();
+  }
 }
 
 TEST(AllTasks, AreThoseOfAListOrOfAFiniteFamily) {

@@ -156,7 +156,7 @@ TEST(AgentAdaptation, TellsWhatIsBelieved) {
       EXPECT_EQ(adapted->beliefs[i].mean, curve.beliefs[unit].mean[0][i]);
       EXPECT_EQ(adapted->beliefs[i].spread, curve.beliefs[unit].deviation[0][i]);
     }
-    EXPECT_EQ(adapted->goals.size(), static_cast<size_t>(kGoalDraws));
+    EXPECT_EQ(adapted->goals, curve.beliefs[unit].goals[0]);
     adapted = adaptation->Advance({});
   }
 }

@@ -209,7 +209,6 @@ TEST(Evaluation, OfAFiniteFamilyShowsItsTasksAndTheirRepeats) {
   EXPECT_THAT(TasksNote(curve), testing::HasSubstr("repeats of 4 tasks"));
 }
 
-// Where no episode ends early, rllab's rule counts the same episodes.
 // A list of tasks that is gone through more than once: intervals over the repeats of each.
 TEST(Evaluation, OfAListOfTasksIsOverTheirRepeats) {
   Bench bench("sparse-point-robot@pearl", "random", "");
@@ -318,6 +317,7 @@ TEST(Evaluation, OfAnAgentThatDoesNotAdaptHasNoUnits) {
   EXPECT_EQ(bench.Evaluate({.tasks = 5, .units = 2, .task_seed = 7}).options.units, 2);
 }
 
+// Where no episode ends early, rllab's rule counts the same episodes.
 TEST(Evaluation, ByRllabsRule) {
   Bench bench("half-cheetah-vel@promp", "maml-ppo", kSmall);
   EvaluationOptions options = kOptions;

@@ -125,5 +125,41 @@ TEST(ContextEncoder, EncodesTasksApart) {
   EXPECT_TRUE((sound.variance() > 0).all().item<bool>());
 }
 
+// What a mask leaves out counts nothing, whatever it holds.
+TEST(LatentPosterior, LeavesOutWhatIsMasked) {
+  torch::Tensor means = Normals({2, 4, 3}, 1), variances = Normals({2, 4, 3}, 2).square() + 0.1;
+  torch::Tensor mask = torch::ones({2, 4});
+  mask[1].narrow(0, 1, 3).fill_(0);
+  means[1].narrow(0, 1, 3).fill_(std::nan(""));
+  variances[1][2].fill_(std::nan(""));
+  const LatentPosterior q = LatentPosterior::Product(means, variances, true, mask);
+  const LatentPosterior whole =
+      LatentPosterior::Product(means.narrow(0, 0, 1), variances.narrow(0, 0, 1), true);
+  const LatentPosterior one = LatentPosterior::Product(
+      means.narrow(0, 1, 1).narrow(1, 0, 1), variances.narrow(0, 1, 1).narrow(1, 0, 1), true);
+  EXPECT_LT(Distance(q.mean()[0], whole.mean()[0]), 1e-12);
+  EXPECT_LT(Distance(q.mean()[1], one.mean()[0]), 1e-12);
+  EXPECT_LT(Distance(q.variance()[1], one.variance()[0]), 1e-12);
+}
+
+// Outputs of which some give a variance below the least, through which nothing passes.
+TEST(ContextEncoder, GivesTheGradientOfItsFactors) {
+  constexpr int64_t kTasks = 2, kCount = 3, kSize = 2;
+  const ContextEncoder encoder(4, {5}, kSize);
+  torch::Tensor outputs = Normals({1, kTasks * kCount, 2 * kSize}, 3);
+  outputs[0][1][kSize] = -30;
+  const torch::Tensor leaf = outputs.clone().requires_grad_();
+  const torch::Tensor by_precision = Normals({kTasks, 1, kSize}, 4),
+                      by_precision_mean = Normals({kTasks, 1, kSize}, 5);
+  const LatentPosterior q = encoder.Posterior(leaf, kTasks, false);
+  // the factor at the bound is a million times as precise as the others: compare relative to it
+  const torch::Tensor loss = (q.precision * by_precision.squeeze(1)).sum() +
+                             (q.precision_mean * by_precision_mean.squeeze(1)).sum();
+  const torch::Tensor expected = torch::autograd::grad({loss}, {leaf})[0];
+  const torch::Tensor gradient = encoder.FactorGradient(outputs, by_precision, by_precision_mean);
+  EXPECT_TRUE(torch::allclose(gradient, expected, 1e-10, 1e-12));
+  EXPECT_EQ(gradient[0][1][kSize].item<double>(), 0);
+}
+
 }  // namespace
 }  // namespace fewstep

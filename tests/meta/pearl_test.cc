@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "agents/policies/latent_policy.h"
+#include "meta/posterior/latent_posterior.h"
 #include "tests/meta/agent_testing.h"
 
 namespace fewstep {
@@ -203,14 +204,52 @@ TEST(Pearl, WithoutItsReplayFillsItAnew) {
   EXPECT_EQ(metrics.Get("updates"), 6);
 }
 
-TEST(Pearl, LearnsFromEpisodesOfAContext) {
-  AgentBench bench = Pearl(
-      "posterior_episodes = 2\nextra_episodes = 1\n[agent.context]\nepisodes = 3\n"
-      "[agent.encoder]\nhidden = [8]\nlatent_size = 2\n");
-  const TensorFile before = bench.Saved();
-  const Metrics metrics = bench.Train(1);
-  EXPECT_FALSE(SavedTensor(before, "encoder.row").equal(SavedTensor(bench.Saved(), "encoder.row")));
-  for (const auto& [name, value] : metrics.entries()) EXPECT_TRUE(std::isfinite(value)) << name;
+// Every choice of the encoder's and of its contexts reaches the update.
+TEST(Pearl, LearnsByWhatItIsTold) {
+  std::vector<TensorFile> saved;
+  for (const char* choice :
+       {"", "context.episodes = 2\n", "encoder.draws = 2\n", "encoder.learns_from = \"both\"\n",
+        "encoder.learns_from = \"actor\"\n", "encoder.prior_factor = true\n",
+        "encoder.kl_over_tasks = \"mean\"\n"}) {
+    AgentBench bench("pearl",
+                     fmt::format("{}posterior_episodes = 2\nextra_episodes = 1\n"
+                                 "context.transitions = 9\nencoder.hidden = [8]\n{}",
+                                 kSmall, choice),
+                     1, 1, MakeFamily("sparse-point-robot@pearl"));
+    const Metrics metrics = bench.Train(1);
+    for (const auto& [name, value] : metrics.entries()) EXPECT_TRUE(std::isfinite(value)) << name;
+    saved.push_back(bench.Saved());
+    for (size_t i = 0; i + 1 < saved.size(); ++i) {
+      EXPECT_FALSE(
+          SameBits(SavedTensor(saved[i], "encoder.row"), SavedTensor(saved.back(), "encoder.row")))
+          << choice;
+    }
+  }
+}
+
+// Contexts hold actions in units of their range, here [-10, 10].
+TEST(Pearl, InfersFromActionsInUnitsOfTheirRange) {
+  AgentBench bench("pearl",
+                   "tasks = 4\ncollect_tasks = 2\nhidden = [8]\nencoder.hidden = [8]\n"
+                   "encoder.latent_size = 2\n",
+                   1, 1, MakeFamily("point-corner@promp"));
+  const std::vector<Task> tasks = bench.family().Sample(Split::kTest, 2, Rng(2));
+  const auto deployed = DeployOn(bench.agent(), tasks, Rng(3));
+  const Rollouts support =
+      bench.sampler().Collect(deployed->policy(), deployed->parameters(), tasks, {.episodes = 1},
+                              Rng(4), deployed->trials());
+  deployed->Adapt(support);
+  const ContextEncoder encoder(2 + 2 + 1, {8}, 2);
+  const Parameters row{SavedTensor(bench.Saved(), "encoder.row"), encoder.layout()};
+  const LatentPosterior expected = encoder.Encode(
+      row,
+      torch::cat({support.observations.view({2, -1, 2}), support.actions.view({2, -1, 2}) / 10,
+                  support.rewards.view({2, -1, 1})},
+                 2),
+      false);
+  EXPECT_GT(support.actions.abs().max().item<double>(), 1);
+  EXPECT_LT(Distance(deployed->belief().mean, expected.mean()), 1e-5);
+  EXPECT_LT(Distance(deployed->belief().deviation, expected.variance().sqrt()), 1e-5);
 }
 
 // Walks straight to its task's goal.
@@ -287,22 +326,41 @@ TEST(PearlLearns, AContextThatHoldsARewardMovesThePolicyToItsGoal) {
   EXPECT_GT(before, after + 0.3);
 }
 
-// One update for every step, where nothing else is said; the first episodes drawn as it is told.
+// One update for every step, where nothing else is said.
 TEST(Sac, UpdatesOnceAStep) {
-  for (const char* initial : {"policy", "uniform", "held"}) {
+  AgentBench bench("sac",
+                   "tasks = 2\ninitial_episodes = 2\nupdates_per_iteration = 7\nbatch_size = 8\n"
+                   "hidden = [8]\nreplay_size = 500\n",
+                   1, 1, MakeFamily("point-robot@pearl"));
+  EXPECT_FALSE(bench.agent().adapts());
+  int collections = 0;
+  for (uint64_t iteration = 1; iteration <= 6; ++iteration) {
+    collections += bench.Train(iteration).Has("return_0") ? 1 : 0;
+  }
+  EXPECT_EQ(collections, 2);  // of twenty steps each: updates 7, 7, 6, 7, 7, 6
+  EXPECT_EQ(Sum(Counts(bench.Saved(), "replay.added")), (2 * 2 + 2) * 20);
+}
+
+TEST(Sac, BeginsWithTheActionsThatItIsTold) {
+  for (const std::string initial : {"policy", "uniform", "held"}) {
     AgentBench bench("sac",
-                     fmt::format("tasks = 2\ninitial_episodes = 2\ninitial_actions = \"{}\"\n"
-                                 "updates_per_iteration = 7\nbatch_size = 8\nhidden = [8]\n"
-                                 "replay_size = 500\n",
+                     fmt::format("tasks = 1\ninitial_episodes = 40\ninitial_actions = \"{}\"\n"
+                                 "batch_size = 8\nhidden = [8]\nreplay_size = 900\n",
                                  initial),
                      1, 1, MakeFamily("point-robot@pearl"));
-    EXPECT_FALSE(bench.agent().adapts());
-    int collections = 0;
-    for (uint64_t iteration = 1; iteration <= 6; ++iteration) {
-      collections += bench.Train(iteration).Has("return_0") ? 1 : 0;
+    bench.Train(1);
+    const torch::Tensor rows = SavedTensor(bench.Saved(), "replay.rows");  // [slots, 1, 8]
+    const torch::Tensor actions =
+        rows.narrow(0, 0, 800).select(1, 0).narrow(1, 2, 2).view({40, 20, 2});
+    const bool constant = (actions == actions.select(1, 0).unsqueeze(1)).all().item<bool>();
+    EXPECT_EQ(constant, initial == "held");
+    const torch::Tensor drawn = initial == "held" ? actions.select(1, 0) : actions;
+    const double square = drawn.square().mean().item<double>();  // 1/3 where they are uniform
+    if (initial == "policy") {
+      EXPECT_GT(std::abs(square - 1.0 / 3), 0.03);
+    } else {
+      EXPECT_NEAR(square, 1.0 / 3, initial == "held" ? 0.15 : 0.03);
     }
-    EXPECT_EQ(collections, 2);  // of twenty steps each: updates 7, 7, 6, 7, 7, 6
-    EXPECT_EQ(Sum(Counts(bench.Saved(), "replay.added")), (2 * 2 + 2) * 20);
   }
 }
 
@@ -313,6 +371,27 @@ TEST(Sac, RefusesActionsThatAreNoRange) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kUsage);
     EXPECT_THAT(error.what(), testing::HasSubstr("bandit-bernoulli@rl2"));
+  }
+}
+
+TEST(Pearl, RefusesAReplayThatHoldsNoContext) {
+  for (const int64_t size : {39, 40}) {
+    const auto make = [&] {
+      AgentBench bench("pearl",
+                       fmt::format("{}posterior_episodes = 2\nextra_episodes = 1\n"
+                                   "replay_size = {}\n[agent.context]\ntransitions = 9\n"
+                                   "[agent.encoder]\nhidden = [8]\n",
+                                   "tasks = 6\ninitial_episodes = 3\ncollect_tasks = 2\n"
+                                   "updates_per_collection = 2\nbatch_size = 8\nhidden = [8]\n",
+                                   size),
+                       1, 1, MakeFamily("sparse-point-robot@pearl"));
+      for (uint64_t iteration = 1; iteration <= 20; ++iteration) bench.Train(iteration);
+    };
+    if (size == 39) {
+      EXPECT_THROW(make(), Error);
+    } else {
+      EXPECT_NO_THROW(make());  // the least that does
+    }
   }
 }
 

@@ -21,7 +21,7 @@ class RememberingAgent final : public MetaAgent {
   double iteration_bytes() const override { return 0; }
   std::vector<std::string> columns() const override { return {}; }
   int last_reported_unit() const override { return 0; }
-  double deployment_bytes(int) const override { return 0; }
+  double deployment_bytes(int, int) const override { return 0; }
   Metrics TrainIteration(std::span<const Task>, Sampler&, const Rng&) override { return {}; }
   void Save(CheckpointWriter) const override {}
   void Load(CheckpointReader) override {}
