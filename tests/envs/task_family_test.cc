@@ -91,7 +91,7 @@ TEST(TaskFamily, OptionsAreDescribed) {
     }
     return names;
   };
-  const std::vector<std::string> common = {"horizon", "trial_episodes", "observe_task"};
+  const std::vector<std::string> common = {"horizon", "trial_episodes", "observe_task", "task"};
   EXPECT_EQ(keys("point-nav@maml"), common);
   std::vector<std::string> with_arms = common;
   with_arms.emplace_back("arms");
