@@ -119,6 +119,7 @@ TEST_F(RunConfigTest, EveryWrongTypeIsRefusedAtItsLine) {
     const auto& [table, field] = keys_[i];
     for (const auto& [type, value] : samples) {
       if (type == field.type || (field.type == "number" && type == "integer")) continue;
+      if (field.type == "strings" && type == "string") continue;  // a list of one
       int line = 0;
       const std::string text = Recipe(i, fmt::format("{} = {}", field.key, value), &line);
       EXPECT_THAT(Refusal(text), HasSubstr(fmt::format("{}:{}: '{}.{}': expected ", kFile, line,
