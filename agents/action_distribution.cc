@@ -63,8 +63,8 @@ torch::Tensor ActionDistribution::LogProb(const torch::Tensor& actions) const {
     return log_probs.gather(-1, actions.to(torch::kLong)).squeeze(-1);
   }
   if (kind == Kind::kSquashed) {
-    // from the action back to what was squashed; rounding may have put it on the border
-    constexpr double kInside = 1 - 0x1p-24;
+    // from the action back to what was squashed
+    constexpr double kInside = fewstep::SquashedGaussian::kInside;
     const torch::Tensor x = (actions.to(torch::kFloat64) - (low + high) / 2) * (2 / (high - low));
     const fewstep::SquashedGaussian gaussian{mean.to(torch::kFloat64), log_std.to(torch::kFloat64)};
     const double stretch = static_cast<double>(mean.size(-1)) * std::log((high - low) / 2);

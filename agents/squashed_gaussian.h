@@ -12,6 +12,9 @@ struct SquashedGaussian {
   // From the outputs [..., 2 A] of a network: means, then log standard deviations, bounded as in
   // the published code.
   static constexpr double kMinLogStd = -20, kMaxLogStd = 2;
+  // The largest that an action counts as on its way back through tanh, where rounding has put it on
+  // the border.
+  static constexpr double kInside = 1 - 0x1p-24;
   static SquashedGaussian Of(const torch::Tensor& outputs);
 
   // An action for `noise` [..., A], which is standard normal: differentiable in mean and log_std

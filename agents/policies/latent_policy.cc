@@ -57,7 +57,7 @@ class LatentActor final : public Actor {
  private:
   // As ActionDistribution::LogProb, without the Gaussian's constant.
   double LogProb(double action, double mean, double log_std) const noexcept {
-    constexpr double kInside = 1 - 0x1p-24;
+    constexpr double kInside = SquashedGaussian::kInside;
     const double u = std::atanh(std::clamp((action - center_) / half_, -kInside, kInside));
     const double z = (u - mean) * std::exp(-log_std);
     const double softplus = std::max(-2 * u, 0.0) + std::log1p(std::exp(-std::abs(2 * u)));
