@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agents/networks/mlp_pass.h"
+#include "agents/noise.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -28,13 +29,6 @@ MlpShape ShapeOf(int64_t inputs, const std::vector<int64_t>& hidden, int64_t out
   shape.widths.push_back(outputs);
   shape.activation = Activation::kRelu;
   return shape;
-}
-
-// Standard normal numbers like `shape`, from one stream.
-torch::Tensor Noise(std::vector<int64_t> shape, Rng rng, const torch::Tensor& like) {
-  torch::Tensor noise = torch::empty(shape, torch::kFloat32);
-  rng.FillNormal({noise.mutable_data_ptr<float>(), static_cast<size_t>(noise.numel())});
-  return noise.to(like.options());
 }
 
 Transitions TasksOf(const Transitions& all, const Shard& shard) {
@@ -257,8 +251,9 @@ SoftActorCritic::Result SoftActorCritic::Update(const Transitions& transitions,
   const double count = static_cast<double>(s.size(0) * s.size(1));
   const std::vector<int64_t> action_shape = {s.size(0), s.size(1), action_size_};
   const torch::Tensor next_noise =
-      has_value() ? torch::Tensor() : Noise(action_shape, rng.Fork("next"), s);
-  const torch::Tensor noise = Noise(action_shape, rng.Fork("action"), s);
+      has_value() ? torch::Tensor()
+                  : StandardNormal(action_shape, rng.Fork("next")).to(s.options());
+  const torch::Tensor noise = StandardNormal(action_shape, rng.Fork("action")).to(s.options());
   const torch::Tensor z = latents.defined() ? latents.detach() : latents;
   const torch::Tensor actor_z = how.actor_latents.defined() ? how.actor_latents.detach() : z;
 

@@ -28,7 +28,7 @@ std::string After(const AdaptationCurve& curve, size_t units) {
 }  // namespace
 
 std::string PosteriorSvg(const AdaptationCurve& curve, const std::string& title) {
-  constexpr size_t kMostParameters = 3, kMostLatents = 8;
+  constexpr size_t kMostParameters = 3, kMostLatents = 8, kMostTasks = 100;
   const size_t parameters = std::min(kMostParameters, curve.parameters.size());
   const size_t latents = std::min(kMostLatents, curve.beliefs[0].mean[0].size());
   const size_t last = curve.beliefs.size() - 1;
@@ -46,7 +46,7 @@ std::string PosteriorSvg(const AdaptationCurve& curve, const std::string& title)
       for (const size_t unit : units) {
         const CurveBelief& belief = curve.beliefs[unit];
         PlotSeries series{.name = After(curve, unit), .points = {}, .style = PlotStyle::kPoints};
-        for (size_t task = 0; task < curve.tasks.size(); ++task) {
+        for (size_t task = 0; task < std::min(kMostTasks, curve.tasks.size()); ++task) {
           const double mean = belief.mean[task][latent], sd = belief.deviation[task][latent];
           series.points.push_back(
               {curve.tasks[task].values[parameter], mean, mean - sd, mean + sd});

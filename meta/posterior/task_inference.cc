@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "agents/noise.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -88,10 +89,7 @@ TaskInference::Draw TaskInference::DrawLatents(const torch::Tensor& contexts, co
   const torch::NoGradGuard no_grad;
   const int64_t tasks = contexts.size(0), transitions = contexts.size(1);
   const auto noise_of = [&](const char* name) {
-    torch::Tensor noise = torch::empty({tasks, latent_size()}, torch::kFloat32);
-    Rng stream = rng.Fork(name);
-    stream.FillNormal({noise.mutable_data_ptr<float>(), static_cast<size_t>(noise.numel())});
-    return noise.to(device_);
+    return StandardNormal({tasks, latent_size()}, rng.Fork(name)).to(device_);
   };
   Draw draw{.noise = noise_of("z"),
             .actor_noise = options_.draws == 2 ? noise_of("actor z") : torch::Tensor()};
