@@ -31,19 +31,20 @@ class HalfCheetah : public NoWarningsTest {
 };
 
 // The published cost of the controls that follow from an action.
-double Cost(const double* action, double scale) {
+double Cost(const double* action, double scale, double weight = 0.05) {
   double sum = 0;
   for (int i = 0; i < 6; ++i) {
     const double u = std::fmin(1, std::fmax(-1, action[i] / scale));
     sum += u * u;
   }
-  return 0.05 * sum;
+  return weight * sum;
 }
 
 TEST_F(HalfCheetah, GymVersionsPayForTheRootsDisplacement) {
-  for (const std::string name :
-       {"half-cheetah-dir@promp", "half-cheetah-vel@promp", "half-cheetah-vel@tristan"}) {
+  for (const std::string name : {"half-cheetah-dir@promp", "half-cheetah-vel@promp",
+                                 "half-cheetah-vel@tristan", "half-cheetah@gym"}) {
     Start(name);
+    const double weight = name == "half-cheetah@gym" ? 0.1 : 0.05;
     const double scale = family_->spec().action_high;
     EXPECT_EQ(scale, name.ends_with("promp") ? 10 : 1);
     StepBatch batch = env_->MakeStepBatch();
@@ -55,12 +56,12 @@ TEST_F(HalfCheetah, GymVersionsPayForTheRootsDisplacement) {
       for (size_t i = 0; i < kEnvs; ++i) {
         const std::vector<double> state = State(static_cast<int>(i));
         const double velocity = (state[0] - before[i]) / 0.05;
-        const double run = name.find("dir") != std::string::npos
+        const double run = name.find("vel") == std::string::npos
                                ? tasks_[i].values[0] * velocity
                                : -std::abs(velocity - tasks_[i].values[0]);
-        EXPECT_NEAR(batch.rewards[i], run - Cost(&actions[i * 6], scale), 1e-12) << name;
+        EXPECT_NEAR(batch.rewards[i], run - Cost(&actions[i * 6], scale, weight), 1e-12) << name;
         EXPECT_NEAR(batch.metrics[i * 3], velocity, 1e-12);
-        EXPECT_NEAR(batch.metrics[i * 3 + 1], Cost(&actions[i * 6], scale), 1e-15);
+        EXPECT_NEAR(batch.metrics[i * 3 + 1], Cost(&actions[i * 6], scale, weight), 1e-15);
         EXPECT_EQ(batch.metrics[i * 3 + 2], state[0]);
 
         // joints, then rates

@@ -109,6 +109,17 @@ constexpr Published kPublished[] = {
      .reward = "-|(x' - x) / 0.05 - velocity| - 0.05 |u|^2",
      .position = kTorsoText,
      .position_function = Torso},
+    // the benchmark of algorithms for one task: no meta-learning, but curves to compare with
+    {.name = "half-cheetah@gym",
+     .summary =
+         "A planar cheetah runs forwards as fast as it can: HalfCheetah-v3 and -v4, one task.",
+     .source = "Gymnasium, gymnasium/envs/mujoco/half_cheetah_v4.py",
+     .goal = Published::Goal::kForward,
+     .horizon = 1000,
+     .reset = kGymReset,
+     .reset_function = ResetGym,
+     .reward = "(x' - x) / 0.05 - 0.1 |u|^2",
+     .control_weight = 0.1},
 };
 
 const Published& RowOf(const Simulation& s) noexcept {
@@ -135,12 +146,12 @@ double Reward(const Simulation& s, double* metrics) noexcept {
   const double velocity = Velocity(s);
   double squares = 0;
   for (int i = 0; i < s.model->nu; ++i) squares += s.data->ctrl[i] * s.data->ctrl[i];
-  const double control_cost = 0.05 * squares;
+  const double control_cost = RowOf(s).control_weight * squares;
   metrics[0] = velocity;
   metrics[1] = control_cost;
   metrics[2] = s.data->qpos[0];
-  const bool direction = RowOf(s).goal == Published::Goal::kDirection;
-  return (direction ? s.task[0] * velocity : -std::abs(velocity - s.task[0])) - control_cost;
+  const bool to_velocity = RowOf(s).goal == Published::Goal::kVelocity;
+  return (to_velocity ? -std::abs(velocity - s.task[0]) : s.task[0] * velocity) - control_cost;
 }
 
 void Observe(const Simulation& s, double* observation) noexcept {
@@ -206,6 +217,11 @@ MujocoDefinition Define(const Published& row) {
                         .choices = {-1, 1},
                         .law = "-1 or 1, each with probability 1/2"}};
     spec.splits = "train, test: the same two tasks; ood: none published";
+  } else if (row.goal == Published::Goal::kForward) {
+    spec.finite = true;
+    spec.parameters = {
+        {.name = "direction", .unit = "", .low = -1, .high = 1, .choices = {1}, .law = "always 1"}};
+    spec.splits = "train, test: the one task; ood: none";
   } else {
     spec.parameters = {{.name = "velocity",
                         .unit = "m/s",

@@ -12,8 +12,9 @@ namespace fewstep::half_cheetah {
 // (rad), six joint angles (rad); qvel their rates.
 struct Published {
   const char *name, *summary, *source;
-  // What a task asks for: a direction, or a velocity v* ~ U(0, highest).
-  enum class Goal { kDirection, kVelocity } goal = Goal::kVelocity;
+  // What a task asks for: a direction, a velocity v* ~ U(0, highest), or the only thing there is:
+  // forwards.
+  enum class Goal { kDirection, kVelocity, kForward } goal = Goal::kVelocity;
   double highest = 0;  // m/s
   // Velocities that are the same for everybody, of numpy's generator with seed 1337: so many to
   // train on and to hold out. 0: drawn without end.
@@ -28,6 +29,7 @@ struct Published {
   // the centre of mass after the step.
   enum class Velocity { kOfRoot, kOfCentreOfMass } velocity = Velocity::kOfRoot;
   const char* reward;
+  double control_weight = 0.05;
   // What is observed beside the joints: nothing, or a position (3).
   const char* position = nullptr;
   const double* (*position_function)(const mjData*) noexcept = nullptr;
