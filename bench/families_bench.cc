@@ -59,7 +59,7 @@ std::string DeclaredFolder() {
       (std::filesystem::temp_directory_path() / fmt::format("families_bench_{}", getpid()))
           .string();
   std::filesystem::create_directories(folder);
-  std::filesystem::copy_file(FEWSTEP_SOURCE_DIR "/tests/data/families/half-cheetah-vel.toml",
+  std::filesystem::copy_file(FEWSTEP_SOURCE_DIR "/tests/samples/families/half-cheetah-vel.toml",
                              folder + "/family.toml",
                              std::filesystem::copy_options::overwrite_existing);
   std::ofstream(folder + "/model.xml") << embedded::half_cheetah_xml;

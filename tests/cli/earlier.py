@@ -7,7 +7,7 @@ import sys
 
 from fewstep import begin, checkpoints, fewstep, read
 
-STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "earlier_run")
+STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "samples", "earlier_run")
 
 
 def returns(curve):

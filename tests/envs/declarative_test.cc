@@ -48,7 +48,7 @@ std::unique_ptr<TaskFamily> Open(const std::string& path, const FamilyOptions& o
 TEST(DeclarativeFamily, TheHalfCheetahInWordsGivesTheSameTrajectoriesToTheBit) {
   const std::unique_ptr<TaskFamily> built_in = BuiltinFamilies().Make("half-cheetah-vel@promp");
   const std::unique_ptr<TaskFamily> declared =
-      Open(WriteFamily(ReadFile(FEWSTEP_SOURCE_DIR "/tests/data/families/half-cheetah-vel.toml"),
+      Open(WriteFamily(ReadFile(FEWSTEP_SOURCE_DIR "/tests/samples/families/half-cheetah-vel.toml"),
                        std::string(embedded::half_cheetah_xml)));
   constexpr int kEnvs = 4;
   std::vector<Task> tasks = built_in->Sample(Split::kTrain, kEnvs, Rng(1));

@@ -1,0 +1,95 @@
+#include "data/data_catalog.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/rng.h"
+#include "data/sets/sets.h"
+
+namespace fewstep {
+
+DataCatalog BuiltinData() {
+  DataCatalog catalog("data set");
+  AddOmniglot(catalog);
+  AddMnist(catalog);
+  AddCifar(catalog);
+  AddFolder(catalog);
+  AddTable(catalog);
+  AddGlyphs(catalog);
+  return catalog;
+}
+
+std::string DataDirectory(const std::string& option) {
+  if (!option.empty()) return option;
+  const char* variable = std::getenv("FEWSTEP_DATA_DIR");
+  return variable != nullptr ? variable : "";
+}
+
+void PictureOptions::Visit(FieldVisitor& v) {
+  v.Field("size", size,
+          {.help = "Side of a picture; others are resized to it.",
+           .unit = "pixels",
+           .min = 1,
+           .max = 4096});
+  v.Choice(
+      "resize", resize, kResizeNames,
+      {.help = "nearest: the pixel in the middle; smooth: the mean of what a new pixel covers, "
+               "weighted by a triangle."});
+}
+
+std::string FindData(const std::string& what, const std::string& directory,
+                     const std::vector<std::string>& places) {
+  if (directory.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("no folder with {}", what),
+                {.remedy = "Name the folder that holds data sets: --data-dir DIR or "
+                           "$FEWSTEP_DATA_DIR"});
+  }
+  for (const std::string& place : places) {
+    std::string path = fmt::format("{}/{}", directory, place);
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) return path;
+  }
+  throw Error(ErrorKind::kUsage, fmt::format("no {} in it", what),
+              {.file = directory, .remedy = fmt::format("Looked for {}", fmt::join(places, ", "))});
+}
+
+std::string PlaceOf(const std::string& path, const std::string& directory) {
+  return path.starts_with('/') || directory.empty() ? path : directory + "/" + path;
+}
+
+ClassSplit ShuffledSplit(int classes, int train, int validation, int test) {
+  FEWSTEP_CHECK(train + validation + test <= classes, "{} classes for {} + {} + {}", classes, train,
+                validation, test);
+  std::vector<int> order(static_cast<size_t>(classes));
+  std::iota(order.begin(), order.end(), 0);
+  Rng(0).Fork("class split").Shuffle(order);
+  const auto part = [&](int first, int count) {
+    return std::vector<int>(order.begin() + first, order.begin() + first + count);
+  };
+  return {part(0, train), part(train, validation), part(train + validation, test)};
+}
+
+ClassSplit FractionSplit(int classes, int64_t validation, int64_t test, const std::string& path) {
+  if (test == 0) test = std::max(2, classes / 5);
+  if (validation + test >= classes) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} classes, of which {} are for validation and {} for test", classes,
+                            validation, test),
+                {.file = path, .key = "test_classes", .remedy = "Leave some to train on"});
+  }
+  return ShuffledSplit(classes, static_cast<int>(classes - validation - test),
+                       static_cast<int>(validation), static_cast<int>(test));
+}
+
+void SetSplits(ExampleSet& set, ClassSplit split, const std::string& source) {
+  set.SetSplit(DataSplit::kTrain, std::move(split.train), source);
+  set.SetSplit(DataSplit::kValidation, std::move(split.validation), source);
+  set.SetSplit(DataSplit::kTest, std::move(split.test), source);
+}
+
+}  // namespace fewstep

@@ -1,0 +1,25 @@
+// Small files in the formats that data sets are published in.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fewstep {
+
+std::string Gzip(const std::string& text);
+
+// A zip archive of members, stored without compression.
+void WriteZip(const std::string& path,
+              const std::vector<std::pair<std::string, std::string>>& members);
+
+// An 8-bit PNG; `pixels` [height, width, channels], channels 1 (grey), 2 (grey, alpha) or 3.
+std::string Png(int width, int height, int channels, const std::vector<unsigned char>& pixels);
+// A 1-bit PNG as those of Omniglot: 0 or 1 for each pixel.
+std::string BitPng(int width, int height, const std::vector<unsigned char>& pixels);
+std::string Jpeg(int width, int height, const std::vector<unsigned char>& rgb);
+
+// IDX with this magic number, shape and bytes.
+std::string Idx(unsigned magic, const std::vector<unsigned>& shape, const std::string& bytes);
+
+}  // namespace fewstep
