@@ -1,0 +1,120 @@
+#include "meta/fewshot/episode_source.h"
+
+#include "core/error.h"
+
+namespace fewstep {
+
+EpisodeBatch EpisodeBatch::Tasks(int64_t begin, int64_t end) const {
+  const auto part = [&](const torch::Tensor& x) { return x.narrow(0, begin, end - begin); };
+  return {part(support_x), part(support_y), part(query_x), part(query_y)};
+}
+
+EpisodeBatch EpisodeBatch::To(torch::Device device) const {
+  return {support_x.to(device), support_y.to(device), query_x.to(device), query_y.to(device)};
+}
+
+namespace {
+
+class ExampleSource final : public EpisodeSource {
+ public:
+  ExampleSource(std::unique_ptr<ExampleSet> set, Rotations rotations)
+      : set_(std::move(set)), rotations_(rotations), form_{.example = set_->shape()} {}
+
+  const EpisodeForm& form() const override { return form_; }
+  bool Has(DataSplit split) const override { return !set_->split(split).empty(); }
+  void Check(DataSplit split, const EpisodeOptions& options) const override {
+    const EpisodeSampler sampler(*set_, split, rotations_, options);
+  }
+
+  EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
+                    const EpisodeOptions& options) const override {
+    FEWSTEP_CHECK(count == 1 || options.size == EpisodeSize::kFixed, "{} episodes of any size",
+                  count);
+    const EpisodeSampler sampler(*set_, split, rotations_, options);
+    EpisodeBatch batch;
+    for (int64_t i = 0; i < count; ++i) {
+      const Episode episode = sampler.Draw(seed, first + static_cast<uint64_t>(i));
+      const auto write = [&](const std::vector<EpisodeExample>& examples, torch::Tensor& x,
+                             torch::Tensor& y) {
+        const auto size = static_cast<int64_t>(examples.size());
+        const ExampleShape& shape = form_.example;
+        if (!x.defined()) {
+          x = shape.picture ? torch::empty({count, size, shape.channels, shape.height, shape.width})
+                            : torch::empty({count, size, shape.width});
+          y = torch::empty({count, size}, torch::kInt64);
+        }
+        float* pixels = x[i].mutable_data_ptr<float>();
+        int64_t* labels = y[i].mutable_data_ptr<int64_t>();
+        for (const EpisodeExample& example : examples) {
+          set_->Copy(example.example, example.turns, pixels);
+          pixels += shape.size();
+          *labels++ = example.label;
+        }
+      };
+      write(episode.support, batch.support_x, batch.support_y);
+      write(episode.query, batch.query_x, batch.query_y);
+    }
+    return batch;
+  }
+
+ private:
+  std::unique_ptr<ExampleSet> set_;
+  Rotations rotations_;
+  EpisodeForm form_;
+};
+
+class FunctionSource final : public EpisodeSource {
+ public:
+  explicit FunctionSource(std::unique_ptr<RegressionFamily> family)
+      : family_(std::move(family)),
+        form_{.example = {.picture = false, .width = static_cast<int>(family_->input_size())},
+              .classification = false,
+              .outputs = family_->output_size()} {}
+
+  const EpisodeForm& form() const override { return form_; }
+  bool Has(DataSplit) const override { return true; }
+  void Check(DataSplit, const EpisodeOptions& options) const override {
+    if (options.size != EpisodeSize::kFixed || options.within_group) {
+      throw Error(ErrorKind::kUsage, "functions have no classes, and episodes of one size alone",
+                  {.key = "size", .remedy = "Set size = \"fixed\" and within_group = false"});
+    }
+  }
+
+  EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
+                    const EpisodeOptions& options) const override {
+    const int64_t inputs = form_.example.width, outputs = form_.outputs;
+    EpisodeBatch batch{torch::empty({count, options.shots, inputs}),
+                       torch::empty({count, options.shots, outputs}),
+                       torch::empty({count, options.queries, inputs}),
+                       torch::empty({count, options.queries, outputs})};
+    for (int64_t i = 0; i < count; ++i) {
+      const RegressionEpisode episode = DrawEpisode(
+          *family_, split, seed, first + static_cast<uint64_t>(i), options.shots, options.queries);
+      const auto write = [&](const std::vector<float>& from, torch::Tensor to) {
+        std::copy(from.begin(), from.end(), to.mutable_data_ptr<float>());
+      };
+      write(episode.support_x, batch.support_x[i]);
+      write(episode.support_y, batch.support_y[i]);
+      write(episode.query_x, batch.query_x[i]);
+      write(episode.query_y, batch.query_y[i]);
+    }
+    return batch;
+  }
+
+ private:
+  std::unique_ptr<RegressionFamily> family_;
+  EpisodeForm form_;
+};
+
+}  // namespace
+
+std::unique_ptr<EpisodeSource> MakeExampleSource(std::unique_ptr<ExampleSet> set,
+                                                 Rotations rotations) {
+  return std::make_unique<ExampleSource>(std::move(set), rotations);
+}
+
+std::unique_ptr<EpisodeSource> MakeFunctionSource(std::unique_ptr<RegressionFamily> family) {
+  return std::make_unique<FunctionSource>(std::move(family));
+}
+
+}  // namespace fewstep

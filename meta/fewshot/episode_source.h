@@ -1,0 +1,51 @@
+// Episodes as tensors: what few-shot learners learn from and are judged on.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agents/torch.h"
+#include "data/episodes.h"
+#include "data/regression.h"
+
+namespace fewstep {
+
+// T episodes of one size. Labels are int64 classes [T, S]; targets of regression float [T, S, O].
+struct EpisodeBatch {
+  torch::Tensor support_x, support_y;  // [T, S, example...]
+  torch::Tensor query_x, query_y;      // [T, Q, example...]
+
+  int64_t num_tasks() const { return support_x.size(0); }
+  EpisodeBatch Tasks(int64_t begin, int64_t end) const;
+  EpisodeBatch To(torch::Device device) const;
+};
+
+// What a source gives: the form of an example and of what is predicted.
+struct EpisodeForm {
+  ExampleShape example;
+  bool classification = true;
+  int64_t outputs = 0;  // of regression; of classification the ways of an episode
+};
+
+// Immutable: any number of threads.
+class EpisodeSource {
+ public:
+  virtual ~EpisodeSource() = default;
+
+  virtual const EpisodeForm& form() const = 0;
+  // Throws Error(kUsage) with the numbers where a split cannot give episodes of this size.
+  virtual void Check(DataSplit split, const EpisodeOptions& options) const = 0;
+  virtual bool Has(DataSplit split) const = 0;
+  // Episodes first, first + 1, ... of the split's stream with this seed, on the CPU. With
+  // EpisodeSize::kVariable and kImbalanced `count` is 1: no two have the same size.
+  virtual EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
+                            const EpisodeOptions& options) const = 0;
+};
+
+// Of labelled examples, which it owns.
+std::unique_ptr<EpisodeSource> MakeExampleSource(std::unique_ptr<ExampleSet> set,
+                                                 Rotations rotations);
+// Of functions; `shots` and `queries` are points, `ways` is not used. Every split is the same law.
+std::unique_ptr<EpisodeSource> MakeFunctionSource(std::unique_ptr<RegressionFamily> family);
+
+}  // namespace fewstep

@@ -1,0 +1,72 @@
+// One interface for all few-shot learners, whether they compare features or adapt by gradients, so
+// that one training loop and one evaluator serve all of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agents/checkpoint.h"
+#include "core/config.h"
+#include "core/metrics.h"
+#include "core/registry.h"
+#include "core/worker_pool.h"
+#include "meta/fewshot/episode_source.h"
+
+namespace fewstep {
+
+// Where batch normalisation takes its statistics from when queries are predicted. Only kBatch is
+// transductive: a prediction depends on the other queries.
+enum class NormMode {
+  kBatch,    // of the examples that go through the network together
+  kSupport,  // of the support set alone
+  kRunning,  // running means over training
+};
+inline constexpr ChoiceName<NormMode> kNormModeNames[] = {
+    {"batch", NormMode::kBatch}, {"support", NormMode::kSupport}, {"running", NormMode::kRunning}};
+
+class FewShotLearner {
+ public:
+  virtual ~FewShotLearner() = default;
+
+  virtual std::string unit() const = 0;  // of adaptation: "gradient step", "support set"
+  // The columns that Iterate's metrics have, in their order.
+  virtual std::vector<std::string> columns() const = 0;
+  // An iteration of training. Everything random comes from `rng`. Throws Error(kRuntime) when the
+  // update is not finite, and is then as before the call.
+  virtual Metrics Iterate(const Rng& rng) = 0;
+
+  // Whether batch statistics matter to what it predicts.
+  virtual bool has_batch_norm() const = 0;
+  // The modes that it can predict with; the first is that of its publication.
+  virtual std::vector<NormMode> norm_modes() const = 0;
+  // Predictions of the queries after 0, 1, ..., `units` units of adaptation: scores of classes
+  // [T, Q, ways], or values [T, Q, O]. What has one unit alone gives one element.
+  virtual std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t ways,
+                                             NormMode mode, int64_t units) const = 0;
+
+  virtual void Save(CheckpointWriter checkpoint) const = 0;
+  virtual void Load(CheckpointReader checkpoint) = 0;
+};
+
+// What a learner is built with. All references outlive it.
+struct LearnerContext {
+  const EpisodeSource& source;
+  EpisodeOptions episodes;  // that it is judged on
+  WorkerPool& pool;         // each thread runs LibTorch with one intra-op thread
+  torch::Device device = torch::kCPU;
+  Rng init{0};  // stream of the initial parameters
+};
+
+struct LearnerEntry {
+  std::string summary;  // one sentence
+  std::function<std::unique_ptr<Options>()> make_options;
+  std::function<std::unique_ptr<FewShotLearner>(const Options&, const LearnerContext&)> make;
+};
+using LearnerRegistry = Registry<LearnerEntry>;
+
+// Every learner that is compiled in; one line an entry (meta/fewshot/builtin_learners.cc).
+LearnerRegistry BuiltinLearners();
+
+}  // namespace fewstep

@@ -1,0 +1,228 @@
+#include "meta/fewshot/metric_learner.h"
+
+#include <cmath>
+#include <utility>
+
+#include "agents/optimizers/adam.h"
+#include "agents/shards.h"
+#include "core/error.h"
+
+namespace fewstep {
+
+void MetricLearnerOptions::Visit(FieldVisitor& v) {
+  constexpr double kMany = 1e6;
+  v.Field("meta_batch_size", meta_batch_size,
+          {.help = "Episodes of an iteration.", .unit = "episodes", .min = 1, .max = kMany});
+  v.Field("training_ways", training_ways,
+          {.help = "Ways of training episodes, 0 for those of data.episodes.",
+           .unit = "classes",
+           .min = 0,
+           .max = kMany});
+  v.Field("training_shots", training_shots,
+          {.help = "Their shots, 0 for those of data.episodes.",
+           .unit = "examples",
+           .min = 0,
+           .max = kMany});
+  v.Field("training_queries", training_queries,
+          {.help = "Their queries of each class, 0 for those of data.episodes.",
+           .unit = "examples",
+           .min = 0,
+           .max = kMany});
+  v.Field("learning_rate", learning_rate, {.help = "Of Adam.", .min = 0, .max = 10});
+  v.Field("halve_every", halve_every,
+          {.help = "Iterations after which the learning rate is halved, again and again; 0: never.",
+           .unit = "iterations",
+           .min = 0,
+           .max = 1e9});
+  v.Field("shards", shards,
+          {.help = "Parts of an iteration's episodes, on as many threads; their gradients are "
+                   "summed in order. Part of the recipe: it sets the order of summation.",
+           .min = 1,
+           .max = kMany});
+  v.Field("norm_momentum", norm_momentum,
+          {.help = "Part of the way that running statistics of batch normalisation go to those of "
+                   "an iteration.",
+           .min = 0,
+           .max = 1});
+  v.Table("network", network);
+}
+
+torch::Tensor NegativeSquaredDistances(const torch::Tensor& a, const torch::Tensor& b) {
+  // |a|^2 - 2 a b + |b|^2
+  const torch::Tensor squares_a = a.square().sum(2, /*keepdim=*/true);
+  const torch::Tensor squares_b = b.square().sum(2).unsqueeze(1);
+  return 2 * a.bmm(b.transpose(1, 2)) - squares_a - squares_b;
+}
+
+namespace {
+
+class MetricLearner final : public FewShotLearner {
+ public:
+  MetricLearner(const MetricLearnerOptions& options, const MakeComparison& make,
+                const LearnerContext& context)
+      : options_(options),
+        source_(context.source),
+        training_(context.episodes),
+        pool_(context.pool),
+        device_(context.device) {
+    if (!source_.form().classification) {
+      throw Error(ErrorKind::kUsage, "it compares classes, and these data are functions",
+                  {.key = "name", .remedy = "Take a learner of regression, e.g. maml"});
+    }
+    if (options.training_ways > 0) training_.ways = options.training_ways;
+    if (options.training_shots > 0) training_.shots = options.training_shots;
+    if (options.training_queries > 0) training_.queries = options.training_queries;
+    source_.Check(DataSplit::kTrain, training_);
+    const auto layout = std::make_shared<ParameterLayout>();
+    backbone_ = std::make_unique<Backbone>(*layout, "", options.network, source_.form().example, 0);
+    comparison_ = make(*layout, "comparison.", backbone_->outputs());
+    row_ = Initialized(layout, context.init);
+    row_.flat = row_.flat.to(device_);
+    adam_ = Adam(row_.flat, options.learning_rate);
+  }
+
+  std::string unit() const override { return "support set"; }
+  std::vector<std::string> columns() const override { return {"loss", "accuracy"}; }
+  bool has_batch_norm() const override { return backbone_->has_batch_norm(); }
+  std::vector<NormMode> norm_modes() const override {
+    if (!has_batch_norm()) return {NormMode::kBatch};
+    return {NormMode::kRunning, NormMode::kBatch};
+  }
+
+  Metrics Iterate(const Rng& rng) override {
+    const int64_t tasks = training_.size == EpisodeSize::kFixed ? options_.meta_batch_size : 1;
+    const EpisodeBatch batch =
+        source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
+            .To(device_);
+    const int64_t ways = Ways(batch);
+    const Shards shards(tasks, options_.shards, pool_);
+    std::vector<NormStatistics> statistics(shards.size());
+    std::vector<torch::Tensor> sums(shards.size());  // loss and correct answers
+    const torch::Tensor gradient = shards.Gradient(row_.flat, [&](const torch::Tensor& leaf,
+                                                                  const Shard& shard) {
+      const EpisodeBatch part = batch.Tasks(shard.begin, shard.end);
+      const torch::Tensor log_probs =
+          LogProbabilities(row_.WithFlat(leaf), part, ways, {.record = &statistics[shard.index]});
+      const torch::Tensor picked = log_probs.gather(2, part.query_y.unsqueeze(2));
+      const torch::Tensor loss = -picked.sum() / static_cast<double>(tasks * part.query_y.size(1));
+      const torch::Tensor correct = (log_probs.argmax(2) == part.query_y).sum();
+      sums[shard.index] = torch::stack({loss.detach(), correct.to(loss.scalar_type())});
+      return loss;
+    });
+    Adam adam = adam_;
+    if (options_.halve_every > 0) {
+      adam.set_learning_rate(options_.learning_rate *
+                             std::pow(0.5, static_cast<double>(adam.steps / options_.halve_every)));
+    }
+    const torch::Tensor next = adam.Step(row_.flat, gradient);
+    const torch::Tensor sum = SumInOrder(sums);
+    if (!std::isfinite((next.sum() + sum[0]).item<double>())) {
+      throw Error(ErrorKind::kRuntime, "an update is not finite",
+                  {.remedy = "Lower learner.learning_rate"});
+    }
+    row_.flat = next;
+    adam_ = std::move(adam);
+    if (has_batch_norm()) Follow(statistics, tasks);
+
+    Metrics metrics;
+    metrics.Add("loss", sum[0].item<double>());
+    metrics.Add("accuracy",
+                sum[1].item<double>() / static_cast<double>(tasks * batch.query_y.size(1)));
+    return metrics;
+  }
+
+  std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t ways, NormMode mode,
+                                     int64_t /*units*/) const override {
+    const torch::NoGradGuard no_grad;
+    const EpisodeBatch batch = episodes.To(device_);
+    const bool running = has_batch_norm() && mode == NormMode::kRunning;
+    return {LogProbabilities(row_, batch, ways, {.given = running ? &running_ : nullptr})};
+  }
+
+  void Save(CheckpointWriter checkpoint) const override {
+    checkpoint.Store("row", row_.flat);
+    adam_.Save(checkpoint.Scope("adam"));
+    for (size_t i = 0; i < running_.means.size(); ++i) {
+      checkpoint.Store(fmt::format("running{}.mean", i), running_.means[i]);
+      checkpoint.Store(fmt::format("running{}.variance", i), running_.variances[i]);
+    }
+  }
+  void Load(CheckpointReader checkpoint) override {
+    const torch::Tensor row = checkpoint.Load("row", row_.flat);
+    Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
+    NormStatistics running;
+    if (has_batch_norm() && adam.steps > 0) {
+      for (size_t i = 0; i < options_.network.strides.size(); ++i) {
+        const torch::Tensor like =
+            torch::empty({1, 1, options_.network.filters, 1, 1}, row.options());
+        running.means.push_back(checkpoint.Load(fmt::format("running{}.mean", i), like));
+        running.variances.push_back(checkpoint.Load(fmt::format("running{}.variance", i), like));
+      }
+    }
+    row_.flat = row;
+    adam_ = std::move(adam);
+    running_ = std::move(running);
+  }
+
+ private:
+  static int64_t Ways(const EpisodeBatch& batch) {
+    return batch.support_y.max().item<int64_t>() + 1;
+  }
+
+  // Support and queries go through the network together.
+  torch::Tensor LogProbabilities(const Parameters& row, const EpisodeBatch& batch, int64_t ways,
+                                 const NormContext& norm) const {
+    const int64_t shots = batch.support_x.size(1), queries = batch.query_x.size(1);
+    const NormContext used =
+        norm.given != nullptr && norm.given->empty() ? NormContext{} : norm;  // not trained yet
+    const torch::Tensor features =
+        backbone_->Forward(row, torch::cat({batch.support_x, batch.query_x}, 1), used);
+    const torch::Tensor labels = torch::one_hot(batch.support_y, ways).to(features.scalar_type());
+    return comparison_->LogProbabilities(
+        row, {features.narrow(1, 0, shots), labels, features.narrow(1, shots, queries)});
+  }
+
+  // Running statistics go towards the mean over the episodes of an iteration.
+  void Follow(const std::vector<NormStatistics>& shards, int64_t tasks) {
+    const size_t blocks = shards[0].means.size();
+    const bool first = running_.empty();
+    for (size_t block = 0; block < blocks; ++block) {
+      const auto follow = [&](std::vector<torch::Tensor> NormStatistics::*member) {
+        std::vector<torch::Tensor> parts;
+        for (const NormStatistics& shard : shards) {
+          parts.push_back((shard.*member)[block].sum(0, /*keepdim=*/true));
+        }
+        const torch::Tensor now = SumInOrder(parts) / static_cast<double>(tasks);
+        std::vector<torch::Tensor>& running = running_.*member;
+        if (first) {
+          running.push_back(now);
+        } else {
+          running[block] = running[block].lerp(now, options_.norm_momentum);
+        }
+      };
+      follow(&NormStatistics::means);
+      follow(&NormStatistics::variances);
+    }
+  }
+
+  MetricLearnerOptions options_;
+  const EpisodeSource& source_;
+  EpisodeOptions training_;
+  WorkerPool& pool_;
+  torch::Device device_;
+  std::unique_ptr<Backbone> backbone_;
+  std::unique_ptr<Comparison> comparison_;
+  Parameters row_;  // [1, P]
+  Adam adam_;
+  NormStatistics running_;
+};
+
+}  // namespace
+
+std::unique_ptr<FewShotLearner> MakeMetricLearner(const MetricLearnerOptions& options,
+                                                  const MakeComparison& comparison,
+                                                  const LearnerContext& context) {
+  return std::make_unique<MetricLearner>(options, comparison, context);
+}
+
+}  // namespace fewstep

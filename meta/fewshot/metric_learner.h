@@ -1,0 +1,50 @@
+// What compares features: a network gives features of support and queries, and a rule gives
+// probabilities of classes from them. Trained episode by episode by the cross-entropy of queries.
+#pragma once
+
+#include <memory>
+
+#include "meta/fewshot/backbone.h"
+#include "meta/fewshot/learner.h"
+
+namespace fewstep {
+
+// Features of T episodes.
+struct EpisodeFeatures {
+  torch::Tensor support;  // [T, S, F]
+  torch::Tensor labels;   // [T, S, N], 1 for the class of an example and 0 for others
+  torch::Tensor query;    // [T, Q, F]
+};
+
+// A rule. It may have parameters of its own, which it appends to the layout when it is made.
+class Comparison {
+ public:
+  virtual ~Comparison() = default;
+  // log p(y | query) [T, Q, N].
+  virtual torch::Tensor LogProbabilities(const Parameters& row,
+                                         const EpisodeFeatures& features) const = 0;
+};
+
+struct MetricLearnerOptions : Options {
+  int64_t meta_batch_size = 1;
+  int64_t training_ways = 0, training_shots = 0, training_queries = 0;
+  double learning_rate = 1e-3;
+  int64_t halve_every = 0;
+  int64_t shards = 1;
+  double norm_momentum = 0.1;
+  BackboneOptions network;
+  void Visit(FieldVisitor& visitor) override;
+};
+
+// Makes the rule of a learner with options of its own, of features with so many numbers.
+using MakeComparison = std::function<std::unique_ptr<Comparison>(
+    ParameterLayout& layout, const std::string& prefix, int64_t features)>;
+
+std::unique_ptr<FewShotLearner> MakeMetricLearner(const MetricLearnerOptions& options,
+                                                  const MakeComparison& comparison,
+                                                  const LearnerContext& context);
+
+// -|a_i - b_j|^2 of every pair, [T, A, F] and [T, B, F] -> [T, A, B].
+torch::Tensor NegativeSquaredDistances(const torch::Tensor& a, const torch::Tensor& b);
+
+}  // namespace fewstep
