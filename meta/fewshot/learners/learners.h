@@ -1,12 +1,18 @@
 // The few-shot learners, each in a file that reads like its paper.
 #pragma once
 
+#include "meta/fewshot/gradient_learner.h"
 #include "meta/fewshot/metric_learner.h"
 
 namespace fewstep {
 
-LearnerEntry PrototypicalNetworks();
+LearnerEntry FewShotAnil();
+LearnerEntry FewShotMetaSgd();
+LearnerEntry FewShotReptile();
+LearnerEntry FirstOrderMaml();
+LearnerEntry Maml();
 LearnerEntry MatchingNetworks();
+LearnerEntry PrototypicalNetworks();
 
 // The entry of a metric learner with options of its own type, and what makes its rule of them.
 template <typename Own>

@@ -1,0 +1,336 @@
+#include "meta/fewshot/gradient_learner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "agents/optimizers/adam.h"
+#include "agents/shards.h"
+#include "core/error.h"
+
+namespace fewstep {
+
+constexpr ChoiceName<GradientLearnerOptions::Outer> kOuterNames[] = {
+    {"gradient", GradientLearnerOptions::Outer::kGradient},
+    {"interpolate", GradientLearnerOptions::Outer::kInterpolate}};
+
+void GradientLearnerOptions::Visit(FieldVisitor& v) {
+  FieldFilter filter(v, fixed);
+  VisitAll(filter);
+}
+
+void GradientLearnerOptions::VisitAll(FieldVisitor& v) {
+  constexpr double kMany = 1e6;
+  v.Field("meta_batch_size", meta_batch_size,
+          {.help = "Episodes of an iteration.", .unit = "episodes", .min = 1, .max = kMany});
+  v.Field("training_shots", training_shots,
+          {.help = "Shots of training episodes, 0 for those of data.episodes.",
+           .unit = "examples",
+           .min = 0,
+           .max = kMany});
+  v.Field("training_queries", training_queries,
+          {.help = "Their queries, 0 for those of data.episodes.",
+           .unit = "examples",
+           .min = 0,
+           .max = kMany});
+  v.Field("inner_steps", inner.steps,
+          {.help = "Gradient steps in training.", .unit = "steps", .min = 1, .max = 1000});
+  v.Field("inner_learning_rate", inner.learning_rate,
+          {.help = "alpha, on the mean loss of the examples; where rates are learned, what they "
+                   "start from.",
+           .min = 0,
+           .max = 1000});
+  v.Choice("inner_order", inner.order, kGradientOrderNames,
+           {.help = "second: gradients flow through the inner gradient; first: they do not."});
+  v.Choice("inner_optimizer", inner.optimizer, kInnerOptimizerNames,
+           {.help = "What a step does with its gradient."});
+  v.Field("inner_momentum", inner.momentum,
+          {.help = "beta_1 of momentum and adam.", .min = 0, .max = 1});
+  v.Field("inner_second_momentum", inner.second_momentum,
+          {.help = "beta_2 of adam.", .min = 0, .max = 1});
+  v.Field("inner_batch_size", inner_batch_size,
+          {.help = "Examples of a step, from the support set in an order of chance, around and "
+                   "around; 0: all of it.",
+           .unit = "examples",
+           .min = 0,
+           .max = kMany});
+  v.Field("learn_inner_rates", learn_inner_rates,
+          {.help = "Whether every parameter has an inner rate that is learned."});
+  v.Field("head_only", head_only, {.help = "Whether the last layer alone adapts."});
+  v.Choice("outer", outer, kOuterNames,
+           {.help = "gradient: Adam on the loss after adaptation; interpolate: towards the mean of "
+                    "the adapted parameters."});
+  v.Field("learning_rate", learning_rate,
+          {.help = "Of Adam; of interpolation the part of the way.", .min = 0, .max = 10});
+  v.Field(
+      "final_learning_rate", final_learning_rate,
+      {.help = "What it falls to, in a straight line, in anneal_iterations.", .min = 0, .max = 10});
+  v.Field("anneal_iterations", anneal_iterations,
+          {.help = "0: it does not fall.", .unit = "iterations", .min = 0, .max = 1e9});
+  v.Field("clip", clip,
+          {.help = "Largest absolute value of a number of the meta-gradient; 0: any.",
+           .min = 0,
+           .max = 1e9});
+  v.Field("shards", shards,
+          {.help = "Parts of an iteration's episodes, on as many threads; their gradients are "
+                   "summed in order. Part of the recipe: it sets the order of summation.",
+           .min = 1,
+           .max = kMany});
+  v.Table("network", network);
+}
+
+namespace {
+
+class GradientLearner final : public FewShotLearner {
+ public:
+  GradientLearner(const GradientLearnerOptions& options, const LearnerContext& context)
+      : options_(options),
+        source_(context.source),
+        training_(context.episodes),
+        pool_(context.pool),
+        device_(context.device) {
+    const EpisodeForm& form = source_.form();
+    if (form.classification && training_.size == EpisodeSize::kVariable) {
+      throw Error(ErrorKind::kUsage, "its network has one output a class: ways are fixed",
+                  {.key = "size", .remedy = "Set data.episodes.size = \"fixed\""});
+    }
+    if (options.training_shots > 0) training_.shots = options.training_shots;
+    if (options.training_queries > 0) training_.queries = options.training_queries;
+    source_.Check(DataSplit::kTrain, training_);
+    outputs_ = form.classification ? training_.ways : form.outputs;
+    layout_ = std::make_shared<ParameterLayout>();
+    backbone_ = std::make_unique<Backbone>(*layout_, "", options.network, form.example, outputs_);
+    meta_ = Initialized(layout_, context.init).flat.to(device_);
+    if (options.learn_inner_rates) {
+      // learned rates are what the step is multiplied by, so that its own rate is 1
+      meta_ = torch::cat({meta_, torch::full_like(meta_, options.inner.learning_rate)}, 1);
+      options_.inner.learning_rate = 1;
+    }
+    if (options.head_only) mask_ = layout_->Mask(ParameterRole::kHead).to(device_);
+    adam_ = Adam(meta_, options.learning_rate);
+  }
+
+  std::string unit() const override { return "gradient step"; }
+  std::vector<std::string> columns() const override {
+    const std::string score = classifies() ? "accuracy" : "error";
+    return {"loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};
+  }
+  bool has_batch_norm() const override { return backbone_->has_batch_norm(); }
+  std::vector<NormMode> norm_modes() const override {
+    if (!has_batch_norm()) return {NormMode::kBatch};
+    return {NormMode::kBatch, NormMode::kSupport};
+  }
+
+  Metrics Iterate(const Rng& rng) override {
+    const int64_t tasks = training_.size == EpisodeSize::kFixed ? options_.meta_batch_size : 1;
+    const EpisodeBatch batch =
+        source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
+            .To(device_);
+    const Shards shards(tasks, options_.shards, pool_);
+    std::vector<torch::Tensor> sums(shards.size());  // loss, scores before and after
+    const Rng order = rng.Fork("order");
+    const auto part = [&](const torch::Tensor& leaf, const Shard& shard) {
+      const EpisodeBatch of = batch.Tasks(shard.begin, shard.end);
+      const Parameters start = Rows(leaf, shard.size());
+      const Parameters adapted =
+          Adapt(start, SupportLoss(of, order, shard.begin), options_.inner, Scale(leaf));
+      const torch::Tensor outputs = Query(adapted, of, {});
+      const torch::Tensor loss = Losses(outputs, of.query_y).sum() / static_cast<double>(tasks);
+      torch::Tensor before;
+      {
+        const torch::NoGradGuard no_grad;
+        before = Query(start, of, {});
+      }
+      sums[shard.index] = torch::stack({loss.detach(), Scores(before, of.query_y).sum() / tasks,
+                                        Scores(outputs.detach(), of.query_y).sum() / tasks});
+      return std::pair{loss, adapted};
+    };
+
+    const double rate = LearningRate();
+    Adam adam = adam_;
+    torch::Tensor next;
+    if (options_.outer == GradientLearnerOptions::Outer::kGradient) {
+      torch::Tensor gradient = shards.Gradient(
+          meta_,
+          [&](const torch::Tensor& leaf, const Shard& shard) { return part(leaf, shard).first; });
+      if (options_.clip > 0) gradient = gradient.clamp(-options_.clip, options_.clip);
+      adam.set_learning_rate(rate);
+      next = adam.Step(meta_, gradient);
+    } else {
+      std::vector<torch::Tensor> adapted(shards.size());
+      shards.ForEach([&](const Shard& shard) {
+        const torch::AutoGradMode with_gradient(true);
+        const torch::Tensor leaf = meta_.detach().clone().requires_grad_(true);
+        adapted[shard.index] = part(leaf, shard).second.flat.detach().sum(0, /*keepdim=*/true);
+      });
+      next = meta_.lerp(SumInOrder(adapted) / static_cast<double>(tasks), rate);
+      ++adam.steps;
+    }
+    const torch::Tensor sum = SumInOrder(sums);
+    if (!std::isfinite((next.sum() + sum[0]).item<double>())) {
+      throw Error(ErrorKind::kRuntime, "an update is not finite",
+                  {.remedy = "Lower learner.inner_learning_rate or learner.learning_rate"});
+    }
+    meta_ = next;
+    adam_ = std::move(adam);
+    Metrics metrics;
+    const std::vector<std::string> names = columns();
+    for (size_t i = 0; i < names.size(); ++i) {
+      metrics.Add(names[i], sum[static_cast<int64_t>(i)].item<double>());
+    }
+    return metrics;
+  }
+
+  std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t /*ways*/, NormMode mode,
+                                     int64_t units) const override {
+    const EpisodeBatch batch = episodes.To(device_);
+    InnerLoopOptions inner = options_.inner;
+    inner.order = GradientOrder::kFirst;
+    std::vector<torch::Tensor> predictions;
+    Parameters rows = Rows(meta_.detach(), batch.num_tasks());
+    InnerState state;
+    const LossFunction loss = SupportLoss(batch, Rng(0).Fork("order"), 0);
+    for (int64_t unit = 0;; ++unit) {
+      {
+        const torch::NoGradGuard no_grad;
+        NormStatistics support;
+        if (mode == NormMode::kSupport && has_batch_norm()) {
+          backbone_->Forward(rows, batch.support_x, {.record = &support});
+        }
+        predictions.push_back(Query(rows, batch, support));
+      }
+      if (unit == units) return predictions;
+      const torch::AutoGradMode with_gradient(true);
+      rows.flat = rows.flat.detach().requires_grad_(true);
+      rows = AdaptStep(rows, loss(rows, unit), inner, Scale(meta_.detach()), state);
+      rows.flat = rows.flat.detach();
+      if (state.first.defined()) state.first = state.first.detach();
+      if (state.second.defined()) state.second = state.second.detach();
+    }
+  }
+
+  void Save(CheckpointWriter checkpoint) const override {
+    checkpoint.Store("meta", meta_);
+    adam_.Save(checkpoint.Scope("adam"));
+  }
+  void Load(CheckpointReader checkpoint) override {
+    const torch::Tensor meta = checkpoint.Load("meta", meta_);
+    adam_ = adam_.Loaded(checkpoint.Scope("adam"));
+    meta_ = meta;
+  }
+
+ private:
+  bool classifies() const { return source_.form().classification; }
+
+  // Of meta-parameters [1, M]: the network's, a row for every task.
+  Parameters Rows(const torch::Tensor& meta, int64_t tasks) const {
+    return Parameters{meta.narrow(1, 0, layout_->size()), layout_}.Expand(tasks);
+  }
+  // What steps are multiplied by [1, P]; undefined: nothing.
+  torch::Tensor Scale(const torch::Tensor& meta) const {
+    torch::Tensor scale = mask_;
+    if (options_.learn_inner_rates) {
+      const torch::Tensor rates = meta.narrow(1, layout_->size(), layout_->size());
+      scale = scale.defined() ? rates * scale : rates;
+    }
+    return scale;
+  }
+
+  double LearningRate() const {
+    if (options_.anneal_iterations == 0) return options_.learning_rate;
+    const double way = std::min(
+        1.0, static_cast<double>(adam_.steps) / static_cast<double>(options_.anneal_iterations));
+    return options_.learning_rate + way * (options_.final_learning_rate - options_.learning_rate);
+  }
+
+  // Mean over a task's examples, [T].
+  torch::Tensor Losses(const torch::Tensor& outputs, const torch::Tensor& y) const {
+    if (!classifies()) return (outputs - y.to(outputs.scalar_type())).square().mean({1, 2});
+    return -outputs.log_softmax(2).gather(2, y.unsqueeze(2)).mean({1, 2});
+  }
+  // What is judged, [T]: the part of right answers, or the squared error.
+  torch::Tensor Scores(const torch::Tensor& outputs, const torch::Tensor& y) const {
+    if (!classifies()) return Losses(outputs, y);
+    return (outputs.argmax(2) == y).to(outputs.scalar_type()).mean(1);
+  }
+
+  // Queries by the statistics given, or their own.
+  torch::Tensor Query(const Parameters& rows, const EpisodeBatch& batch,
+                      const NormStatistics& given) const {
+    return backbone_->Forward(rows, batch.query_x, {.given = given.empty() ? nullptr : &given});
+  }
+
+  // The loss of a step. In steps of some examples, each task goes through its support set in an
+  // order of its own, which is drawn anew each time around.
+  LossFunction SupportLoss(const EpisodeBatch& batch, const Rng& rng, int64_t first_task) const {
+    const int64_t size = options_.inner_batch_size, all = batch.support_x.size(1);
+    if (size == 0 || size >= all) {
+      return [this, batch](const Parameters& rows, int64_t) {
+        return Losses(backbone_->Forward(rows, batch.support_x), batch.support_y);
+      };
+    }
+    return [this, batch, rng, first_task, size, all](const Parameters& rows, int64_t step) {
+      const int64_t tasks = batch.num_tasks();
+      torch::Tensor chosen = torch::empty({tasks, size}, torch::kInt64);
+      for (int64_t t = 0; t < tasks; ++t) {
+        int64_t* to = chosen[t].mutable_data_ptr<int64_t>();
+        for (int64_t i = 0; i < size; ++i) {
+          const int64_t place = step * size + i;
+          std::vector<int> order(static_cast<size_t>(all));
+          std::iota(order.begin(), order.end(), 0);
+          rng.Fork("task", static_cast<uint64_t>(first_task + t))
+              .Fork("round", static_cast<uint64_t>(place / all))
+              .Shuffle(order);
+          to[i] = order[static_cast<size_t>(place % all)];
+        }
+      }
+      chosen = chosen.to(device_);
+      const auto pick = [&](const torch::Tensor& of) {
+        std::vector<int64_t> shape(static_cast<size_t>(of.dim()), 1);
+        shape[0] = tasks;
+        shape[1] = size;
+        std::vector<int64_t> wide = of.sizes().vec();
+        wide[1] = size;
+        return of.gather(1, chosen.view(shape).expand(wide));
+      };
+      return Losses(backbone_->Forward(rows, pick(batch.support_x)), pick(batch.support_y));
+    };
+  }
+
+  GradientLearnerOptions options_;
+  const EpisodeSource& source_;
+  EpisodeOptions training_;
+  WorkerPool& pool_;
+  torch::Device device_;
+  int64_t outputs_ = 0;
+  std::shared_ptr<ParameterLayout> layout_;
+  std::unique_ptr<Backbone> backbone_;
+  torch::Tensor meta_;  // [1, P] or, with learned rates, [1, 2 P]
+  torch::Tensor mask_;  // [1, P] or undefined
+  Adam adam_;
+};
+
+}  // namespace
+
+std::unique_ptr<FewShotLearner> MakeGradientLearner(const GradientLearnerOptions& options,
+                                                    const LearnerContext& context) {
+  return std::make_unique<GradientLearner>(options, context);
+}
+
+LearnerEntry GradientEntry(std::string summary,
+                           std::function<void(GradientLearnerOptions&)> define) {
+  return {.summary = std::move(summary),
+          .make_options = [define]() -> std::unique_ptr<Options> {
+            auto options = std::make_unique<GradientLearnerOptions>();
+            define(*options);
+            return options;
+          },
+          .make =
+              [](const Options& options, const LearnerContext& context) {
+                return MakeGradientLearner(dynamic_cast<const GradientLearnerOptions&>(options),
+                                           context);
+              }};
+}
+
+}  // namespace fewstep

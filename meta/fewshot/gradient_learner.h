@@ -1,0 +1,48 @@
+// What adapts by gradient steps on the support set, on rows of parameters: MAML and its relatives.
+// Classes are scored by the cross-entropy, functions by the squared error, both as means over the
+// examples: published inner rates that belong to a sum are divided by what the mean divides by.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "meta/fewshot/backbone.h"
+#include "meta/fewshot/learner.h"
+#include "meta/inner_loop.h"
+
+namespace fewstep {
+
+struct GradientLearnerOptions : Options {
+  int64_t meta_batch_size = 32;
+  int64_t training_shots = 0, training_queries = 0;
+  InnerLoopOptions inner;
+  bool learn_inner_rates = false;  // one for every parameter, trained with them (Meta-SGD)
+  bool head_only = false;          // the last layer alone adapts (ANIL)
+  int64_t inner_batch_size = 0;    // examples of a step; 0: the whole support set
+  // What the outer loop does with adapted rows.
+  enum class Outer {
+    kGradient,     // Adam on the loss of the queries after the last step
+    kInterpolate,  // towards the mean of the adapted rows (Reptile)
+  } outer = Outer::kGradient;
+  double learning_rate = 1e-3;  // of Adam; of kInterpolate the part of the way
+  double final_learning_rate = 0;
+  int64_t anneal_iterations = 0;
+  double clip = 0;
+  int64_t shards = 8;
+  BackboneOptions network;
+  std::vector<std::string> fixed;  // keys that the algorithm decides and a recipe cannot set
+  void Visit(FieldVisitor& visitor) override;
+
+ private:
+  void VisitAll(FieldVisitor& visitor);
+};
+
+std::unique_ptr<FewShotLearner> MakeGradientLearner(const GradientLearnerOptions& options,
+                                                    const LearnerContext& context);
+
+// A registry entry. Its options are the defaults as changed by `define`, which sets what makes the
+// algorithm.
+LearnerEntry GradientEntry(std::string summary,
+                           std::function<void(GradientLearnerOptions&)> define);
+
+}  // namespace fewstep

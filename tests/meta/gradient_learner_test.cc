@@ -1,0 +1,360 @@
+#include "meta/fewshot/gradient_learner.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agents/device.h"
+#include "core/error.h"
+#include "data/data_catalog.h"
+
+namespace fewstep {
+namespace {
+
+// --- meta-gradients against differences, in double ---
+
+// The meta-objective of MAML written with the parts that the learner is made of: a network, the
+// inner loop, a loss.
+struct Problem {
+  std::shared_ptr<ParameterLayout> layout = std::make_shared<ParameterLayout>();
+  std::unique_ptr<Backbone> network;
+  torch::Tensor support_x, support_y, query_x, query_y;
+  InnerLoopOptions inner{.steps = 2, .learning_rate = 0.3};
+  bool rates = false;
+
+  explicit Problem(const BackboneOptions& options) {
+    UseOneTorchThread();
+    torch::manual_seed(5);
+    const ExampleShape example{.channels = 1, .height = 6, .width = 6};
+    network = std::make_unique<Backbone>(*layout, "", options, example, 3);
+    support_x = torch::randn({2, 6, 1, 6, 6}, torch::kFloat64);
+    query_x = torch::randn({2, 5, 1, 6, 6}, torch::kFloat64);
+    support_y = torch::randint(3, {2, 6}, torch::kInt64);
+    query_y = torch::randint(3, {2, 5}, torch::kInt64);
+  }
+
+  torch::Tensor Loss(const torch::Tensor& outputs, const torch::Tensor& y) const {
+    return -outputs.log_softmax(2).gather(2, y.unsqueeze(2)).mean({1, 2});
+  }
+  torch::Tensor Objective(const torch::Tensor& meta) const {
+    const Parameters rows = Parameters{meta.narrow(1, 0, layout->size()), layout}.Expand(2);
+    const torch::Tensor scale =
+        rates ? meta.narrow(1, layout->size(), layout->size()) : torch::Tensor();
+    const Parameters adapted = Adapt(
+        rows,
+        [&](const Parameters& at, int64_t) {
+          return Loss(network->Forward(at, support_x), support_y);
+        },
+        inner, scale);
+    return Loss(network->Forward(adapted, query_x), query_y).mean();
+  }
+  torch::Tensor Start() const {
+    const torch::Tensor row = Initialized(layout, Rng(3)).flat.to(torch::kFloat64) +
+                              0.1 * torch::randn({1, layout->size()}, torch::kFloat64);
+    return rates ? torch::cat({row, torch::rand_like(row) * 0.5}, 1) : row;
+  }
+  torch::Tensor Gradient(const torch::Tensor& at) const {
+    const torch::Tensor leaf = at.clone().requires_grad_();
+    return torch::autograd::grad({Objective(leaf)}, {leaf})[0];
+  }
+};
+
+BackboneOptions ConvOptions(bool pool, Normalization normalization) {
+  BackboneOptions options;
+  options.filters = 3;
+  options.strides = pool ? std::vector<int64_t>{1} : std::vector<int64_t>{2, 1};
+  options.pool = pool;
+  options.normalization = normalization;
+  return options;
+}
+
+// In a direction of chance, and of the 12 largest numbers of the gradient one by one.
+void ExpectGradientOfDifferences(const Problem& problem) {
+  const torch::Tensor start = problem.Start();
+  const torch::Tensor gradient = problem.Gradient(start);
+  constexpr double kStep = 1e-6;
+  const auto difference = [&](const torch::Tensor& direction) {
+    return (problem.Objective((start + kStep * direction).requires_grad_()) -
+            problem.Objective((start - kStep * direction).requires_grad_()))
+               .item<double>() /
+           (2 * kStep);
+  };
+  const torch::Tensor direction = torch::randn_like(start);
+  const double expected = (gradient * direction).sum().item<double>();
+  EXPECT_NEAR(difference(direction), expected, 1e-6 * std::max(1.0, std::abs(expected)));
+  const torch::Tensor largest = std::get<1>(gradient.abs().topk(12));
+  for (int64_t i = 0; i < 12; ++i) {
+    torch::Tensor unit = torch::zeros_like(start);
+    const int64_t at = largest[0][i].item<int64_t>();
+    unit[0][at] = 1;
+    EXPECT_NEAR(difference(unit), gradient[0][at].item<double>(), 1e-7) << at;
+  }
+}
+
+TEST(MetaGradient, OfConvolutionalNetworksIsThatOfDifferences) {
+  for (const bool pool : {false, true}) {
+    for (const Normalization normalization : {Normalization::kBatch, Normalization::kLayer}) {
+      for (const bool rates : {false, true}) {
+        Problem problem(ConvOptions(pool, normalization));
+        problem.rates = rates;
+        if (rates) problem.inner.learning_rate = 1;
+        ExpectGradientOfDifferences(problem);
+      }
+    }
+  }
+}
+
+TEST(MetaGradient, ThroughEveryInnerOptimizerIsThatOfDifferences) {
+  for (const InnerOptimizer optimizer :
+       {InnerOptimizer::kGradient, InnerOptimizer::kMomentum, InnerOptimizer::kAdam}) {
+    Problem problem(ConvOptions(false, Normalization::kBatch));
+    problem.inner.optimizer = optimizer;
+    problem.inner.learning_rate = optimizer == InnerOptimizer::kAdam ? 0.01 : 0.1;
+    problem.inner.epsilon = 1e-3;
+    ExpectGradientOfDifferences(problem);
+  }
+}
+
+TEST(MetaGradient, OfFirstOrderIsAnother) {
+  Problem problem(ConvOptions(false, Normalization::kBatch));
+  const torch::Tensor start = problem.Start();
+  const torch::Tensor second = problem.Gradient(start);
+  problem.inner.order = GradientOrder::kFirst;
+  const torch::Tensor first = problem.Gradient(start);
+  const double cosine = ((first * second).sum() / (first.norm() * second.norm())).item<double>();
+  EXPECT_GT((first - second).norm().item<double>(), 0.1 * second.norm().item<double>());
+  EXPECT_GT(cosine, 0.2);
+}
+
+// --- learners ---
+
+std::unique_ptr<EpisodeSource> Glyphs() {
+  const DataCatalog catalog = BuiltinData();
+  const std::unique_ptr<Options> options = catalog.Get("glyphs").make_options();
+  Config config = Config::ParseText("[data]\nalphabets = 20\ncharacters = 10\nsize = 14", "recipe");
+  config.Read("data", *options);
+  return MakeExampleSource(catalog.Get("glyphs").make(*options, ""), Rotations::kNone);
+}
+std::unique_ptr<EpisodeSource> Functions(const std::string& name) {
+  const RegressionCatalog catalog = BuiltinRegression();
+  return MakeFunctionSource(catalog.Get(name).make(*catalog.Get(name).make_options()));
+}
+
+class GradientLearner : public testing::Test {
+ protected:
+  GradientLearner() {
+    UseOneTorchThread();
+    episodes_.queries = 5;
+  }
+
+  std::unique_ptr<FewShotLearner> Make(const std::string& name, const std::string& keys,
+                                       int threads = 1, uint64_t seed = 1) {
+    pools_.push_back(std::make_unique<WorkerPool>(threads, UseOneTorchThread));
+    const LearnerRegistry learners = BuiltinLearners();
+    const LearnerEntry& entry = learners.Get(name);
+    const std::unique_ptr<Options> options = entry.make_options();
+    Config config = Config::ParseText("[learner]\n" + keys, "recipe");
+    config.Read("learner", *options);
+    return entry.make(*options, {.source = *source_,
+                                 .episodes = episodes_,
+                                 .pool = *pools_.back(),
+                                 .init = Rng(seed).Fork("init")});
+  }
+
+  // The mean score of queries after each unit, over held-out episodes.
+  std::vector<double> Scores(const FewShotLearner& learner, int64_t units, int count,
+                             NormMode mode = NormMode::kBatch) {
+    std::vector<double> sums(static_cast<size_t>(units) + 1);
+    for (int i = 0; i < count; ++i) {
+      const EpisodeBatch batch =
+          source_->Draw(DataSplit::kTest, 5, static_cast<uint64_t>(i), 1, episodes_);
+      const auto predictions = learner.Predict(batch, episodes_.ways, mode, units);
+      EXPECT_EQ(predictions.size(), sums.size());
+      for (size_t unit = 0; unit < sums.size(); ++unit) {
+        const torch::Tensor& p = predictions[unit];
+        sums[unit] += source_->form().classification
+                          ? (p.argmax(2) == batch.query_y).to(torch::kFloat64).mean().item<double>()
+                          : (p - batch.query_y).square().mean().item<double>();
+      }
+    }
+    for (double& sum : sums) sum /= count;
+    return sums;
+  }
+
+  std::unique_ptr<EpisodeSource> source_ = Glyphs();
+  EpisodeOptions episodes_;
+  std::vector<std::unique_ptr<WorkerPool>> pools_;
+};
+
+constexpr const char* kSmall =
+    "meta_batch_size = 8\nshards = 2\n[learner.network]\nfilters = 16\nstrides = [2, 2, 2]\n";
+
+// The whole update of the learner is that of the algorithm written out: adapt, judge, one step of
+// Adam, whose first step moves every parameter by the rate against its gradient's sign.
+TEST_F(GradientLearner, OneIterationIsTheAlgorithm) {
+  source_ = Functions("sinusoid@maml");
+  const auto learner = Make("maml",
+                            "meta_batch_size = 3\nshards = 2\ninner_learning_rate = 0.05\n"
+                            "inner_steps = 2\nlearning_rate = 0.01\n[learner.network]\n"
+                            "kind = \"mlp\"\nhidden = [7]\n");
+  const auto row = [&] {
+    TensorFile file;
+    learner->Save(file);
+    const std::span<const float> values = file.Values<float>("meta");
+    return torch::tensor(std::vector<float>(values.begin(), values.end()))
+        .to(torch::kFloat64)
+        .view({1, -1});
+  };
+  const torch::Tensor before = row();
+  const Rng rng = Rng(9).Fork("iteration", 1);
+  const Metrics metrics = learner->Iterate(rng);
+  const torch::Tensor after = row();
+
+  // tanh or relu: the learner's default network
+  BackboneOptions options;
+  options.kind = BackboneKind::kMlp;
+  options.hidden = {7};
+  const auto layout = std::make_shared<ParameterLayout>();
+  const Backbone network(*layout, "", options, source_->form().example, 1);
+  const EpisodeBatch batch =
+      source_->Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, 3, episodes_);
+  const torch::Tensor leaf = before.clone().requires_grad_();
+  torch::Tensor sum = torch::zeros({}, torch::kFloat64);
+  for (int64_t t = 0; t < 3; ++t) {
+    const auto part = [&](const torch::Tensor& x) { return x.narrow(0, t, 1).to(torch::kFloat64); };
+    torch::Tensor theta = leaf;
+    for (int step = 0; step < 2; ++step) {
+      const torch::Tensor loss =
+          (network.Forward({theta, layout}, part(batch.support_x)) - part(batch.support_y))
+              .square()
+              .mean();
+      theta = theta - 0.05 * torch::autograd::grad({loss}, {theta}, {}, true, true)[0];
+    }
+    sum = sum + (network.Forward({theta, layout}, part(batch.query_x)) - part(batch.query_y))
+                    .square()
+                    .mean();
+  }
+  const torch::Tensor gradient = torch::autograd::grad({sum / 3}, {leaf})[0];
+  EXPECT_NEAR(metrics.Get("loss"), (sum / 3).item<double>(), 1e-4);
+  const torch::Tensor moved = after - before;
+  const torch::Tensor clear = gradient.abs() > 1e-4;
+  EXPECT_GT(clear.sum().item<int64_t>(), 10);
+  EXPECT_TRUE(torch::allclose(moved.masked_select(clear),
+                              -0.01 * gradient.sign().masked_select(clear), 1e-2, 1e-4));
+}
+
+TEST_F(GradientLearner, AllLearnToAdaptToNewGlyphs) {
+  for (const auto& [name, keys] :
+       {std::pair<std::string, std::string>{"maml", "inner_learning_rate = 0.4\n"},
+        {"fomaml", "inner_learning_rate = 0.4\n"},
+        {"meta-sgd", "inner_learning_rate = 0.4\n"},
+        {"anil", "inner_learning_rate = 0.4\n"},
+        {"reptile", "training_shots = 4\ninner_learning_rate = 0.003\n"}}) {
+    const auto learner = Make(name, keys + kSmall);
+    for (uint64_t i = 0; i < 60; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
+    const std::vector<double> scores = Scores(*learner, name == "reptile" ? 20 : 3, 40);
+    EXPECT_LT(scores.front(), 0.35) << name;  // before: nothing is known of the classes' names
+    EXPECT_GT(scores.back(), 0.45) << name;
+  }
+}
+
+TEST_F(GradientLearner, MamlLearnsSines) {
+  source_ = Functions("sinusoid@maml");
+  episodes_.shots = 10;
+  episodes_.queries = 10;
+  const auto learner = Make("maml",
+                            "meta_batch_size = 25\nshards = 1\ninner_learning_rate = 0.01\n"
+                            "[learner.network]\nkind = \"mlp\"\nhidden = [40, 40]\n");
+  const double before = Scores(*learner, 1, 100).back();
+  for (uint64_t i = 0; i < 1500; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
+  const std::vector<double> after = Scores(*learner, 5, 100);
+  EXPECT_LT(after[1], 0.6 * after[0]);
+  EXPECT_LT(after[1], 0.6 * before);
+}
+
+TEST_F(GradientLearner, PredictionsDoNotDependOnTheOrderOfQueriesOrOtherTasks) {
+  const auto learner = Make("maml", kSmall);
+  const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 2, episodes_);
+  for (const NormMode mode : learner->norm_modes()) {
+    const torch::Tensor both = learner->Predict(batch, 5, mode, 2)[2];
+    EXPECT_TRUE(torch::allclose(learner->Predict(batch.Tasks(1, 2), 5, mode, 2)[2][0], both[1],
+                                1e-4, 1e-5));
+    const torch::Tensor order = torch::randperm(25);
+    EpisodeBatch other = batch;
+    other.query_x = batch.query_x.index_select(1, order);
+    EXPECT_TRUE(torch::allclose(learner->Predict(other, 5, mode, 2)[2], both.index_select(1, order),
+                                1e-4, 1e-5));
+    // inductive: alone as among others; transductive: not
+    other.query_x = batch.query_x.narrow(1, 3, 1);
+    const bool same = torch::allclose(learner->Predict(other, 5, mode, 2)[2].select(1, 0),
+                                      both.select(1, 3), 1e-3, 1e-4);
+    EXPECT_EQ(same, mode == NormMode::kSupport);
+  }
+}
+
+// Features stay, and a step on the last layer is what softmax regression on them does.
+TEST_F(GradientLearner, OfOneHeadLeavesTheBodyAlone) {
+  const auto learner = Make("anil",
+                            "inner_learning_rate = 0.7\n[learner.network]\nkind = \"mlp\"\n"
+                            "hidden = [9]\n");
+  const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+  const torch::Tensor predicted = learner->Predict(batch, 5, NormMode::kBatch, 1)[1][0];
+  TensorFile file;
+  learner->Save(file);
+  const std::span<const float> values = file.Values<float>("meta");
+  const torch::Tensor row = torch::tensor(std::vector<float>(values.begin(), values.end()));
+  constexpr int64_t kPixels = 14 * 14, kUnits = 9;
+  const auto features = [&](const torch::Tensor& x) {
+    const torch::Tensor weight = row.narrow(0, 0, kPixels * kUnits).view({kPixels, kUnits});
+    return (x[0].flatten(1).mm(weight) + row.narrow(0, kPixels * kUnits, kUnits)).relu();
+  };
+  const torch::Tensor head = row.narrow(0, (kPixels + 1) * kUnits, (kUnits + 1) * 5);
+  torch::Tensor weight = head.narrow(0, 0, kUnits * 5).view({kUnits, 5}),
+                bias = head.narrow(0, kUnits * 5, 5);
+  // d loss / d scores of the mean cross-entropy
+  const torch::Tensor f = features(batch.support_x);
+  const torch::Tensor error = ((f.mm(weight) + bias).softmax(1) -
+                               torch::one_hot(batch.support_y[0], 5).to(torch::kFloat32)) /
+                              5;
+  weight = weight - 0.7 * f.t().mm(error);
+  bias = bias - 0.7 * error.sum(0);
+  EXPECT_TRUE(torch::allclose(predicted, features(batch.query_x).mm(weight) + bias, 1e-4, 1e-5));
+}
+
+TEST_F(GradientLearner, BitsDependOnShardsAndNotOnThreadsAndResumingIsGoingOn) {
+  for (const std::string name : {"maml", "meta-sgd", "reptile"}) {
+    const std::string keys =
+        (name == "reptile" ? "training_shots = 3\nanneal_iterations = 4\n" : "") +
+        std::string(kSmall);
+    const auto bytes = [](const FewShotLearner& learner) {
+      TensorFile file;
+      learner.Save(file);
+      return Serialize(file);
+    };
+    const auto one = Make(name, keys, 1), two = Make(name, keys, 2),
+               resumed = Make(name, keys, 2, 77);
+    for (uint64_t i = 0; i < 4; ++i) {
+      if (i == 2) {
+        TensorFile file;
+        one->Save(file);
+        resumed->Load(file);
+      }
+      for (const auto* learner : {&one, &two, &resumed}) {
+        (*learner)->Iterate(Rng(2).Fork("iteration", i));
+      }
+    }
+    EXPECT_EQ(bytes(*one), bytes(*two)) << name;
+    EXPECT_EQ(bytes(*one), bytes(*resumed)) << name;
+  }
+}
+
+TEST_F(GradientLearner, WhatTheAlgorithmDecidesIsNoKey) {
+  EXPECT_THROW(Make("maml", "inner_order = \"first\"\n"), Error);
+  EXPECT_THROW(Make("reptile", "outer = \"gradient\"\n"), Error);
+  episodes_.size = EpisodeSize::kVariable;
+  EXPECT_THROW(Make("maml", kSmall), Error);
+}
+
+}  // namespace
+}  // namespace fewstep
