@@ -632,6 +632,8 @@ std::string Config::Canonical() const {
   return text;
 }
 
+bool Config::Has(std::string_view table) const { return document_->root.contains(table); }
+
 void Config::CheckTables(const std::vector<std::string>& known) const {
   for (const auto& [key, node] : document_->root) {
     const std::string name(key.str());

@@ -209,6 +209,8 @@ class Config {
   // text for the same tables, for hashing.
   std::string Canonical() const;
 
+  bool Has(std::string_view table) const;
+
   // Throws Error(kUsage) when there is a table or a top-level key that is not in `known`.
   void CheckTables(const std::vector<std::string>& known) const;
 

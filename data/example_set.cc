@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "core/hash.h"
 
 namespace fewstep {
 
@@ -55,6 +57,16 @@ int64_t ExampleSet::SmallestClass(DataSplit split) const {
 
 double ExampleSet::bytes() const {
   return static_cast<double>(pixels_.size()) + sizeof(float) * static_cast<double>(numbers_.size());
+}
+
+std::string ExampleSet::Hash() const {
+  std::string facts = fmt::format("{}\n{} {}\n", shape_.Text(), scale_, offset_);
+  for (const ExampleClass& of : classes_) {
+    facts += fmt::format("{}\n{}\n{} {}\n", of.name, of.group, of.first, of.count);
+  }
+  for (const std::vector<int>& split : splits_) facts += fmt::format("{}\n", fmt::join(split, " "));
+  return HashOf(facts + HashOf(std::as_bytes(std::span(pixels_))) +
+                HashOf(std::as_bytes(std::span(numbers_))));
 }
 
 void ExampleSet::Copy(int64_t example, int turns, float* out) const {

@@ -56,6 +56,8 @@ class ExampleSet {
   // The smallest class of a split; 0 for a split without classes.
   int64_t SmallestClass(DataSplit split) const;
   double bytes() const;  // of memory that the examples take
+  // Of examples, classes and splits: 16 hexadecimal digits.
+  std::string Hash() const;
 
   // Writes example `example` into `out` [shape().size()], as floats, turned by `turns` quarters
   // against the clock; only square pictures can be turned.

@@ -197,6 +197,9 @@ void AddPluginOptions(CLI::App& command, CommonOptions& common) {
               kPluginsVariable, "~/.local/share/fewstep/plugins"))
       ->type_name("PATH")
       ->allow_extra_args(false);
+  command.add_option("--data-dir", common.catalog.data_directory,
+                     "Folder that holds data sets for few-shot learning, instead of "
+                     "$FEWSTEP_DATA_DIR");
 }
 
 int RunCommandLine(int argc, char** argv) {

@@ -62,6 +62,14 @@ void DescribeOptions(const std::string& table_name, const std::string& summary, 
   Print(FittedText(KeysTable(options)));
 }
 
+// The table of a recipe that is named after one of the things that it can name.
+void DescribeNamed(const std::string& table_name, std::string name, const std::string& summary,
+                   Options& options, bool json) {
+  const std::string text = fmt::format("{}: {}", name, summary);
+  NamedOptions named(name, options);
+  DescribeOptions(table_name, text, named, json);
+}
+
 nlohmann::ordered_json FamilyJson(const TaskFamily& family, const FamilyEntry& entry) {
   const FamilySpec& spec = family.spec();
   nlohmann::ordered_json json = {{"name", spec.name},
@@ -234,7 +242,8 @@ struct DescribeArguments {
 
 int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common) {
   const FamilyCatalog& families = common.catalog.families;
-  const AgentRegistry& agents = common.catalog.agents;
+  const Catalog& catalog = common.catalog;
+  const AgentRegistry& agents = catalog.agents;
   const std::string& name = arguments.name;
   if (families.Contains(name)) {
     Config config;
@@ -242,12 +251,26 @@ int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common)
     const std::unique_ptr<FamilyOptions> options = families.MakeOptions(name);
     config.Read("family", *options);
     DescribeFamily(*families.Make(name, *options), families.Get(name), common.json);
-  } else if (agents.Contains(name)) {
-    const std::unique_ptr<Options> options = agents.Get(name).make_options();
-    std::string agent = name;
-    NamedOptions named(agent, *options);
-    DescribeOptions("agent", fmt::format("{}: {}", name, agents.Get(name).summary), named,
+  } else if (agents.Contains(name) || catalog.learners.Contains(name)) {
+    // some algorithms are both: an agent of meta-RL and a learner of few-shot learning
+    if (agents.Contains(name)) {
+      DescribeNamed("agent", name, agents.Get(name).summary, *agents.Get(name).make_options(),
                     common.json);
+    }
+    if (catalog.learners.Contains(name)) {
+      if (agents.Contains(name) && !common.json) Print("\n");
+      DescribeNamed("learner", name, catalog.learners.Get(name).summary,
+                    *catalog.learners.Get(name).make_options(), common.json);
+    }
+  } else if (catalog.data.Contains(name)) {
+    const DataEntry& entry = catalog.data.Get(name);
+    std::string summary = fmt::format("{} Source: {}.", entry.summary, entry.source);
+    if (!entry.files.empty()) summary += fmt::format(" In the data directory: {}.", entry.files);
+    DescribeNamed("data", name, summary, *catalog.MakeDataOptions(name), common.json);
+  } else if (catalog.functions.Contains(name)) {
+    const RegressionEntry& entry = catalog.functions.Get(name);
+    DescribeNamed("data", name, fmt::format("{} Source: {}.", entry.summary, entry.source),
+                  *catalog.MakeDataOptions(name), common.json);
   } else if (name == declarative::kFamilyFileName) {
     DescribeFamilyFile(common.json);
   } else if (name == "run") {
@@ -257,13 +280,16 @@ int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common)
     DescribeRecipe(*recipe, common.json);
   } else {
     std::vector<std::string> known = families.Names();
-    for (const std::string& agent : agents.Names()) known.push_back(agent);
+    for (const auto& names : {agents.Names(), catalog.learners.Names(), catalog.data.Names(),
+                              catalog.functions.Names()}) {
+      known.insert(known.end(), names.begin(), names.end());
+    }
     for (const std::string& builtin : BuiltinRecipeNames()) known.push_back(builtin);
     known.emplace_back("run");
     known.emplace_back(declarative::kFamilyFileName);
     throw Error(ErrorKind::kUsage,
                 fmt::format("nothing is called '{}'{}", name, DidYouMean(name, known)),
-                {.remedy = "fewstep list shows families, agents and recipes; run is the table that "
+                {.remedy = "fewstep list shows what there is; run is the table that "
                            "every recipe has, family.toml what defines a family"});
   }
   return 0;
@@ -275,17 +301,21 @@ void AddDescribeCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto arguments = std::make_shared<DescribeArguments>();
   CLI::App* command = app.add_subcommand(
       "describe",
-      "Print a family's exact definition, the keys of an agent, of [run] or of family.toml, or a "
-      "recipe.");
+      "Print a family's exact definition, the keys of an agent, a learner, data, of [run] or of "
+      "family.toml, or a recipe.");
   command->footer(
       "Examples:\n"
       "  fewstep describe half-cheetah-vel@promp     reward, observation, tasks, hash\n"
       "  fewstep describe bandit-bernoulli@rl2 --set arms=10 --set trial_episodes=100\n"
       "  fewstep describe maml-ppo                   the keys of [agent]\n"
+      "  fewstep describe omniglot                   the keys of [data]\n"
+      "  fewstep describe prototypical               the keys of [learner]\n"
       "  fewstep describe run                        the keys of [run]\n"
       "  fewstep describe family.toml                how a folder defines a family\n"
       "  fewstep describe quickstart > my.toml       a recipe to start from");
-  command->add_option("name", arguments->name, "A family, an agent, a recipe, run, or family.toml")
+  command
+      ->add_option("name", arguments->name,
+                   "A family, an agent, data, a learner, a recipe, run, or family.toml")
       ->required();
   command
       ->add_option("--set", arguments->sets,

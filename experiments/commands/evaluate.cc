@@ -1,6 +1,7 @@
 // fewstep evaluate
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "experiments/cli.h"
 #include "experiments/output.h"
 #include "experiments/reports/curve_report.h"
+#include "experiments/running/few_shot_trainable.h"
 #include "experiments/running/meta_rl_trainable.h"
 #include "experiments/running/run_directory.h"
 
@@ -33,6 +35,49 @@ void CheckOwnCheckpoint(const TensorFile& checkpoint, const RunConfig& config) {
                .remedy = "Give the checkpoint in place of the run: fewstep evaluate CHECKPOINT"});
 }
 
+// Of few-shot learning: other episodes, or more units.
+int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const Catalog& catalog,
+                    const std::string& checkpoint_path, const CommonOptions& common) {
+  if (arguments.episodes >= 0 || arguments.deterministic || arguments.sampled ||
+      arguments.measure != "episodes") {
+    throw Error(ErrorKind::kUsage,
+                "--episodes, --deterministic, --sampled and --measure are for agents that act",
+                {.file = config.run_path(),
+                 .remedy = "--tasks says how many episodes a learner is judged on"});
+  }
+  const std::optional<DataSplit> split = FindValue(kDataSplitNames, arguments.split);
+  if (!split) {
+    throw Error(ErrorKind::kUsage, fmt::format("data have no split '{}'", arguments.split),
+                {.key = "--split",
+                 .remedy = fmt::format("One of {}", fmt::join(NamesOf(kDataSplitNames), ", "))});
+  }
+  FewShotBench bench(config, catalog);
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  const TensorFile checkpoint = OpenCheckpoint(config, checkpoint_path);
+  LoadLearner(checkpoint, bench, config);
+  CheckOwnCheckpoint(checkpoint, config);
+  const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
+  FewShotEvaluation options = FewShotEvaluationOf(config);
+  options.split = *split;
+  LogInfo(fmt::format("Evaluating {} on {} {} episodes ...", checkpoint.path(), options.episodes,
+                      arguments.split));
+  const AdaptationCurve curve = Evaluate(bench, config, options);
+  if (common.json) {
+    Print(CurveJson(curve, iteration));
+  } else {
+    PrintCurve(curve, iteration);
+  }
+  // every option that differs from the recipe's is part of the name
+  std::string name = fmt::format("iteration-{:06}", iteration);
+  if (*split != DataSplit::kTest) name += "-" + arguments.split;
+  if (arguments.tasks >= 0) name += fmt::format("-tasks{}", arguments.tasks);
+  if (arguments.units >= 0) name += fmt::format("-units{}", arguments.units);
+  if (arguments.seed >= 0) name += fmt::format("-seed{}", arguments.seed);
+  const std::string base = directory.SaveEvaluation(curve, iteration, name);
+  if (!common.json) Print("Saved as {}.{{json,md,svg}}\n", base);
+  return 0;
+}
+
 int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   // a checkpoint file names its run
@@ -52,6 +97,13 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (arguments.units >= 0) config.run.evaluation_units = arguments.units;
   if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
   if (!arguments.device.empty()) config.run.device = ValueOf(kDeviceNames, arguments.device);
+  if (config.few_shot())
+    return EvaluateFewShot(arguments, config, catalog, checkpoint_path, common);
+  if (!FindValue(kSplitNames, arguments.split)) {
+    throw Error(ErrorKind::kUsage, fmt::format("a family has no split '{}'", arguments.split),
+                {.key = "--split",
+                 .remedy = fmt::format("One of {}", fmt::join(NamesOf(kSplitNames), ", "))});
+  }
 
   Workbench bench(config, catalog);
   CheckFootprint(EvaluationFootprint(bench, EvaluationOf(config)));
@@ -108,8 +160,9 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("run", arguments->run, "Run directory, or one of its checkpoints")
       ->required();
   command->add_option("--checkpoint", arguments->checkpoint, "Another checkpoint of the run");
-  command->add_option("--split", arguments->split, "test, train or ood")
-      ->check(CLI::IsMember(NamesOf(kSplitNames)))
+  command
+      ->add_option("--split", arguments->split,
+                   "test, train or ood; of data test, train or validation")
       ->capture_default_str();
   command->add_option("--tasks", arguments->tasks, "Number of tasks; default: the recipe's")
       ->check(CLI::Range(1, 1000000));

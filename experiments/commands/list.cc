@@ -85,6 +85,28 @@ Section Agents(const AgentRegistry& agents) {
   return section;
 }
 
+Section Data(const Catalog& catalog) {
+  Section section("data", {{"name"}, {"what"}});
+  const auto add = [&](const std::string& name, const std::string& summary,
+                       const std::string& source) {
+    section.Add({name, fmt::format("{} [{}]", summary, source)},
+                {{"name", name}, {"what", summary}, {"source", source}});
+  };
+  for (const std::string& name : catalog.data.Names()) {
+    add(name, catalog.data.Get(name).summary, catalog.data.Get(name).source);
+  }
+  for (const std::string& name : catalog.functions.Names()) {
+    add(name, catalog.functions.Get(name).summary, catalog.functions.Get(name).source);
+  }
+  return section;
+}
+
+Section Learners(const LearnerRegistry& learners) {
+  Section section("learners", {{"name"}, {"what"}});
+  for (const std::string& name : learners.Names()) section.Add({name, learners.Get(name).summary});
+  return section;
+}
+
 Section Recipes() {
   Section section("recipes", {{"name"}, {"takes"}, {"what, and what to expect"}});
   for (const BuiltinRecipe& recipe : BuiltinRecipes()) {
@@ -115,7 +137,7 @@ Section Runs(const std::string& directory, const Catalog& catalog) {
   }
   std::ranges::sort(paths);
   // a problem takes the place of the agent, where a long text has room
-  Section section("runs", {{"path"}, {"checkpoint", Align::kRight}, {"family"}, {"agent"}});
+  Section section("runs", {{"path"}, {"checkpoint", Align::kRight}, {"on"}, {"what"}});
   for (const std::string& path : paths) {
     try {
       const RunConfig config = OpenRun(path, catalog).config;
@@ -124,7 +146,7 @@ Section Runs(const std::string& directory, const Catalog& catalog) {
                    checkpoints.empty() ? "none"
                                        : fmt::format("{} of {}", checkpoints.front().iteration,
                                                      config.run.iterations),
-                   config.family_name, config.agent_name});
+                   config.subject_name(), config.trained_name()});
     } catch (const Error& problem) {
       section.Add({path, "", "", fmt::format("unreadable: {}", problem.what())});
     }
@@ -132,18 +154,19 @@ Section Runs(const std::string& directory, const Catalog& catalog) {
   return section;
 }
 
-enum class Listed { kAll, kFamilies, kAgents, kRecipes, kRuns };
-constexpr ChoiceName<Listed> kListedNames[] = {{"all", Listed::kAll},
-                                               {"families", Listed::kFamilies},
-                                               {"agents", Listed::kAgents},
-                                               {"recipes", Listed::kRecipes},
-                                               {"runs", Listed::kRuns}};
+enum class Listed { kAll, kFamilies, kAgents, kData, kLearners, kRecipes, kRuns };
+constexpr ChoiceName<Listed> kListedNames[] = {
+    {"all", Listed::kAll},   {"families", Listed::kFamilies}, {"agents", Listed::kAgents},
+    {"data", Listed::kData}, {"learners", Listed::kLearners}, {"recipes", Listed::kRecipes},
+    {"runs", Listed::kRuns}};
 
 int RunList(Listed what, const std::string& directory, const CommonOptions& common) {
   const auto wanted = [what](Listed section) { return what == Listed::kAll || what == section; };
   std::vector<Section> sections;
   if (wanted(Listed::kFamilies)) sections.push_back(Families(common.catalog.families));
   if (wanted(Listed::kAgents)) sections.push_back(Agents(common.catalog.agents));
+  if (wanted(Listed::kData)) sections.push_back(Data(common.catalog));
+  if (wanted(Listed::kLearners)) sections.push_back(Learners(common.catalog.learners));
   if (wanted(Listed::kRecipes)) sections.push_back(Recipes());
   if (wanted(Listed::kRuns)) sections.push_back(Runs(directory, common.catalog));
 
@@ -161,14 +184,15 @@ int RunList(Listed what, const std::string& directory, const CommonOptions& comm
 void AddListCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto what = std::make_shared<std::string>("all");
   auto directory = std::make_shared<std::string>(kDefaultDirectory);
-  CLI::App* command = app.add_subcommand("list", "List task families, agents, recipes and runs.");
+  CLI::App* command =
+      app.add_subcommand("list", "List task families, agents, data, learners, recipes and runs.");
   command->footer(
-      "`fewstep describe NAME` says more about a family, an agent or a recipe.\n\n"
+      "`fewstep describe NAME` says more about each of them.\n\n"
       "Examples:\n"
       "  fewstep list\n"
       "  fewstep list recipes\n"
       "  fewstep list families --json");
-  command->add_option("what", *what, "all, families, agents, recipes or runs")
+  command->add_option("what", *what, "all, families, agents, data, learners, recipes or runs")
       ->check(CLI::IsMember(NamesOf(kListedNames)))
       ->capture_default_str();
   command->add_option("--directory", *directory, "Folder that holds run folders")

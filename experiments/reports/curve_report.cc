@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kShownTasks = 8;
 
 std::string IntervalName(const AdaptationCurve& curve) {
+  if (curve.few_shot) return "95 % t interval over episodes";
   if (curve.repeats) {
     return fmt::format("95 % t interval over the repeats of each of {} tasks",
                        curve.distinct.names.size());
@@ -58,7 +59,34 @@ std::string FactNotes(const AdaptationCurve& curve) {
 
 }  // namespace
 
+namespace {
+
+// "1000 test episodes of 5 ways, 1 shots and 15 queries of each, batch statistics batch"
+std::string EpisodesNote(const AdaptationCurve& curve, const FewShotProtocol& of) {
+  std::string size;
+  const EpisodeOptions& e = of.episodes;
+  if (!of.classifies) {
+    size = fmt::format("{} points to learn from and {} to be judged on", e.shots, e.queries);
+  } else if (e.size == EpisodeSize::kVariable) {
+    size = "as many ways and shots as chance has it (Meta-Dataset's rule)";
+  } else {
+    size = fmt::format("{} ways, {} shots{} and {} queries of each", e.ways, e.shots,
+                       e.size == EpisodeSize::kImbalanced ? " in the mean" : "", e.queries);
+  }
+  if (e.within_group) size += ", all ways of one group";
+  if (!of.norm_mode.empty()) {
+    size += fmt::format(
+        "; batch normalisation by {} statistics{}", of.norm_mode,
+        of.norm_mode == "batch" ? " (transductive: queries are normalised together)" : "");
+  }
+  return fmt::format("{} {} episodes of {}", curve.returns.front().size(),
+                     NameOf(kDataSplitNames, of.split), size);
+}
+
+}  // namespace
+
 std::string TasksNote(const AdaptationCurve& curve) {
+  if (curve.few_shot) return EpisodesNote(curve, *curve.few_shot);
   return fmt::format("{} {} tasks, {} episodes for each and every {}{}{}{}", curve.options.tasks,
                      NameOf(kSplitNames, curve.options.split), curve.options.episodes, curve.unit,
                      Acting(curve), FactNotes(curve),
@@ -69,7 +97,19 @@ std::string TasksNote(const AdaptationCurve& curve) {
 }
 
 std::string CurveNote(const AdaptationCurve& curve) {
-  const std::string intervals = fmt::format("Intervals: {}.\n", IntervalName(curve));
+  std::string intervals = fmt::format("Intervals: {}.\n", IntervalName(curve));
+  if (curve.few_shot) {
+    for (const FewShotProtocol::OtherMode& other : curve.few_shot->others) {
+      std::vector<std::string> means;
+      for (const size_t unit : ShownPoints(other.mean.size())) {
+        const Interval& mean = other.mean[unit];
+        means.push_back(fmt::format("{:.4f} ± {:.4f}", mean.point, (mean.high - mean.low) / 2));
+      }
+      intervals += fmt::format("With {} statistics{}: {}.\n", other.norm_mode,
+                               other.norm_mode == "batch" ? " (transductive)" : " (inductive)",
+                               fmt::join(means, ", "));
+    }
+  }
   if (!curve.is_trial) return intervals;
   const TrialReturn& trial = curve.trial;
   std::string note =
@@ -86,10 +126,13 @@ std::string CurveNote(const AdaptationCurve& curve) {
 }
 
 Table CurveTable(const AdaptationCurve& curve) {
-  std::vector<TableColumn> columns = {{fmt::format("{}s", curve.unit), Align::kRight},
-                                      {fmt::format("mean {}", curve.score), Align::kRight},
-                                      {"95 % interval", Align::kRight},
-                                      {"episodes used", Align::kRight}};
+  // what compares a support set with queries has no units
+  const bool acts = !curve.few_shot, has_units = acts || curve.mean.size() > 1;
+  std::vector<TableColumn> columns;
+  if (has_units) columns.push_back({fmt::format("{}s", curve.unit), Align::kRight});
+  columns.push_back({fmt::format("mean {}", curve.score), Align::kRight});
+  columns.push_back({"95 % interval", Align::kRight});
+  if (acts) columns.push_back({"episodes used", Align::kRight});
   for (const auto& [name, value] : curve.metrics[0].entries()) {
     columns.push_back({name, Align::kRight});
   }
@@ -98,13 +141,15 @@ Table CurveTable(const AdaptationCurve& curve) {
   }
   double largest = 0;
   for (const Interval& mean : curve.mean) largest = std::max(largest, std::abs(mean.point));
-  const int digits = DigitsOf(largest);
+  const int digits = curve.few_shot ? 4 : DigitsOf(largest);
   Table table(columns);
   for (const size_t unit : ShownPoints(curve.mean.size())) {
     const Interval& mean = curve.mean[unit];
-    std::vector<std::string> row = {
-        fmt::format("{}", unit), fmt::format("{:.{}f}", mean.point, digits),
-        BoundsText(mean, digits), fmt::format("{}", curve.adaptation_episodes[unit])};
+    std::vector<std::string> row;
+    if (has_units) row.push_back(fmt::format("{}", unit));
+    row.push_back(fmt::format("{:.{}f}", mean.point, digits));
+    row.push_back(BoundsText(mean, digits));
+    if (acts) row.push_back(fmt::format("{}", curve.adaptation_episodes[unit]));
     for (const auto& [name, value] : curve.metrics[unit].entries()) {
       row.push_back(fmt::format("{:.3f}", value));
     }
@@ -120,6 +165,25 @@ Table CurveTable(const AdaptationCurve& curve) {
 
 nlohmann::ordered_json ProtocolJson(const AdaptationCurve& curve, int64_t iteration) {
   nlohmann::ordered_json json;
+  if (curve.few_shot) {
+    const FewShotProtocol& of = *curve.few_shot;
+    json["data"] = curve.family;
+    json["data_hash"] = curve.family_hash;
+    json["learner"] = curve.agent;
+    json["iteration"] = iteration;
+    json["split"] = NameOf(kDataSplitNames, of.split);
+    json["episodes"] = curve.returns.front().size();
+    json["episode_seed"] = curve.options.task_seed;
+    json["size"] = NameOf(kEpisodeSizeNames, of.episodes.size);
+    if (of.classifies) json["ways"] = of.episodes.ways;
+    json["shots"] = of.episodes.shots;
+    json["queries"] = of.episodes.queries;
+    json["within_group"] = of.episodes.within_group;
+    if (!of.norm_mode.empty()) json["norm_mode"] = of.norm_mode;
+    json["score"] = curve.score;
+    json["unit"] = curve.unit;
+    return json;
+  }
   json["family"] = curve.family;
   json["family_hash"] = curve.family_hash;
   json["agent"] = curve.agent;
@@ -154,9 +218,35 @@ std::string TrialNote(std::span<const AdaptationCurve* const> runs, nlohmann::or
       runs.size() > 1 ? fmt::format(" ({:.2f} to {:.2f})", mean.low, mean.high) : "");
 }
 
+namespace {
+
+// Scores of episodes after each unit, and the means with other statistics of batch normalisation.
+std::string FewShotJson(const AdaptationCurve& curve, nlohmann::ordered_json json) {
+  const auto point_of = [](size_t unit, const Interval& mean) {
+    return nlohmann::ordered_json{
+        {"units", unit}, {"mean", mean.point}, {"low", mean.low}, {"high", mean.high}};
+  };
+  json["curve"] = nlohmann::ordered_json::array();
+  for (size_t unit = 0; unit < curve.mean.size(); ++unit) {
+    json["curve"].push_back(point_of(unit, curve.mean[unit]));
+    json["curve"].back()["scores"] = curve.returns[unit];
+  }
+  for (const FewShotProtocol::OtherMode& other : curve.few_shot->others) {
+    nlohmann::ordered_json points = nlohmann::ordered_json::array();
+    for (size_t unit = 0; unit < other.mean.size(); ++unit) {
+      points.push_back(point_of(unit, other.mean[unit]));
+    }
+    json["other_norm_modes"][other.norm_mode] = std::move(points);
+  }
+  return ToText(json);
+}
+
+}  // namespace
+
 std::string CurveJson(const AdaptationCurve& curve, int64_t iteration) {
   nlohmann::ordered_json json = ProtocolJson(curve, iteration);
   json["interval"] = IntervalName(curve);
+  if (curve.few_shot) return FewShotJson(curve, std::move(json));
   json["environment_steps"] = curve.steps;
   json["diverged_episodes"] = curve.diverged;
   json["curve"] = nlohmann::ordered_json::array();

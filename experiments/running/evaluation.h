@@ -15,6 +15,7 @@
 
 #include "agents/sampler.h"
 #include "core/metrics.h"
+#include "data/episodes.h"
 #include "experiments/reports/statistics.h"
 #include "meta/meta_agent.h"
 
@@ -64,6 +65,21 @@ struct DistinctTasks {
   std::vector<int> of;             // [tasks], an index of names
 };
 
+// What was judged where tasks are episodes of few-shot learning.
+struct FewShotProtocol {
+  DataSplit split = DataSplit::kTest;
+  EpisodeOptions episodes;
+  bool classifies = true;
+  // Where the network has batch normalisation: the statistics that the curve was predicted with,
+  // and the mean scores with others.
+  std::string norm_mode;  // "" without batch normalisation
+  struct OtherMode {
+    std::string norm_mode;
+    std::vector<Interval> mean;  // [U + 1]
+  };
+  std::vector<OtherMode> others;
+};
+
 // The column of a training run's metrics that holds an evaluation after so many units.
 std::string EvaluationColumn(std::string_view score, size_t unit);
 
@@ -78,7 +94,8 @@ inline constexpr size_t kShownGoals = 4;
 
 // Performance after 0, 1, ..., U units of adaptation.
 struct AdaptationCurve {
-  std::string score = "return";  // what is judged; more is better
+  std::string score = "return";  // what is judged: "return", "accuracy", "error"
+  std::optional<FewShotProtocol> few_shot;
   std::string family, family_hash, agent, unit;
   bool finite = false;  // the family has finitely many tasks: these were trained on
   // The tasks are repeats of those of a finite family, or of a list that is shorter than half of

@@ -9,7 +9,8 @@ namespace {
 
 class MetaRlTrainable final : public Trainable {
  public:
-  MetaRlTrainable(Workbench& bench, const RunConfig& config) : bench_(bench), config_(config) {}
+  MetaRlTrainable(const RunConfig& config, const Catalog& catalog)
+      : bench_(config, catalog), config_(config) {}
 
   std::string description() const override {
     std::string text =
@@ -23,6 +24,17 @@ class MetaRlTrainable final : public Trainable {
 
   std::vector<std::pair<std::string, std::string>> identity() const override {
     return {{"family_hash", bench_.family->hash()}, {"agent", config_.agent_name}};
+  }
+
+  std::vector<std::pair<std::string, std::string>> origin() const override {
+    const FamilyEntry& entry = bench_.catalog.families.Get(config_.family_name);
+    std::vector<std::pair<std::string, std::string>> facts = {{"family", config_.family_name},
+                                                              {"family_origin", entry.origin}};
+    if (!entry.library_hash.empty()) facts.emplace_back("family_library_hash", entry.library_hash);
+    return facts;
+  }
+  std::function<void(const std::string& folder)> definition() const override {
+    return bench_.catalog.families.Get(config_.family_name).save;
   }
 
   bool trained() const override { return bench_.catalog.agents.Get(config_.agent_name).trained; }
@@ -114,15 +126,15 @@ class MetaRlTrainable final : public Trainable {
             .item_name = "episodes"};
   }
 
-  Workbench& bench_;
+  Workbench bench_;
   const RunConfig& config_;
   double sampling_before_ = 0;  // seconds, before the latest iteration
 };
 
 }  // namespace
 
-std::unique_ptr<Trainable> MakeMetaRlTrainable(Workbench& bench, const RunConfig& config) {
-  return std::make_unique<MetaRlTrainable>(bench, config);
+std::unique_ptr<Trainable> MakeMetaRlTrainable(const RunConfig& config, const Catalog& catalog) {
+  return std::make_unique<MetaRlTrainable>(config, catalog);
 }
 
 Footprint EvaluationFootprint(const Workbench& bench, const EvaluationOptions& options) {

@@ -8,8 +8,8 @@
 
 namespace fewstep {
 
-// Both must outlive it. `config` is the one that the bench was made of.
-std::unique_ptr<Trainable> MakeMetaRlTrainable(Workbench& bench, const RunConfig& config);
+// Both must outlive it. The constructor of its Workbench throws.
+std::unique_ptr<Trainable> MakeMetaRlTrainable(const RunConfig& config, const Catalog& catalog);
 
 // The memory of an evaluation with these options.
 Footprint EvaluationFootprint(const Workbench& bench, const EvaluationOptions& options);

@@ -16,6 +16,25 @@
 namespace fewstep {
 
 void RunOptions::Visit(FieldVisitor& v) {
+  static const std::vector<std::string> of_acting = {"sampling_plan", "save_replay",
+                                                     "replay_interval", "evaluation_episodes",
+                                                     "evaluation_deterministic"};
+  if (!few_shot) return VisitAll(v);
+  FieldFilter filter(v, of_acting);
+  VisitAll(filter);
+}
+
+void DataOptions::Visit(FieldVisitor& v) {
+  own->Visit(v);
+  if (classifies) {
+    v.Choice("rotations", rotations, kRotationsNames,
+             {.help = "Quarter turns of pictures. none; classes: each is a class of its own; "
+                      "augment: each class of an episode is turned by chance."});
+  }
+  v.Table("episodes", episodes);
+}
+
+void RunOptions::VisitAll(FieldVisitor& v) {
   constexpr double kMany = 1e9;
   v.Field("name", name, {.help = "Name of the run: its folder inside directory."});
   v.Field("directory", directory, {.help = "Folder that holds run folders."});
@@ -117,18 +136,32 @@ void DropZeroArms(Config& config, FamilyOptions& family) {
 
 }  // namespace
 
-std::string RunConfig::ToToml() {
-  NamedOptions named_family(family_name, *family), named_agent(agent_name, *agent);
-  return WriteToml("run", run) + "\n" + WriteToml("family", named_family) + "\n" +
-         WriteToml("agent", named_agent);
+std::unique_ptr<DataOptions> Catalog::MakeDataOptions(const std::string& name) const {
+  auto options = std::make_unique<DataOptions>();
+  options->classifies = !functions.Contains(name);
+  options->own =
+      options->classifies ? data.Get(name).make_options() : functions.Get(name).make_options();
+  return options;
 }
 
-RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string default_name) {
-  config.CheckTables({"run", "family", "agent"});
-  RunConfig read;
-  read.run.name = std::move(default_name);
-  config.Read("run", read.run);
-  CheckPlace(config, read.run);
+std::vector<RunConfig::Table> RunConfig::tables() {
+  if (few_shot()) return {{"data", data_name, *data}, {"learner", learner_name, *learner}};
+  return {{"family", family_name, *family}, {"agent", agent_name, *agent}};
+}
+
+std::string RunConfig::ToToml() {
+  std::string text = WriteToml("run", run);
+  for (const Table& table : tables()) {
+    NamedOptions named(table.chosen, table.options);
+    text += "\n" + WriteToml(table.name, named);
+  }
+  return text;
+}
+
+namespace {
+
+// [family] and [agent].
+void ReadMetaRl(Config& config, const Catalog& catalog, RunConfig& read) {
   read.family_name = config.Choice("family", "name", catalog.families.Names());
   read.family = catalog.families.MakeOptions(read.family_name);
   DropZeroArms(config, *read.family);
@@ -140,6 +173,36 @@ RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string defau
     ErrorContext where = config.Where("run", "iterations");
     where.remedy = "Set iterations = 0: it is evaluated as it is";
     throw Error(ErrorKind::kUsage, fmt::format("'{}' is not trained", read.agent_name), where);
+  }
+}
+
+// [data] and [learner].
+void ReadFewShot(const Config& config, const Catalog& catalog, RunConfig& read) {
+  std::vector<std::string> names = catalog.data.Names();
+  for (const std::string& name : catalog.functions.Names()) names.push_back(name);
+  read.data_name = config.Choice("data", "name", names);
+  read.data = catalog.MakeDataOptions(read.data_name);
+  config.Read("data", *read.data, {"name"});
+  read.learner_name = config.Choice("learner", "name", catalog.learners.Names());
+  read.learner = catalog.learners.Get(read.learner_name).make_options();
+  config.Read("learner", *read.learner, {"name"});
+}
+
+}  // namespace
+
+RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string default_name) {
+  const bool few_shot = config.Has("data") || config.Has("learner");
+  config.CheckTables(few_shot ? std::vector<std::string>{"run", "data", "learner"}
+                              : std::vector<std::string>{"run", "family", "agent"});
+  RunConfig read;
+  read.run.few_shot = few_shot;
+  read.run.name = std::move(default_name);
+  config.Read("run", read.run);
+  CheckPlace(config, read.run);
+  if (few_shot) {
+    ReadFewShot(config, catalog, read);
+  } else {
+    ReadMetaRl(config, catalog, read);
   }
   return read;
 }
@@ -191,13 +254,15 @@ OpenedRun OpenRun(const std::string& path, const Catalog& catalog) {
                                        "plug-in is now",
                                        facts.origin)});
   }
-  const FamilyEntry& entry = run.catalog.families.Get(run.config.family_name);
-  if (!entry.library_hash.empty() && !facts.library_hash.empty() &&
-      entry.library_hash != facts.library_hash) {
-    LogWarning(
-        fmt::format("{}: the plug-in {} is another build ({}) than this run was trained "
-                    "with ({}); its results may differ",
-                    path, entry.origin, entry.library_hash, facts.library_hash));
+  if (!run.config.few_shot()) {
+    const FamilyEntry& entry = run.catalog.families.Get(run.config.family_name);
+    if (!entry.library_hash.empty() && !facts.library_hash.empty() &&
+        entry.library_hash != facts.library_hash) {
+      LogWarning(
+          fmt::format("{}: the plug-in {} is another build ({}) than this run was trained "
+                      "with ({}); its results may differ",
+                      path, entry.origin, entry.library_hash, facts.library_hash));
+    }
   }
   // a run may have been moved
   std::filesystem::path place = std::filesystem::path(path).lexically_normal();
@@ -216,11 +281,11 @@ std::vector<std::string> Changes(RunConfig& from, RunConfig& to) {
         lines.push_back(fmt::format("{}.{}={}", table, field.key, field.value));
       }
     };
-    NamedOptions named_family(config.family_name, *config.family);
-    NamedOptions named_agent(config.agent_name, *config.agent);
     add("run", config.run);
-    add("family", named_family);
-    add("agent", named_agent);
+    for (const RunConfig::Table& table : config.tables()) {
+      NamedOptions named(table.chosen, table.options);
+      add(table.name, named);
+    }
     return lines;
   };
   const std::vector<std::string> before = assignments(from);

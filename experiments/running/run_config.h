@@ -8,6 +8,7 @@
 #include "agents/device.h"
 #include "agents/sampler.h"
 #include "core/config.h"
+#include "data/episodes.h"
 #include "experiments/running/catalog.h"
 
 namespace fewstep {
@@ -32,20 +33,51 @@ struct RunOptions : Options {
   int64_t evaluation_episodes = 0;
   int64_t evaluation_seed = 0;
   bool evaluation_deterministic = false;
+  bool few_shot = false;  // shows the keys alone that mean something to few-shot learning
+  void Visit(FieldVisitor& visitor) override;
+
+ private:
+  void VisitAll(FieldVisitor& visitor);
+};
+
+// [data]: the keys of a data set or family of functions, and of the episodes that are made of it.
+struct DataOptions final : Options {
+  std::unique_ptr<Options> own;
+  bool classifies = true;  // labelled examples; false: functions, which have no classes
+  Rotations rotations = Rotations::kNone;
+  EpisodeOptions episodes;
   void Visit(FieldVisitor& visitor) override;
 };
 
+// A recipe names an agent on a task family, or a learner on data.
 struct RunConfig {
   RunOptions run;
   std::string family_name;
   std::unique_ptr<FamilyOptions> family;
   std::string agent_name;
   std::unique_ptr<Options> agent;
+  std::string data_name;
+  std::unique_ptr<DataOptions> data;
+  std::string learner_name;
+  std::unique_ptr<Options> learner;
+
+  bool few_shot() const { return learner != nullptr; }
+  // What is trained, and on what: "promp", "half-cheetah-vel@promp".
+  const std::string& trained_name() const { return few_shot() ? learner_name : agent_name; }
+  const std::string& subject_name() const { return few_shot() ? data_name : family_name; }
 
   std::string run_path() const { return run.directory + "/" + run.name; }
 
   // The resolved recipe: every key with its value. ReadRunConfig reads it back to the same run.
   std::string ToToml();
+
+  // Its tables after [run], in their order.
+  struct Table {
+    std::string_view name;
+    std::string& chosen;  // what the table is called after
+    Options& options;
+  };
+  std::vector<Table> tables();
 };
 
 // Reads a recipe; `default_name` is the run's when the recipe has none. Throws Error(kUsage) naming

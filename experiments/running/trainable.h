@@ -2,6 +2,7 @@
 // iterates, logs, evaluates and saves.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,10 @@ class Trainable {
   virtual std::string description() const = 0;
   // By which a checkpoint is known again, beside the recipe: names and values of its metadata.
   virtual std::vector<std::pair<std::string, std::string>> identity() const = 0;
+  // What build.json says of what it is trained on, beside identity(): names and texts.
+  virtual std::vector<std::pair<std::string, std::string>> origin() const = 0;
+  // Writes a definition that came from outside into a folder; null for what is compiled in.
+  virtual std::function<void(const std::string& folder)> definition() const { return nullptr; }
   // False for an agent that is not trained: it is saved once and evaluated as it is.
   virtual bool trained() const = 0;
   virtual std::vector<Footprint> footprints() const = 0;

@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "agents/device.h"
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/build_info.h"
 #include "experiments/output.h"
+#include "experiments/running/few_shot_trainable.h"
 #include "experiments/running/meta_rl_trainable.h"
 #include "experiments/running/signals.h"
 #include "experiments/running/training_loop.h"
@@ -17,17 +19,14 @@
 namespace fewstep {
 namespace {
 
-std::string BuildJson(const Trainable& trainable, const Workbench& bench, const RunConfig& config,
+std::string BuildJson(const Trainable& trainable, const RunConfig& config,
                       const TrainOptions& options) {
   nlohmann::ordered_json json;
   for (const auto& [name, value] : BuildFacts()) json[name] = value;
-  json["family"] = config.family_name;
-  const FamilyEntry& entry = bench.catalog.families.Get(config.family_name);
-  json["family_origin"] = entry.origin;
-  if (!entry.library_hash.empty()) json["family_library_hash"] = entry.library_hash;
+  for (const auto& [name, value] : trainable.origin()) json[name] = value;
   for (const auto& [name, value] : trainable.identity()) json[name] = value;
-  json["threads"] = bench.pool.num_threads();
-  json["device"] = bench.device.str();
+  json["threads"] = ResolveThreads(config.run.threads);
+  json["device"] = OpenDevice(config.run.device).str();
   json["command"] = options.command_line;
   return ToText(json);
 }
@@ -119,7 +118,7 @@ TrainResult Finish(Trainable& trainable, RunConfig& config, RunDirectory& direct
   result.evaluation_path = directory.SaveEvaluation(
       result.evaluation, result.iteration, fmt::format("iteration-{:06}", result.iteration));
   if (result.iteration > 0) {
-    const std::string title = fmt::format("{}, {}{}", config.family_name, config.agent_name,
+    const std::string title = fmt::format("{}, {}{}", config.subject_name(), config.trained_name(),
                                           result.evaluation.finite ? " (tasks of training)" : "");
     WriteFileAtomically(directory.path() + "/evaluations/learning.svg",
                         LearningCurveSvg({directory.path()}, title, result.learning_curve));
@@ -132,8 +131,9 @@ TrainResult Finish(Trainable& trainable, RunConfig& config, RunDirectory& direct
 
 TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
                   const TrainOptions& options, const std::function<void()>& before_writing) {
-  Workbench bench(config, catalog);
-  const std::unique_ptr<Trainable> trainable = MakeMetaRlTrainable(bench, config);
+  const std::unique_ptr<Trainable> trainable = config.few_shot()
+                                                   ? MakeFewShotTrainable(config, catalog)
+                                                   : MakeMetaRlTrainable(config, catalog);
   for (const Footprint& footprint : trainable->footprints()) CheckFootprint(footprint);
   if (before_writing) before_writing();
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
@@ -142,10 +142,10 @@ TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
     // a recipe that could not be read back could not be resumed
     const std::string recipe = config.ToToml();
     ReadRunConfig(Config::ParseText(recipe, directory.recipe_path()), catalog);
-    directory.Create(recipe, BuildJson(*trainable, bench, config, options),
-                     catalog.families.Get(config.family_name).save);
+    directory.Create(recipe, BuildJson(*trainable, config, options), trainable->definition());
     LogInfo(fmt::format("{}: {}, {} iterations, {} threads", directory.path(),
-                        trainable->description(), config.run.iterations, bench.pool.num_threads()));
+                        trainable->description(), config.run.iterations,
+                        ResolveThreads(config.run.threads)));
     return Finish(*trainable, config, directory, nullptr, 0, options);
   }
 

@@ -9,8 +9,23 @@
 
 namespace fewstep {
 
+namespace {
+
+const RunConfig& OfMetaRl(const RunConfig& config) {
+  if (config.few_shot()) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} on {} is few-shot learning: it has no episodes to act",
+                            config.learner_name, config.data_name),
+                {.file = config.run_path(),
+                 .remedy = "fewstep evaluate measures it; this command is for meta-RL"});
+  }
+  return config;
+}
+
+}  // namespace
+
 Workbench::Workbench(const RunConfig& config, const Catalog& catalog_of)
-    : catalog(catalog_of),
+    : catalog((OfMetaRl(config), catalog_of)),
       family(catalog.families.Make(config.family_name, *config.family)),
       pool(ResolveThreads(config.run.threads), UseOneTorchThread),
       device(OpenDevice(config.run.device)),

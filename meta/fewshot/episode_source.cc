@@ -1,6 +1,7 @@
 #include "meta/fewshot/episode_source.h"
 
 #include "core/error.h"
+#include "core/hash.h"
 
 namespace fewstep {
 
@@ -18,10 +19,14 @@ namespace {
 class ExampleSource final : public EpisodeSource {
  public:
   ExampleSource(std::unique_ptr<ExampleSet> set, Rotations rotations)
-      : set_(std::move(set)), rotations_(rotations), form_{.example = set_->shape()} {}
+      : set_(std::move(set)),
+        rotations_(rotations),
+        form_{.example = set_->shape()},
+        hash_(HashOf(set_->Hash() + NameOf(kRotationsNames, rotations))) {}
 
   const EpisodeForm& form() const override { return form_; }
   bool Has(DataSplit split) const override { return !set_->split(split).empty(); }
+  const std::string& hash() const override { return hash_; }
   void Check(DataSplit split, const EpisodeOptions& options) const override {
     const EpisodeSampler sampler(*set_, split, rotations_, options);
   }
@@ -61,18 +66,21 @@ class ExampleSource final : public EpisodeSource {
   std::unique_ptr<ExampleSet> set_;
   Rotations rotations_;
   EpisodeForm form_;
+  std::string hash_;
 };
 
 class FunctionSource final : public EpisodeSource {
  public:
-  explicit FunctionSource(std::unique_ptr<RegressionFamily> family)
+  FunctionSource(std::unique_ptr<RegressionFamily> family, const std::string& definition)
       : family_(std::move(family)),
         form_{.example = {.picture = false, .width = static_cast<int>(family_->input_size())},
               .classification = false,
-              .outputs = family_->output_size()} {}
+              .outputs = family_->output_size()},
+        hash_(HashOf(definition)) {}
 
   const EpisodeForm& form() const override { return form_; }
   bool Has(DataSplit) const override { return true; }
+  const std::string& hash() const override { return hash_; }
   void Check(DataSplit, const EpisodeOptions& options) const override {
     if (options.size != EpisodeSize::kFixed || options.within_group) {
       throw Error(ErrorKind::kUsage, "functions have no classes, and episodes of one size alone",
@@ -104,6 +112,7 @@ class FunctionSource final : public EpisodeSource {
  private:
   std::unique_ptr<RegressionFamily> family_;
   EpisodeForm form_;
+  std::string hash_;
 };
 
 }  // namespace
@@ -113,8 +122,9 @@ std::unique_ptr<EpisodeSource> MakeExampleSource(std::unique_ptr<ExampleSet> set
   return std::make_unique<ExampleSource>(std::move(set), rotations);
 }
 
-std::unique_ptr<EpisodeSource> MakeFunctionSource(std::unique_ptr<RegressionFamily> family) {
-  return std::make_unique<FunctionSource>(std::move(family));
+std::unique_ptr<EpisodeSource> MakeFunctionSource(std::unique_ptr<RegressionFamily> family,
+                                                  const std::string& definition) {
+  return std::make_unique<FunctionSource>(std::move(family), definition);
 }
 
 }  // namespace fewstep

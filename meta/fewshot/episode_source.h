@@ -36,6 +36,8 @@ class EpisodeSource {
   // Throws Error(kUsage) with the numbers where a split cannot give episodes of this size.
   virtual void Check(DataSplit split, const EpisodeOptions& options) const = 0;
   virtual bool Has(DataSplit split) const = 0;
+  // Of everything that episodes depend on but their seed and size: 16 hexadecimal digits.
+  virtual const std::string& hash() const = 0;
   // Episodes first, first + 1, ... of the split's stream with this seed, on the CPU. With
   // EpisodeSize::kVariable and kImbalanced `count` is 1: no two have the same size.
   virtual EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
@@ -46,6 +48,8 @@ class EpisodeSource {
 std::unique_ptr<EpisodeSource> MakeExampleSource(std::unique_ptr<ExampleSet> set,
                                                  Rotations rotations);
 // Of functions; `shots` and `queries` are points, `ways` is not used. Every split is the same law.
-std::unique_ptr<EpisodeSource> MakeFunctionSource(std::unique_ptr<RegressionFamily> family);
+// `definition` is hashed: what the family is called, and its keys.
+std::unique_ptr<EpisodeSource> MakeFunctionSource(std::unique_ptr<RegressionFamily> family,
+                                                  const std::string& definition);
 
 }  // namespace fewstep

@@ -114,8 +114,9 @@ class GradientLearner final : public FewShotLearner {
   std::string unit() const override { return "gradient step"; }
   std::vector<std::string> columns() const override {
     const std::string score = classifies() ? "accuracy" : "error";
-    return {"loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};
+    return {"episodes", "loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};
   }
+  int64_t Units(int64_t asked) const override { return asked < 0 ? options_.inner.steps : asked; }
   bool has_batch_norm() const override { return backbone_->has_batch_norm(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};
@@ -176,8 +177,9 @@ class GradientLearner final : public FewShotLearner {
     adam_ = std::move(adam);
     Metrics metrics;
     const std::vector<std::string> names = columns();
-    for (size_t i = 0; i < names.size(); ++i) {
-      metrics.Add(names[i], sum[static_cast<int64_t>(i)].item<double>());
+    metrics.Add(names[0], static_cast<double>(tasks));
+    for (size_t i = 1; i < names.size(); ++i) {
+      metrics.Add(names[i], sum[static_cast<int64_t>(i) - 1].item<double>());
     }
     return metrics;
   }

@@ -31,7 +31,11 @@ class FewShotLearner {
   virtual ~FewShotLearner() = default;
 
   virtual std::string unit() const = 0;  // of adaptation: "gradient step", "support set"
-  // The columns that Iterate's metrics have, in their order.
+  // Units that it can be judged after, when `asked` are asked for; -1: as many as in training.
+  // What has one unit alone gives 0.
+  virtual int64_t Units(int64_t asked) const = 0;
+  // The columns that Iterate's metrics have, in their order: "episodes", how many it took; ...; and
+  // last the score after adaptation.
   virtual std::vector<std::string> columns() const = 0;
   // An iteration of training. Everything random comes from `rng`. Throws Error(kRuntime) when the
   // update is not finite, and is then as before the call.

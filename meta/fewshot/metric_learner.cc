@@ -82,7 +82,8 @@ class MetricLearner final : public FewShotLearner {
   }
 
   std::string unit() const override { return "support set"; }
-  std::vector<std::string> columns() const override { return {"loss", "accuracy"}; }
+  int64_t Units(int64_t) const override { return 0; }
+  std::vector<std::string> columns() const override { return {"episodes", "loss", "accuracy"}; }
   bool has_batch_norm() const override { return backbone_->has_batch_norm(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};
@@ -125,6 +126,7 @@ class MetricLearner final : public FewShotLearner {
     if (has_batch_norm()) Follow(statistics, tasks);
 
     Metrics metrics;
+    metrics.Add("episodes", static_cast<double>(tasks));
     metrics.Add("loss", sum[0].item<double>());
     metrics.Add("accuracy",
                 sum[1].item<double>() / static_cast<double>(tasks * batch.query_y.size(1)));

@@ -138,7 +138,7 @@ std::unique_ptr<EpisodeSource> Glyphs() {
 }
 std::unique_ptr<EpisodeSource> Functions(const std::string& name) {
   const RegressionCatalog catalog = BuiltinRegression();
-  return MakeFunctionSource(catalog.Get(name).make(*catalog.Get(name).make_options()));
+  return MakeFunctionSource(catalog.Get(name).make(*catalog.Get(name).make_options()), name);
 }
 
 class GradientLearner : public testing::Test {

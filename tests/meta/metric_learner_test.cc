@@ -151,7 +151,7 @@ TEST_F(Predictions, OfMatchingNetworksAreThoseOfLoops) {
 }
 
 TEST_F(Predictions, FollowTheirQueriesAndLabels) {
-  for (const std::string& name : BuiltinLearners().Names()) {
+  for (const std::string name : {"matching", "prototypical"}) {
     const auto learner = Make(name, kMlp);
     const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
     const torch::Tensor scores = learner->Predict(batch, 3, NormMode::kBatch, 0)[0];
@@ -176,7 +176,7 @@ TEST_F(Predictions, FollowTheirQueriesAndLabels) {
 // --- learning ---
 
 TEST_F(MetricLearner, LearnsToTellNewGlyphsApart) {
-  for (const std::string& name : BuiltinLearners().Names()) {
+  for (const std::string name : {"matching", "prototypical"}) {
     const auto learner = Make(name, kSmall);
     for (uint64_t i = 0; i < 60; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
     for (const NormMode mode : learner->norm_modes()) {
@@ -258,7 +258,8 @@ TEST_F(MetricLearner, RefusesWhatItCannotLearnFrom) {
               testing::HasSubstr("no place left after 4 blocks"));
   source_ = MakeFunctionSource(BuiltinRegression()
                                    .Get("sinusoid@maml")
-                                   .make(*BuiltinRegression().Get("sinusoid@maml").make_options()));
+                                   .make(*BuiltinRegression().Get("sinusoid@maml").make_options()),
+                                   "sinusoid@maml");
   EXPECT_THAT(error(""), testing::HasSubstr("compares classes, and these data are functions"));
 }
 

@@ -1,0 +1,199 @@
+#include "experiments/running/few_shot_trainable.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agents/device.h"
+#include "core/error.h"
+
+namespace fewstep {
+namespace {
+
+std::unique_ptr<EpisodeSource> MakeSource(const RunConfig& config, const Catalog& catalog) {
+  const DataOptions& options = *config.data;
+  if (!options.classifies) {
+    return MakeFunctionSource(catalog.functions.Get(config.data_name).make(*options.own),
+                              config.data_name + "\n" + WriteToml("data", *options.own));
+  }
+  return MakeExampleSource(
+      catalog.data.Get(config.data_name).make(*options.own, DataDirectory(catalog.data_directory)),
+      options.rotations);
+}
+
+// What one prediction of an evaluation holds at once.
+constexpr int64_t kEpisodesAtOnce = 4;
+
+// Scores of T episodes, [T].
+torch::Tensor Scores(const torch::Tensor& predicted, const torch::Tensor& y, bool classifies) {
+  if (classifies) return (predicted.argmax(2) == y).to(torch::kFloat64).mean(1);
+  return (predicted - y).to(torch::kFloat64).square().mean({1, 2});
+}
+
+class FewShotTrainable final : public Trainable {
+ public:
+  FewShotTrainable(const RunConfig& config, const Catalog& catalog)
+      : bench_(config, catalog), config_(config) {}
+
+  std::string description() const override {
+    return fmt::format("{} on {} ({})", config_.learner_name, config_.data_name, bench_.hash);
+  }
+  std::vector<std::pair<std::string, std::string>> identity() const override {
+    return {{"data_hash", bench_.hash}, {"learner", config_.learner_name}};
+  }
+  std::vector<std::pair<std::string, std::string>> origin() const override {
+    return {{"data", config_.data_name}};
+  }
+  bool trained() const override { return true; }
+  std::vector<Footprint> footprints() const override { return {}; }
+
+  std::vector<std::string> columns() const override {
+    std::vector<std::string> columns = bench_.learner->columns();
+    if (config_.run.evaluation_interval == 0) return columns;
+    const int64_t units = bench_.learner->Units(FewShotEvaluationOf(config_).units);
+    for (const size_t unit : ShownPoints(static_cast<size_t>(units) + 1)) {
+      columns.push_back(EvaluationColumn(score(), unit));
+    }
+    return columns;
+  }
+  LearningCurve learning_curve() const override {
+    LearningCurve curve{.effort = "episodes",
+                        .effort_label = "training episodes",
+                        .effort_unit = "episodes",
+                        .score = score()};
+    const std::vector<std::string> columns = bench_.learner->columns();
+    // the last is after adaptation, and one before it where there is one
+    curve.lines = {{columns.back(), "after adaptation"}};
+    if (const std::string before = score() + "_0"; std::ranges::count(columns, before) > 0) {
+      curve.lines.push_back({before, "before adaptation"});
+    }
+    return curve;
+  }
+
+  Metrics Iterate(const Rng& rng) override { return bench_.learner->Iterate(rng); }
+  Metrics Timing(const Metrics& metrics, double seconds) override {
+    Metrics timing;
+    timing.Add("episodes_per_second", metrics.GetOr("episodes", 0) / seconds);
+    return timing;
+  }
+  AdaptationCurve Evaluate() override {
+    return fewstep::Evaluate(bench_, config_, FewShotEvaluationOf(config_));
+  }
+
+  void Save(TensorFile& file, bool /*with_replay*/) const override { bench_.learner->Save(file); }
+  void Load(const TensorFile& file, bool /*with_replay*/) override {
+    LoadLearner(file, bench_, config_);
+  }
+
+ private:
+  std::string score() const { return bench_.source->form().classification ? "accuracy" : "error"; }
+
+  FewShotBench bench_;
+  const RunConfig& config_;
+};
+
+}  // namespace
+
+FewShotBench::FewShotBench(const RunConfig& config, const Catalog& catalog)
+    : source(MakeSource(config, catalog)),
+      hash(source->hash()),
+      pool(ResolveThreads(config.run.threads), UseOneTorchThread),
+      device(OpenDevice(config.run.device)) {
+  UseOneTorchThread();
+  source->Check(DataSplit::kTest, config.data->episodes);
+  learner = catalog.learners.Get(config.learner_name)
+                .make(*config.learner,
+                      {.source = *source,
+                       .episodes = config.data->episodes,
+                       .pool = pool,
+                       .device = device,
+                       .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")});
+}
+
+FewShotEvaluation FewShotEvaluationOf(const RunConfig& config) {
+  return {.split = DataSplit::kTest,
+          .episodes = config.run.evaluation_tasks,
+          .units = config.run.evaluation_units,
+          .seed = Rng(static_cast<uint64_t>(config.run.evaluation_seed)).Fork("evaluation").key()};
+}
+
+AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
+                         const FewShotEvaluation& options) {
+  const FewShotLearner& learner = *bench.learner;
+  const EpisodeOptions& episodes = config.data->episodes;
+  bench.source->Check(options.split, episodes);
+  const bool classifies = bench.source->form().classification;
+  const int64_t units = learner.Units(options.units);
+  const std::vector<NormMode> modes = learner.norm_modes();
+  const auto count = static_cast<size_t>(options.episodes);
+
+  // scores [modes][units + 1][episodes], some episodes at once on each thread
+  const int64_t at_once = episodes.size == EpisodeSize::kFixed ? kEpisodesAtOnce : 1;
+  std::vector<std::vector<std::vector<double>>> scores(
+      modes.size(),
+      std::vector<std::vector<double>>(static_cast<size_t>(units) + 1, std::vector<double>(count)));
+  const int64_t parts = (options.episodes + at_once - 1) / at_once;
+  bench.pool.Run(static_cast<int>(parts), [&](int part, int) {
+    const int64_t first = part * at_once, last = std::min(options.episodes, first + at_once);
+    const EpisodeBatch batch = bench.source->Draw(
+        options.split, options.seed, static_cast<uint64_t>(first), last - first, episodes);
+    const int64_t ways = classifies ? batch.support_y.max().item<int64_t>() + 1 : 0;
+    for (size_t mode = 0; mode < modes.size(); ++mode) {
+      const std::vector<torch::Tensor> predicted = learner.Predict(batch, ways, modes[mode], units);
+      for (size_t unit = 0; unit < predicted.size(); ++unit) {
+        const torch::Tensor of = Scores(predicted[unit].to(torch::kCPU), batch.query_y, classifies);
+        for (int64_t i = 0; i < last - first; ++i) {
+          scores[mode][unit][static_cast<size_t>(first + i)] = of[i].item<double>();
+        }
+      }
+    }
+  });
+
+  AdaptationCurve curve;
+  curve.score = classifies ? "accuracy" : "error";
+  curve.family = config.data_name;
+  curve.family_hash = bench.hash;
+  curve.agent = config.learner_name;
+  curve.unit = learner.unit();
+  curve.options.task_seed = static_cast<uint64_t>(config.run.evaluation_seed);
+  curve.options.tasks = static_cast<int>(options.episodes);
+  curve.bootstrapped = false;
+  curve.returns = std::move(scores[0]);
+  for (const std::vector<double>& of_unit : curve.returns)
+    curve.mean.push_back(StudentMean(of_unit));
+  curve.metrics.resize(curve.returns.size());
+  FewShotProtocol protocol{.split = options.split,
+                           .episodes = episodes,
+                           .classifies = classifies,
+                           .norm_mode = "",
+                           .others = {}};
+  if (learner.has_batch_norm()) protocol.norm_mode = NameOf(kNormModeNames, modes[0]);
+  for (size_t mode = 1; mode < modes.size(); ++mode) {
+    FewShotProtocol::OtherMode& other =
+        protocol.others.emplace_back(NameOf(kNormModeNames, modes[mode]));
+    for (const std::vector<double>& of_unit : scores[mode])
+      other.mean.push_back(StudentMean(of_unit));
+  }
+  curve.few_shot = std::move(protocol);
+  return curve;
+}
+
+void LoadLearner(const TensorFile& file, const FewShotBench& bench, const RunConfig& config) {
+  const auto require = [&](const char* key, const std::string& own, const std::string& what) {
+    if (const std::string& stored = file.Metadata(key); stored != own) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("it was trained on {} {}, this run has {}", what, stored, own),
+                  {.file = file.path(),
+                   .remedy = "Give it the data, and the keys of [data], that it was trained with"});
+    }
+  };
+  require("learner", config.learner_name, "the learner");
+  require("data_hash", bench.hash, "data with the hash");
+  bench.learner->Load(file);
+}
+
+std::unique_ptr<Trainable> MakeFewShotTrainable(const RunConfig& config, const Catalog& catalog) {
+  return std::make_unique<FewShotTrainable>(config, catalog);
+}
+
+}  // namespace fewstep

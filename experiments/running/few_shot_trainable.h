@@ -1,0 +1,45 @@
+// A few-shot learner on data, as something to train.
+#pragma once
+
+#include <memory>
+
+#include "experiments/running/evaluation.h"
+#include "experiments/running/run_config.h"
+#include "experiments/running/trainable.h"
+#include "meta/fewshot/learner.h"
+
+namespace fewstep {
+
+// What a recipe of few-shot learning names, built. The constructor reads the data; it throws Error
+// when they are not there, or cannot give the episodes that are asked for.
+struct FewShotBench {
+  FewShotBench(const RunConfig& config, const Catalog& catalog);
+
+  std::unique_ptr<EpisodeSource> source;
+  std::string hash;  // of the data and how they are cut up: equal ones give the same episodes
+  WorkerPool pool;
+  torch::Device device;
+  std::unique_ptr<FewShotLearner> learner;
+};
+
+struct FewShotEvaluation {
+  DataSplit split = DataSplit::kTest;
+  int64_t episodes = 1000;
+  int64_t units = -1;  // of adaptation; -1: as many as in training
+  uint64_t seed = 0;   // of the episodes: the same number gives the same ones, whatever the learner
+};
+// As the recipe asks.
+FewShotEvaluation FewShotEvaluationOf(const RunConfig& config);
+
+// Scores of held-out episodes after 0, 1, 2, ... units, with each of the learner's modes of batch
+// normalisation. The same at any number of threads.
+AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
+                         const FewShotEvaluation& options);
+
+// Loads a checkpoint; throws Error(kData) when it is of other data or another learner.
+void LoadLearner(const TensorFile& file, const FewShotBench& bench, const RunConfig& config);
+
+// Both must outlive it.
+std::unique_ptr<Trainable> MakeFewShotTrainable(const RunConfig& config, const Catalog& catalog);
+
+}  // namespace fewstep
