@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/memory.h"
 #include "core/rng.h"
 #include "data/sets/sets.h"
 
@@ -56,6 +57,12 @@ std::string FindData(const std::string& what, const std::string& directory,
   }
   throw Error(ErrorKind::kUsage, fmt::format("no {} in it", what),
               {.file = directory, .remedy = fmt::format("Looked for {}", fmt::join(places, ", "))});
+}
+
+void CheckMemory(double examples, const ExampleShape& shape, const std::string& key) {
+  const double bytes =
+      examples * static_cast<double>(shape.size()) * (shape.picture ? 1 : sizeof(float));
+  RequireMemory(bytes, fmt::format("{:.0f} examples of {}", examples, shape.Text()), key);
 }
 
 std::string PlaceOf(const std::string& path, const std::string& directory) {

@@ -36,8 +36,20 @@ void ExampleSet::AddVector(std::span<const float> numbers) {
 }
 
 void ExampleSet::SetSplit(DataSplit split, std::vector<int> classes, const std::string& source) {
+  std::vector<int> taken;
+  for (const std::vector<int>& other : splits_) {
+    if (&other != &splits_[Index(split)]) taken.insert(taken.end(), other.begin(), other.end());
+  }
+  std::vector<bool> is_taken(classes_.size());
+  for (const int c : taken) is_taken[static_cast<size_t>(c)] = true;
   for (const int c : classes) {
     const ExampleClass& of = classes_.at(static_cast<size_t>(c));
+    if (is_taken[static_cast<size_t>(c)]) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("class '{}' is in two splits, or twice in one", of.name),
+                  {.file = source, .remedy = "What is trained on cannot be judged on"});
+    }
+    is_taken[static_cast<size_t>(c)] = true;
     if (of.count == 0) {
       throw Error(ErrorKind::kData, fmt::format("class '{}' has no examples", of.name),
                   {.file = source});

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -46,7 +45,8 @@ class ExampleSet {
   void BeginClass(std::string name, std::string group = {});
   void AddPicture(std::span<const uint8_t> pixels);  // [channels, height, width]
   void AddVector(std::span<const float> numbers);
-  // Which classes a split has. Throws Error(kData) with `source` for a class without examples.
+  // Which classes a split has. Throws Error(kData) with `source` for a class without examples, or
+  // that is in it twice or in another split.
   void SetSplit(DataSplit split, std::vector<int> classes, const std::string& source);
 
   const ExampleShape& shape() const { return shape_; }

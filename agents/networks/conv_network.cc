@@ -1,5 +1,6 @@
 #include "agents/networks/conv_network.h"
 
+#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -35,8 +36,12 @@ ConvNetwork::ConvNetwork(ParameterLayout& layout, const std::string& prefix, Con
   int64_t channels = shape_.channels, height = shape_.height, width = shape_.width;
   for (size_t i = 0; i < shape_.blocks.size(); ++i) {
     const std::string name = fmt::format("{}block{}.", prefix, i);
-    layout.Add(name + "weight", {channels * kKernel * kKernel, shape_.filters},
-               ParameterRole::kBody, Initial::Xavier());
+    // the fan-out counts the kernel as the fan-in does, which the array's own shape does not say
+    constexpr int64_t kPlaces = kKernel * kKernel;
+    const double scale = std::sqrt(static_cast<double>(kPlaces * channels + shape_.filters) /
+                                   static_cast<double>(kPlaces * (channels + shape_.filters)));
+    layout.Add(name + "weight", {channels * kPlaces, shape_.filters}, ParameterRole::kBody,
+               Initial::Xavier(scale));
     layout.Add(name + "offset", {shape_.filters});
     const bool normalized = shape_.normalization != Normalization::kNone;
     if (normalized && shape_.gain) {

@@ -55,7 +55,8 @@ struct NormContext {
   NormStatistics* record = nullptr;       // where to write those of the examples; or null
 };
 
-// Immutable. Weights start as Xavier's, offsets and biases at 0, gains at 1.
+// Immutable. Weights start as Glorot and Bengio's uniform ("Xavier"), of a convolution with 9 C
+// inputs and 9 O outputs; offsets and biases at 0, gains at 1.
 class ConvNetwork {
  public:
   // Appends to `layout`: prefix + "block0.weight" [C k k, filters], "block0.offset", "block0.gain",

@@ -1,7 +1,6 @@
 #include "data/formats/archive.h"
 
 #include <algorithm>
-#include <cstring>
 #include <zip.h>
 #include <zlib.h>
 

@@ -33,7 +33,9 @@ double CsvTable::Number(size_t row, size_t column) const {
   return value;
 }
 
-CsvTable ReadCsvTable(const std::string& path) { return ParseCsvTable(ReadFile(path), path); }
+CsvTable ReadCsvTable(const std::string& path) {
+  return ParseCsvTable(ReadFile(path, kMostCsvBytes), path);
+}
 
 CsvTable ParseCsvTable(const std::string& text, const std::string& path) {
   CsvTable table;
@@ -65,6 +67,12 @@ CsvTable ParseCsvTable(const std::string& text, const std::string& path) {
         ++at;
         break;
       } else if (c == ',') {
+        constexpr size_t kMostColumns = 100'000;
+        const size_t most = table.columns.empty() ? kMostColumns : table.columns.size();
+        if (fields.size() == most) {
+          fail(begin, fmt::format("more than {} fields{}", most,
+                                  table.columns.empty() ? "" : ", as many as the header has"));
+        }
         fields.emplace_back();
         any = true;
         was_quoted = false;

@@ -2,6 +2,7 @@
 // line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct CsvTable {
   double Number(size_t row, size_t column) const;
 };
 
-// Every row has as many fields as the header; columns have different names. Throws Error(kData).
+// Every row has as many fields as the header; columns have different names. A table in memory is
+// larger than its file, which is refused above kMostCsvBytes. Throws Error(kData).
+inline constexpr uint64_t kMostCsvBytes = uint64_t{1} << 30;
 CsvTable ReadCsvTable(const std::string& path);
 CsvTable ParseCsvTable(const std::string& text, const std::string& path);
 

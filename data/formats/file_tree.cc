@@ -33,7 +33,7 @@ FileTree::FileTree(std::string path) : path_(std::move(path)) {
     for (; !error && it != end; it.increment(error)) {
       std::error_code ignored;
       if (!it->is_regular_file(ignored) || it->is_symlink(ignored)) continue;
-      files_.push_back({fs::relative(it->path(), path_, ignored).generic_string(), 0});
+      files_.push_back({it->path().lexically_relative(path_).generic_string(), 0});
       if (files_.size() > kMostFiles) too_many();
     }
     if (error) {

@@ -14,7 +14,7 @@ namespace fewstep {
 // One thread at a time.
 class FileTree {
  public:
-  // `path` is a folder or a zip archive. Links that lead out of a folder are not followed. Throws
+  // `path` is a folder or a zip archive. Links in a folder are not followed. Throws
   // Error(kData) when it cannot be read, when a name in an archive would lead out of it ("../x",
   // "/x"), or for more files than kMostFiles.
   explicit FileTree(std::string path);

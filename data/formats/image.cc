@@ -36,13 +36,21 @@ void CheckSize(int64_t width, int64_t height, const std::string& name) {
   }
 }
 
-// [H, W, C] to [C, H, W].
+// Red, green and blue [H, W, 3] to [C, H, W]. Grey is the luma of ITU-R BT.601, whatever format a
+// picture comes in.
 Image Planes(int channels, int height, int width, const std::vector<uint8_t>& interleaved) {
-  Image image{channels, height, width, std::vector<uint8_t>(interleaved.size())};
   const size_t pixels = static_cast<size_t>(height) * static_cast<size_t>(width);
-  const auto count = static_cast<size_t>(channels);
-  for (size_t c = 0; c < count; ++c) {
-    for (size_t i = 0; i < pixels; ++i) image.pixels[c * pixels + i] = interleaved[i * count + c];
+  Image image{channels, height, width,
+              std::vector<uint8_t>(pixels * static_cast<size_t>(channels))};
+  for (size_t i = 0; i < pixels; ++i) {
+    const uint8_t* colour = interleaved.data() + 3 * i;
+    if (channels == 1) {
+      constexpr int kHalf = 500;
+      image.pixels[i] = static_cast<uint8_t>(
+          (299 * colour[0] + 587 * colour[1] + 114 * colour[2] + kHalf) / 1000);
+    } else {
+      for (size_t c = 0; c < 3; ++c) image.pixels[c * pixels + i] = colour[c];
+    }
   }
   return image;
 }
@@ -55,15 +63,17 @@ Image DecodePng(std::span<const std::byte> bytes, int channels, const std::strin
     Fail(name, "PNG", png.message);
   }
   CheckSize(png.width, png.height, name);
-  png.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+  // samples of 16 bits as those of 8: not as linear light
+  png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
+  png.format = PNG_FORMAT_RGB;
   const int height = static_cast<int>(png.height), width = static_cast<int>(png.width);
   std::vector<uint8_t> pixels(PNG_IMAGE_SIZE(png));
   const png_color white = {255, 255, 255};
   if (!png_image_finish_read(&png, &white, pixels.data(), 0, nullptr)) {
     Fail(name, "PNG", png.message);
   }
-  // libpng's simplified interface fills what is missing and calls that a warning
-  if (png.warning_or_error != 0) Fail(name, "PNG", png.message);
+  // an error that libpng goes on from left pixels out; a warning speaks of what is beside them
+  if ((png.warning_or_error & PNG_IMAGE_ERROR) != 0) Fail(name, "PNG", png.message);
   return Planes(channels, height, width, pixels);
 }
 
@@ -77,11 +87,12 @@ Image DecodeJpeg(std::span<const std::byte> bytes, int channels, const std::stri
     Fail(name, "JPEG", tjGetErrorStr2(decoder.get()));
   }
   CheckSize(width, height, name);
-  std::vector<uint8_t> pixels(static_cast<size_t>(width) * static_cast<size_t>(height) *
-                              static_cast<size_t>(channels));
-  // a file that ends early is a warning of the decoder; data that are made up are none of ours
-  if (tjDecompress2(decoder.get(), data, bytes.size(), pixels.data(), width, 0, height,
-                    channels == 1 ? TJPF_GRAY : TJPF_RGB, TJFLAG_STOPONWARNING) != 0) {
+  constexpr int kColours = 3;
+  std::vector<uint8_t> pixels(static_cast<size_t>(width) * static_cast<size_t>(height) * kColours);
+  // a file that ends early is a warning of the decoder, as is a byte too many: what is made up is
+  // not read. Thousands of scans would take for ever
+  if (tjDecompress2(decoder.get(), data, bytes.size(), pixels.data(), width, 0, height, TJPF_RGB,
+                    TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS) != 0) {
     Fail(name, "JPEG", tjGetErrorStr2(decoder.get()));
   }
   return Planes(channels, height, width, pixels);

@@ -3,7 +3,6 @@
 // belong together, wherever they were published.
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -144,6 +143,8 @@ std::unique_ptr<ExampleSet> SetOf(const Records& records, const std::array<const
   const auto side = static_cast<int>(options.size);
   auto set = std::make_unique<ExampleSet>(
       ExampleShape{.channels = kChannels, .height = side, .width = side}, 1.0 / 255, 0);
+  constexpr double kExamples = 60'000;
+  CheckMemory(kExamples, set->shape(), "data.size");
   for (size_t c = 0; c < n; ++c) {
     const int superclass = records.superclass[c];
     set->BeginClass(names[c],

@@ -1,7 +1,10 @@
 // Any folder or zip archive of PNG and JPEG pictures: a folder a class, CLASS/picture.png, or with
-// splits SPLIT/CLASS/picture.png where SPLIT is train, validation (val) or test.
+// splits SPLIT/CLASS/picture.png where SPLIT is train, validation (val) or test; in whatever folder
+// all of it lies.
 #include <algorithm>
+#include <cctype>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -44,6 +47,36 @@ struct FolderOptions final : PictureOptions {
 
 constexpr uint64_t kMostBytes = uint64_t{1} << 28;  // of a picture
 
+bool IsPictureName(const std::string& name) {
+  std::string lower;
+  for (const char c : name) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return !name.starts_with('.') &&
+         (lower.ends_with(".png") || lower.ends_with(".jpg") || lower.ends_with(".jpeg"));
+}
+
+std::optional<DataSplit> SplitOf(const std::string& name) {
+  const size_t end = name.find('/');
+  if (end == std::string::npos) return std::nullopt;
+  const std::string first = name.substr(0, end);
+  return first == "val" ? DataSplit::kValidation : FindValue(kDataSplitNames, first);
+}
+
+// How many folders all files lie in together, so that each still lies in one of its own.
+size_t CommonFolders(const std::vector<std::vector<std::string>>& folders) {
+  size_t common = folders[0].size() - 1;
+  for (const std::vector<std::string>& folder : folders) {
+    common = std::min(common, folder.size() - 1);
+    for (size_t i = 0; i < common; ++i) {
+      if (folder[i] != folders[0][i]) common = i;
+    }
+  }
+  // a split is not one of them
+  for (size_t i = 0; i < common; ++i) {
+    if (SplitOf(folders[0][i] + "/")) return i;
+  }
+  return common;
+}
+
 std::unique_ptr<ExampleSet> ReadFolder(const FolderOptions& options, const std::string& directory) {
   if (options.path.empty()) {
     throw Error(ErrorKind::kUsage, "no folder of pictures is named",
@@ -57,33 +90,41 @@ std::unique_ptr<ExampleSet> ReadFolder(const FolderOptions& options, const std::
       ExampleShape{.channels = channels, .height = side, .width = side}, scale,
       options.invert ? 1 : 0);
 
-  const std::map<std::string, DataSplit> splits = {{"train", DataSplit::kTrain},
-                                                   {"validation", DataSplit::kValidation},
-                                                   {"val", DataSplit::kValidation},
-                                                   {"test", DataSplit::kTest}};
-  std::map<DataSplit, std::vector<int>> by_split;
-  std::vector<int> without;
-  std::string current;
+  // pictures by class; folders that hold everything are left out of their names
+  std::map<std::string, std::vector<const FileTree::File*>> pictures;
+  std::vector<std::vector<std::string>> folders;
+  std::vector<const FileTree::File*> files;
   for (const FileTree::File& file : tree.files()) {
     std::vector<std::string> parts = PathParts(file.path);
-    if (parts.size() < 2 || parts[0] == "__MACOSX" || parts.back().starts_with('.')) continue;
+    const std::string name = parts.back();
     parts.pop_back();
-    const std::vector<std::byte> bytes = tree.Read(file, kMostBytes);
-    if (!IsImage(bytes)) continue;
-    const std::string name = fmt::format("{}", fmt::join(parts, "/"));
-    if (name != current) {
-      const auto split = parts.size() > 1 ? splits.find(parts[0]) : splits.end();
-      const auto index = static_cast<int>(set->classes().size());
-      (split != splits.end() ? by_split[split->second] : without).push_back(index);
-      set->BeginClass(name);
-      current = name;
-    }
-    const Image image = DecodeImage(bytes, channels, tree.NameOf(file));
-    set->AddPicture(Resized(image, side, side, options.resize).pixels);
+    if (parts.empty() || parts[0] == "__MACOSX" || !IsPictureName(name)) continue;
+    folders.push_back(std::move(parts));
+    files.push_back(&file);
   }
-  if (set->classes().empty()) {
+  if (files.empty()) {
     throw Error(ErrorKind::kData, "no PNG or JPEG pictures in folders of it",
                 {.file = path, .remedy = "A folder a class: CLASS/picture.png"});
+  }
+  const size_t common = CommonFolders(folders);
+  for (size_t i = 0; i < files.size(); ++i) {
+    pictures[fmt::format("{}", fmt::join(folders[i].begin() + static_cast<std::ptrdiff_t>(common),
+                                         folders[i].end(), "/"))]
+        .push_back(files[i]);
+  }
+  CheckMemory(static_cast<double>(files.size()), set->shape(), "data.size");
+
+  std::map<DataSplit, std::vector<int>> by_split;
+  std::vector<int> without;
+  for (const auto& [name, of_class] : pictures) {
+    const auto split = SplitOf(name);
+    const auto index = static_cast<int>(set->classes().size());
+    (split ? by_split[*split] : without).push_back(index);
+    set->BeginClass(name);
+    for (const FileTree::File* file : of_class) {
+      const Image image = DecodeImage(tree.Read(*file, kMostBytes), channels, tree.NameOf(*file));
+      set->AddPicture(Resized(image, side, side, options.resize).pixels);
+    }
   }
   if (!by_split.empty() && !without.empty()) {
     throw Error(ErrorKind::kData,

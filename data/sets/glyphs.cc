@@ -123,6 +123,9 @@ std::unique_ptr<ExampleSet> MakeGlyphs(const GlyphsOptions& options, const std::
   const int side = static_cast<int>(options.size);
   auto set = std::make_unique<ExampleSet>(
       ExampleShape{.channels = 1, .height = side, .width = side}, 1.0 / 255, 0);
+  CheckMemory(static_cast<double>(options.alphabets) * static_cast<double>(options.characters) *
+                  static_cast<double>(options.drawings),
+              set->shape(), "data.drawings");
   const Rng rng = Rng(static_cast<uint64_t>(options.seed)).Fork("glyphs");
   const int64_t fifth = options.alphabets / 5;
   ClassSplit split;

@@ -1,7 +1,6 @@
 // MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017): ten classes in the IDX format.
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -77,6 +76,8 @@ DataEntry Entry(std::string name, std::string folder, std::array<const char*, kC
         const auto side = static_cast<int>(options.size);
         auto set = std::make_unique<ExampleSet>(
             ExampleShape{.channels = 1, .height = side, .width = side}, 1.0 / 255, 0);
+        constexpr double kExamples = 70'000;
+        CheckMemory(kExamples, set->shape(), "data.size");
         ClassSplit split;
         const auto held_out = [&](int c) {
           return std::ranges::find(options.test_classes, c) != options.test_classes.end();

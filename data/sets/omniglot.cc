@@ -2,11 +2,13 @@
 // program induction", Science 2015. 1,623 characters of 50 alphabets, 20 drawings of each, in the
 // layout of the official archives: SET/ALPHABET/characterNN/xxxx_yy.png, 105 x 105, ink = 0.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -66,6 +68,7 @@ std::vector<std::string> ReadList(const std::string& path) {
 
 void AddArchive(const std::string& path, ExampleSet& set, const OmniglotOptions& options) {
   const FileTree tree(path);
+  CheckMemory(static_cast<double>(tree.files().size()), set.shape(), "data.size");
   std::string current;
   for (const FileTree::File& file : tree.files()) {
     // .../alphabet/character/drawing.png, whatever it lies in
@@ -136,6 +139,16 @@ std::unique_ptr<ExampleSet> ReadOmniglot(const OmniglotOptions& options,
           }
           to->push_back(found->second);
         }
+      }
+      constexpr int kCharacters = 1623;
+      const std::array<size_t, 3> found = {split.train.size(), split.validation.size(),
+                                           split.test.size()};
+      if (classes == kCharacters && found != std::array<size_t, 3>{1028, 172, 423}) {
+        throw Error(
+            ErrorKind::kData,
+            fmt::format("{} characters instead of 1028, 172 and 423", fmt::join(found, ", ")),
+            {.file = folder + "/splits/vinyals",
+             .remedy = "Get the lists from where they were published"});
       }
       SetSplits(*set, std::move(split), folder);
       break;

@@ -43,6 +43,10 @@ struct PictureOptions : Options {
 std::string FindData(const std::string& what, const std::string& directory,
                      const std::vector<std::string>& places);
 
+// Throws Error(kUsage) when so many examples of this shape do not fit into memory; `key` is what
+// makes them smaller.
+void CheckMemory(double examples, const ExampleShape& shape, const std::string& key);
+
 // A path that a user gives: from the data directory, or from /.
 std::string PlaceOf(const std::string& path, const std::string& directory);
 

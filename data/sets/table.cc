@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -48,7 +47,7 @@ struct TableOptions final : Options {
 
 struct Rows {
   int64_t width = 0;
-  std::vector<float> numbers;       // [N, width]
+  std::vector<double> numbers;      // [N, width]
   std::vector<std::string> labels;  // [N]
   std::vector<std::string> splits;  // [N], or empty
 };
@@ -63,7 +62,7 @@ Rows ReadCsv(const std::string& path, const TableOptions& options) {
   for (size_t row = 0; row < table.rows.size(); ++row) {
     for (size_t column = 0; column < table.columns.size(); ++column) {
       if (column == label || (has_split && column == split)) continue;
-      rows.numbers.push_back(static_cast<float>(table.Number(row, column)));
+      rows.numbers.push_back(table.Number(row, column));
     }
     rows.labels.push_back(table.rows[row][label]);
     if (has_split) rows.splits.push_back(table.rows[row][split]);
@@ -91,15 +90,13 @@ Rows ReadTensors(const std::string& path) {
   }
   Rows rows;
   rows.width = features.shape[1];
-  const auto copy = [&](const auto& values) {
-    for (const auto value : values) rows.numbers.push_back(static_cast<float>(value));
-  };
+  const auto copy = [&](const auto& values) { rows.numbers.assign(values.begin(), values.end()); };
   if (features.dtype == DType::kF64) {
     copy(file.Values<double>("features"));
   } else {
     copy(file.Values<float>("features"));
   }
-  for (const float number : rows.numbers) {
+  for (const double number : rows.numbers) {
     if (!std::isfinite(number)) {
       throw Error(ErrorKind::kData, "a number is not finite", {.file = path, .key = "features"});
     }
@@ -181,22 +178,22 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
       }
     }
     for (size_t column = 0; column < width; ++column) {
-      double sum = 0, squares = 0, count = 0;
-      for (const auto* of : of_training) {
-        for (const size_t row : *of) {
-          const double value = rows.numbers[row * width + column];
-          sum += value;
-          squares += value * value;
-          ++count;
+      const auto mean_of = [&](const auto& function) {
+        double sum = 0, count = 0;
+        for (const auto* of : of_training) {
+          for (const size_t row : *of) sum += function(rows.numbers[row * width + column]);
+          count += static_cast<double>(of->size());
         }
-      }
-      const double mean = count > 0 ? sum / count : 0;
-      const double variance = count > 0 ? std::max(0.0, squares / count - mean * mean) : 1;
+        return count > 0 ? sum / count : 0;
+      };
+      const double mean = mean_of([](double value) { return value; });
+      const double variance =
+          mean_of([&](double value) { return (value - mean) * (value - mean); });
       // a column that is always the same says nothing: 0
-      const double scale = variance > 1e-12 * mean * mean ? 1 / std::sqrt(variance) : 0;
+      const double scale = variance > 0 ? 1 / std::sqrt(variance) : 0;
       for (size_t row = 0; row < rows.labels.size(); ++row) {
-        float& value = rows.numbers[row * width + column];
-        value = static_cast<float>((value - mean) * scale);
+        double& value = rows.numbers[row * width + column];
+        value = (value - mean) * scale;
       }
     }
   }
@@ -205,7 +202,17 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
   for (const auto& [label, of] : rows_of) {
     set->BeginClass(label);
     for (const size_t row : of) {
-      set->AddVector(std::span(rows.numbers).subspan(row * width, width));
+      std::vector<float> numbers;
+      for (size_t column = 0; column < width; ++column) {
+        numbers.push_back(static_cast<float>(rows.numbers[row * width + column]));
+        if (!std::isfinite(numbers.back())) {
+          throw Error(ErrorKind::kData,
+                      fmt::format("{} of class '{}' is too large for single precision",
+                                  rows.numbers[row * width + column], label),
+                      {.file = path});
+        }
+      }
+      set->AddVector(numbers);
     }
   }
   for (auto& [split, of] : splits) set->SetSplit(split, std::move(of), path);

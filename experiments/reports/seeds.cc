@@ -96,7 +96,7 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   document["runs"] = paths;
   double largest = 0;
   for (const Interval& mean : first.mean) largest = std::max(largest, std::abs(mean.point));
-  const int digits = DigitsOf(largest);
+  const int digits = first.few_shot ? 4 : DigitsOf(largest);
   for (size_t unit = 0; unit < first.returns.size(); ++unit) {
     std::vector<double> scores;
     for (const SeedResult& result : results) {

@@ -153,7 +153,8 @@ std::string RunConfig::ToToml() {
   std::string text = WriteToml("run", run);
   for (const Table& table : tables()) {
     NamedOptions named(table.chosen, table.options);
-    text += "\n" + WriteToml(table.name, named);
+    text += '\n';
+    text += WriteToml(table.name, named);
   }
   return text;
 }

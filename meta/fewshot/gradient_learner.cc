@@ -97,6 +97,11 @@ class GradientLearner final : public FewShotLearner {
     }
     if (options.training_shots > 0) training_.shots = options.training_shots;
     if (options.training_queries > 0) training_.queries = options.training_queries;
+    if (training_.size != EpisodeSize::kFixed && options.meta_batch_size > 1) {
+      throw Error(ErrorKind::kUsage,
+                  "episodes of different sizes do not go through the network together",
+                  {.key = "meta_batch_size", .remedy = "Set learner.meta_batch_size = 1"});
+    }
     source_.Check(DataSplit::kTrain, training_);
     outputs_ = form.classification ? training_.ways : form.outputs;
     layout_ = std::make_shared<ParameterLayout>();
@@ -124,7 +129,7 @@ class GradientLearner final : public FewShotLearner {
   }
 
   Metrics Iterate(const Rng& rng) override {
-    const int64_t tasks = training_.size == EpisodeSize::kFixed ? options_.meta_batch_size : 1;
+    const int64_t tasks = options_.meta_batch_size;
     const EpisodeBatch batch =
         source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
             .To(device_);
@@ -134,8 +139,9 @@ class GradientLearner final : public FewShotLearner {
     const auto part = [&](const torch::Tensor& leaf, const Shard& shard) {
       const EpisodeBatch of = batch.Tasks(shard.begin, shard.end);
       const Parameters start = Rows(leaf, shard.size());
-      const Parameters adapted =
-          Adapt(start, SupportLoss(of, order, shard.begin), options_.inner, Scale(leaf));
+      const Parameters adapted = Adapt(start, SupportLoss(of, order), options_.inner, Scale(leaf));
+      const bool differentiates = options_.outer == GradientLearnerOptions::Outer::kGradient;
+      const torch::AutoGradMode mode(differentiates);
       const torch::Tensor outputs = Query(adapted, of, {});
       const torch::Tensor loss = Losses(outputs, of.query_y).sum() / static_cast<double>(tasks);
       torch::Tensor before;
@@ -186,13 +192,15 @@ class GradientLearner final : public FewShotLearner {
 
   std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t /*ways*/, NormMode mode,
                                      int64_t units) const override {
+    FEWSTEP_CHECK(HasMode(mode), "it cannot predict with {} statistics",
+                  NameOf(kNormModeNames, mode));
     const EpisodeBatch batch = episodes.To(device_);
     InnerLoopOptions inner = options_.inner;
     inner.order = GradientOrder::kFirst;
     std::vector<torch::Tensor> predictions;
     Parameters rows = Rows(meta_.detach(), batch.num_tasks());
     InnerState state;
-    const LossFunction loss = SupportLoss(batch, Rng(0).Fork("order"), 0);
+    const LossFunction loss = SupportLoss(batch, Rng(0).Fork("order"));
     for (int64_t unit = 0;; ++unit) {
       {
         const torch::NoGradGuard no_grad;
@@ -263,40 +271,31 @@ class GradientLearner final : public FewShotLearner {
     return backbone_->Forward(rows, batch.query_x, {.given = given.empty() ? nullptr : &given});
   }
 
-  // The loss of a step. In steps of some examples, each task goes through its support set in an
-  // order of its own, which is drawn anew each time around.
-  LossFunction SupportLoss(const EpisodeBatch& batch, const Rng& rng, int64_t first_task) const {
+  // The loss of a step. In steps of some examples, tasks go through their support sets in an order
+  // that is drawn anew each time around; the sets themselves are in an order of chance, so that one
+  // order serves all tasks.
+  LossFunction SupportLoss(const EpisodeBatch& batch, const Rng& rng) const {
     const int64_t size = options_.inner_batch_size, all = batch.support_x.size(1);
     if (size == 0 || size >= all) {
       return [this, batch](const Parameters& rows, int64_t) {
         return Losses(backbone_->Forward(rows, batch.support_x), batch.support_y);
       };
     }
-    return [this, batch, rng, first_task, size, all](const Parameters& rows, int64_t step) {
-      const int64_t tasks = batch.num_tasks();
-      torch::Tensor chosen = torch::empty({tasks, size}, torch::kInt64);
-      for (int64_t t = 0; t < tasks; ++t) {
-        int64_t* to = chosen[t].mutable_data_ptr<int64_t>();
-        for (int64_t i = 0; i < size; ++i) {
-          const int64_t place = step * size + i;
-          std::vector<int> order(static_cast<size_t>(all));
+    return [this, batch, rng, size, all](const Parameters& rows, int64_t step) {
+      torch::Tensor chosen = torch::empty({size}, torch::kInt64);
+      std::vector<int> order(static_cast<size_t>(all));
+      for (int64_t i = 0, round = -1; i < size; ++i) {
+        const int64_t place = step * size + i;
+        if (place / all != round) {
+          round = place / all;
           std::iota(order.begin(), order.end(), 0);
-          rng.Fork("task", static_cast<uint64_t>(first_task + t))
-              .Fork("round", static_cast<uint64_t>(place / all))
-              .Shuffle(order);
-          to[i] = order[static_cast<size_t>(place % all)];
+          rng.Fork("round", static_cast<uint64_t>(round)).Shuffle(order);
         }
+        chosen[i] = order[static_cast<size_t>(place % all)];
       }
       chosen = chosen.to(device_);
-      const auto pick = [&](const torch::Tensor& of) {
-        std::vector<int64_t> shape(static_cast<size_t>(of.dim()), 1);
-        shape[0] = tasks;
-        shape[1] = size;
-        std::vector<int64_t> wide = of.sizes().vec();
-        wide[1] = size;
-        return of.gather(1, chosen.view(shape).expand(wide));
-      };
-      return Losses(backbone_->Forward(rows, pick(batch.support_x)), pick(batch.support_y));
+      return Losses(backbone_->Forward(rows, batch.support_x.index_select(1, chosen)),
+                    batch.support_y.index_select(1, chosen));
     };
   }
 

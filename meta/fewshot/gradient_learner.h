@@ -1,6 +1,7 @@
 // What adapts by gradient steps on the support set, on rows of parameters: MAML and its relatives.
 // Classes are scored by the cross-entropy, functions by the squared error, both as means over the
-// examples: published inner rates that belong to a sum are divided by what the mean divides by.
+// examples. A published inner rate that belongs to a sum over them is multiplied by their number:
+// MAML's 0.4 on Omniglot belongs to the sum over five ways divided by shots, which is 2.0 here.
 #pragma once
 
 #include <memory>

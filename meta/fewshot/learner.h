@@ -2,6 +2,7 @@
 // that one training loop and one evaluator serve all of them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,6 +46,7 @@ class FewShotLearner {
   virtual bool has_batch_norm() const = 0;
   // The modes that it can predict with; the first is that of its publication.
   virtual std::vector<NormMode> norm_modes() const = 0;
+  bool HasMode(NormMode mode) const { return std::ranges::count(norm_modes(), mode) > 0; }
   // Predictions of the queries after 0, 1, ..., `units` units of adaptation: scores of classes
   // [T, Q, ways], or values [T, Q, O]. What has one unit alone gives one element.
   virtual std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t ways,

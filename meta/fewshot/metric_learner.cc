@@ -72,13 +72,29 @@ class MetricLearner final : public FewShotLearner {
     if (options.training_ways > 0) training_.ways = options.training_ways;
     if (options.training_shots > 0) training_.shots = options.training_shots;
     if (options.training_queries > 0) training_.queries = options.training_queries;
+    if (training_.size != EpisodeSize::kFixed && options.meta_batch_size > 1) {
+      throw Error(ErrorKind::kUsage,
+                  "episodes of different sizes do not go through the network together",
+                  {.key = "meta_batch_size", .remedy = "Set learner.meta_batch_size = 1"});
+    }
     source_.Check(DataSplit::kTrain, training_);
     const auto layout = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout, "", options.network, source_.form().example, 0);
     comparison_ = make(*layout, "comparison.", backbone_->outputs());
+    if (layout->size() == 0) {
+      throw Error(ErrorKind::kUsage, "a network without layers has nothing to learn",
+                  {.key = "network", .remedy = "Give learner.network strides or hidden layers"});
+    }
     row_ = Initialized(layout, context.init);
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
+    if (!has_batch_norm()) return;
+    // what is normalised with them before any training stays as it is
+    const torch::Tensor like = torch::zeros({1, 1, options.network.filters, 1, 1}, device_);
+    for (size_t i = 0; i < options.network.strides.size(); ++i) {
+      running_.means.push_back(like);
+      running_.variances.push_back(torch::ones_like(like));
+    }
   }
 
   std::string unit() const override { return "support set"; }
@@ -91,7 +107,7 @@ class MetricLearner final : public FewShotLearner {
   }
 
   Metrics Iterate(const Rng& rng) override {
-    const int64_t tasks = training_.size == EpisodeSize::kFixed ? options_.meta_batch_size : 1;
+    const int64_t tasks = options_.meta_batch_size;
     const EpisodeBatch batch =
         source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
             .To(device_);
@@ -135,10 +151,11 @@ class MetricLearner final : public FewShotLearner {
 
   std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t ways, NormMode mode,
                                      int64_t /*units*/) const override {
+    FEWSTEP_CHECK(HasMode(mode), "it cannot predict with {} statistics",
+                  NameOf(kNormModeNames, mode));
     const torch::NoGradGuard no_grad;
-    const EpisodeBatch batch = episodes.To(device_);
-    const bool running = has_batch_norm() && mode == NormMode::kRunning;
-    return {LogProbabilities(row_, batch, ways, {.given = running ? &running_ : nullptr})};
+    return {LogProbabilities(row_, episodes.To(device_), ways,
+                             {.given = mode == NormMode::kRunning ? &running_ : nullptr})};
   }
 
   void Save(CheckpointWriter checkpoint) const override {
@@ -152,13 +169,11 @@ class MetricLearner final : public FewShotLearner {
   void Load(CheckpointReader checkpoint) override {
     const torch::Tensor row = checkpoint.Load("row", row_.flat);
     Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
-    NormStatistics running;
-    if (has_batch_norm() && adam.steps > 0) {
-      for (size_t i = 0; i < options_.network.strides.size(); ++i) {
-        const torch::Tensor like =
-            torch::empty({1, 1, options_.network.filters, 1, 1}, row.options());
-        running.means.push_back(checkpoint.Load(fmt::format("running{}.mean", i), like));
-        running.variances.push_back(checkpoint.Load(fmt::format("running{}.variance", i), like));
+    NormStatistics running = running_;
+    for (size_t i = 0; i < running.means.size(); ++i) {
+      for (const auto& [name, of] :
+           {std::pair{"mean", &running.means[i]}, {"variance", &running.variances[i]}}) {
+        *of = checkpoint.Load(fmt::format("running{}.{}", i, name), *of);
       }
     }
     row_.flat = row;
@@ -175,35 +190,28 @@ class MetricLearner final : public FewShotLearner {
   torch::Tensor LogProbabilities(const Parameters& row, const EpisodeBatch& batch, int64_t ways,
                                  const NormContext& norm) const {
     const int64_t shots = batch.support_x.size(1), queries = batch.query_x.size(1);
-    const NormContext used =
-        norm.given != nullptr && norm.given->empty() ? NormContext{} : norm;  // not trained yet
     const torch::Tensor features =
-        backbone_->Forward(row, torch::cat({batch.support_x, batch.query_x}, 1), used);
+        backbone_->Forward(row, torch::cat({batch.support_x, batch.query_x}, 1), norm);
     const torch::Tensor labels = torch::one_hot(batch.support_y, ways).to(features.scalar_type());
     return comparison_->LogProbabilities(
         row, {features.narrow(1, 0, shots), labels, features.narrow(1, shots, queries)});
   }
 
-  // Running statistics go towards the mean over the episodes of an iteration.
+  // Running statistics go towards the mean over the episodes of an iteration; all the way at the
+  // first.
   void Follow(const std::vector<NormStatistics>& shards, int64_t tasks) {
-    const size_t blocks = shards[0].means.size();
-    const bool first = running_.empty();
-    for (size_t block = 0; block < blocks; ++block) {
-      const auto follow = [&](std::vector<torch::Tensor> NormStatistics::*member) {
-        std::vector<torch::Tensor> parts;
-        for (const NormStatistics& shard : shards) {
-          parts.push_back((shard.*member)[block].sum(0, /*keepdim=*/true));
-        }
-        const torch::Tensor now = SumInOrder(parts) / static_cast<double>(tasks);
-        std::vector<torch::Tensor>& running = running_.*member;
-        if (first) {
-          running.push_back(now);
-        } else {
-          running[block] = running[block].lerp(now, options_.norm_momentum);
-        }
-      };
-      follow(&NormStatistics::means);
-      follow(&NormStatistics::variances);
+    const double way = adam_.steps == 1 ? 1 : options_.norm_momentum;
+    const auto follow = [&](std::vector<torch::Tensor> NormStatistics::*member, size_t block) {
+      std::vector<torch::Tensor> parts;
+      for (const NormStatistics& shard : shards) {
+        parts.push_back((shard.*member)[block].sum(0, /*keepdim=*/true));
+      }
+      torch::Tensor& running = (running_.*member)[block];
+      running = running.lerp(SumInOrder(parts) / static_cast<double>(tasks), way);
+    };
+    for (size_t block = 0; block < running_.means.size(); ++block) {
+      follow(&NormStatistics::means, block);
+      follow(&NormStatistics::variances, block);
     }
   }
 

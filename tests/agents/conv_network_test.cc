@@ -143,7 +143,7 @@ TEST(ConvNetwork, StartsAsXavierAndRefusesWhatLeavesNothing) {
   const Built built(shape);
   EXPECT_EQ(built.network.features(), 64);
   const Parameters row = Initialized(built.layout, Rng(1));
-  const double limit = std::sqrt(6.0 / (9 + 64));
+  const double limit = std::sqrt(6.0 / (9 + 9 * 64));
   EXPECT_NEAR(row.View(0).abs().max().item<double>(), limit, 0.01 * limit);
   EXPECT_EQ(row.View(1).abs().max().item<double>(), 0);
   EXPECT_EQ(row.View(2).min().item<double>(), 1);

@@ -94,15 +94,20 @@ TEST(Episodes, HaveWaysShotsAndQueriesOfDifferentExamples) {
 }
 
 TEST(Episodes, AreFunctionsOfSeedSplitAndIndex) {
-  ExampleSet set = SetOf(std::vector<int>(10, 6));
-  set.SetSplit(DataSplit::kTrain, set.split(DataSplit::kTest), "x");
+  const ExampleSet set = SetOf(std::vector<int>(10, 6));
+  ExampleSet of_training = set;
+  of_training.SetSplit(DataSplit::kTest, {}, "x");
+  of_training.SetSplit(DataSplit::kTrain, set.split(DataSplit::kTest), "x");
   const EpisodeSampler test(set, DataSplit::kTest, Rotations::kAugment, Options(4, 2, 3));
-  const EpisodeSampler train(set, DataSplit::kTrain, Rotations::kAugment, Options(4, 2, 3));
+  const EpisodeSampler train(of_training, DataSplit::kTrain, Rotations::kAugment, Options(4, 2, 3));
   std::vector<Episode> forwards(50), backwards(50);
-  for (uint64_t i = 0; i < 50; ++i) forwards[i] = test.Draw(7, i);
+  std::thread one([&] {
+    for (uint64_t i = 0; i < 50; ++i) forwards[i] = test.Draw(7, i);
+  });
   std::thread other([&] {
     for (uint64_t i = 50; i-- > 0;) backwards[i] = test.Draw(7, i);
   });
+  one.join();
   other.join();
   int same_of_other_seed = 0, same_of_other_split = 0;
   for (uint64_t i = 0; i < 50; ++i) {
@@ -235,6 +240,46 @@ TEST(Episodes, VariableOnesFollowMetaDataset) {
   }
   ExpectUniform(ways);
   EXPECT_GT(largest_shots, 4 * smallest_shots);
+}
+
+// The caps of the rule: 50 ways, 500 examples of support, 10 queries of each class.
+TEST(Episodes, VariableOnesReachTheirCapsAndNeverExceedThem) {
+  ExampleSet set({.picture = false, .width = 1}, 1, 0);
+  std::vector<int> all;
+  for (int c = 0; c < 70; ++c) {
+    all.push_back(c);
+    set.BeginClass("class");
+    for (int i = 0; i < 150; ++i) set.AddVector(std::vector<float>{0});
+  }
+  set.SetSplit(DataSplit::kTest, all, "test");
+  EpisodeOptions options;
+  options.size = EpisodeSize::kVariable;
+  const EpisodeSampler sampler(set, DataSplit::kTest, Rotations::kNone, options);
+  size_t support = 0, of_class = 0;
+  int ways = 0;
+  double small = 0;
+  for (uint64_t index = 0; index < 600; ++index) {
+    const Episode episode = sampler.Draw(1, index);
+    support = std::max(support, episode.support.size());
+    ways = std::max(ways, episode.ways);
+    EXPECT_EQ(episode.query.size(), 10u * static_cast<size_t>(episode.ways));
+    std::vector<size_t> shots(static_cast<size_t>(episode.ways));
+    for (const EpisodeExample& example : episode.support) {
+      ++shots[static_cast<size_t>(example.label)];
+    }
+    of_class = std::max(of_class, *std::ranges::max_element(shots));
+    // without the caps, 100 beta of each of so many classes: below the cap of 500 the share of
+    // episodes with less than half of it is that of beta < 2.5 / ways
+    small += episode.support.size() < 250 ? 1 : 0;
+  }
+  EXPECT_EQ(ways, 50);
+  EXPECT_LE(support, 500u);
+  EXPECT_GE(support, 470u);  // rounding down takes less than one of each class
+  EXPECT_LE(of_class, 140u);
+  EXPECT_GT(of_class, 100u);
+  double expected = 0;
+  for (int w = 5; w <= 50; ++w) expected += 2.5 / w / 46;
+  EXPECT_NEAR(small / 600, expected, 0.05);
 }
 
 std::string Refusal(const ExampleSet& set, const EpisodeOptions& options,

@@ -34,6 +34,12 @@ TEST(DecodeImage, ReadsPngOfEveryKind) {
   // planes, one behind the other
   const std::string colours = Png(2, 1, 3, {1, 2, 3, 4, 5, 6});
   EXPECT_THAT(DecodeImage(Bytes(colours), 3, "p").pixels, ElementsAre(1, 4, 2, 5, 3, 6));
+  // grey is the luma of BT.601 in every format
+  EXPECT_THAT(DecodeImage(Bytes(Png(2, 1, 3, {255, 0, 0, 200, 100, 50})), 1, "p").pixels,
+              ElementsAre(76, 124));
+  // 16 bits become 8 without a change of brightness
+  EXPECT_THAT(DecodeImage(Bytes(DeepPng(2, 1, {0x8000, 0xff00})), 1, "p").pixels,
+              ElementsAre(128, 254));
   // what is transparent lies on white
   const std::string transparent = Png(3, 1, 2, {0, 255, 0, 0, 100, 0});
   EXPECT_THAT(DecodeImage(Bytes(transparent), 1, "p").pixels, ElementsAre(0, 255, 255));
@@ -66,19 +72,24 @@ TEST(DecodeImage, TruncatedAndHostileFilesAreErrors) {
     EXPECT_NE(ErrorOf(jpeg.substr(0, size)), "no error") << size;
   }
   EXPECT_THAT(ErrorOf("GIF89a"), HasSubstr("neither a PNG nor a JPEG"));
-  // a claim of 2^31 - 1 squared pixels takes no memory
-  std::string large = png;
-  for (const size_t at : {16u, 20u}) large.replace(at, 4, "\x7f\xff\xff\xff");
-  EXPECT_NE(ErrorOf(large), "no error");
+  // claims of other sizes with the checksum that belongs to them: too large, and not what is there
+  for (const auto& [size, why] :
+       {std::pair{"\x7f\xff\xff\xff", "picture"}, {std::pair{"\x00\x00\x20\x00", "picture"}}}) {
+    std::string claims = png;
+    for (const size_t at : {16u, 20u}) claims.replace(at, 4, std::string(size, 4));
+    EXPECT_THAT(ErrorOf(WithChecksums(claims)), HasSubstr(why));
+  }
   for (const std::string& whole : {png, jpeg}) {
     for (int i = 0; i < 3000; ++i) {
       std::string changed = whole;
       for (int k = 0; k < 3; ++k) {
         changed[rng.Below(changed.size())] = static_cast<char>(rng.NextU32());
       }
-      try {
-        DecodeImage(Bytes(changed), 3, "p");
-      } catch (const Error&) {
+      for (const std::string& file : {changed, WithChecksums(changed)}) {
+        try {
+          DecodeImage(Bytes(file), 3, "p");
+        } catch (const Error&) {
+        }
       }
     }
   }
@@ -121,7 +132,7 @@ TEST(Resized, SmoothKeepsTheMeanAndWhatIsEven) {
   EXPECT_NEAR(mean(small), mean(image), 6);
   const Image even{1, 9, 9, std::vector<uint8_t>(81, 77)};
   for (const uint8_t pixel : Resized(even, 4, 13, Resize::kSmooth).pixels) EXPECT_EQ(pixel, 77);
-  // 4 pixels to 2: triangles of width 2 around .5 and 2.5 in units of new pixels: weights 3 3 1, of
+  // 4 pixels to 2: triangles of half a width of 2 around 1 and 3: weights 3 3 1, of
   // 7
   const Image row{1, 1, 4, {70, 0, 0, 0}};
   EXPECT_THAT(Resized(row, 1, 2, Resize::kSmooth).pixels, ElementsAre(30, 0));

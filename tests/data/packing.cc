@@ -124,6 +124,30 @@ std::string BitPng(int width, int height, const std::vector<unsigned char>& pixe
   return WritePng(width, height, PNG_COLOR_TYPE_GRAY, 1, row, rows);
 }
 
+std::string DeepPng(int width, int height, const std::vector<unsigned short>& pixels) {
+  std::vector<unsigned char> rows;
+  for (const unsigned short pixel : pixels) {
+    rows.push_back(static_cast<unsigned char>(pixel >> 8));
+    rows.push_back(static_cast<unsigned char>(pixel));
+  }
+  return WritePng(width, height, PNG_COLOR_TYPE_GRAY, 16, 2 * width, rows);
+}
+
+std::string WithChecksums(std::string png) {
+  for (size_t at = 8; at + 12 <= png.size();) {
+    size_t length = 0;
+    for (size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(png[at + i]);
+    if (length > png.size() - at - 12) break;
+    const auto crc = static_cast<uint32_t>(crc32(
+        0, reinterpret_cast<const Bytef*>(png.data() + at + 4), static_cast<uInt>(length + 4)));
+    for (size_t i = 0; i < 4; ++i) {
+      png[at + 8 + length + i] = static_cast<char>(crc >> (24 - 8 * i));
+    }
+    at += 12 + length;
+  }
+  return png;
+}
+
 std::string Jpeg(int width, int height, const std::vector<unsigned char>& rgb) {
   tjhandle encoder = tjInitCompress();
   unsigned char* bytes = nullptr;

@@ -17,6 +17,10 @@ void WriteZip(const std::string& path,
 std::string Png(int width, int height, int channels, const std::vector<unsigned char>& pixels);
 // A 1-bit PNG as those of Omniglot: 0 or 1 for each pixel.
 std::string BitPng(int width, int height, const std::vector<unsigned char>& pixels);
+// A grey PNG of 16 bits.
+std::string DeepPng(int width, int height, const std::vector<unsigned short>& pixels);
+// A PNG whose chunks, as far as they can be told, have the checksums of what they hold.
+std::string WithChecksums(std::string png);
 std::string Jpeg(int width, int height, const std::vector<unsigned char>& rgb);
 
 // IDX with this magic number, shape and bytes.

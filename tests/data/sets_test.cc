@@ -110,11 +110,17 @@ TEST(Omniglot, WhatIsMissingOrWrongIsNamed) {
   EXPECT_THAT(ErrorOf("omniglot", scratch.path(), "split = \"shuffled\""),
               HasSubstr("10 characters, and the split has 1623"));
   std::filesystem::create_directories(scratch.File("splits/vinyals"));
-  for (const char* list : {"train", "val", "test"}) {
+  const auto write = [&](const char* list, const char* name) {
     WriteFileAtomically(scratch.File(fmt::format("splits/vinyals/{}.txt", list)),
-                        "back_0/character01/rot000\nback_0/character01/rot090\n");
-  }
+                        fmt::format("{0}/rot000\n{0}/rot090\n", name));
+  };
+  write("train", "back_0/character01");
+  write("val", "back_0/character02");
+  write("test", "eval_1/character01");
   EXPECT_EQ(ErrorOf("omniglot", scratch.path()), "no error");
+  write("test", "back_0/character01");
+  EXPECT_THAT(ErrorOf("omniglot", scratch.path()),
+              HasSubstr("class 'back_0/character01' is in two splits"));
   WriteFileAtomically(scratch.File("splits/vinyals/val.txt"), "Korean/character01/rot000\n");
   EXPECT_THAT(ErrorOf("omniglot", scratch.path()),
               HasSubstr("val.txt: 'Korean/character01' is not in the archives"));
@@ -297,6 +303,39 @@ TEST(Folder, AFolderIsAClass) {
               HasSubstr("'other' is in none of train, validation and test"));
 }
 
+TEST(Folder, WhatLiesInOneFolderAndInFoldersOfAClass) {
+  const ScratchDirectory scratch;
+  const std::string grey = Png(1, 1, 1, {9});
+  // as `zip -r data.zip data` packs it
+  std::vector<std::pair<std::string, std::string>> members;
+  for (const char* split : {"train", "test"}) {
+    for (const char* name : {"cat", "dog"}) {
+      members.push_back({fmt::format("data/{}/{}/1.png", split, name), grey});
+    }
+  }
+  members.push_back({"data/notes.txt", std::string(1000, 'x')});
+  WriteZip(scratch.File("a.zip"), members);
+  const auto set = Make("folder", scratch.path(), "path = \"a.zip\"");
+  EXPECT_EQ(set->split(DataSplit::kTrain).size(), 2u);
+  EXPECT_EQ(set->split(DataSplit::kTest).size(), 2u);
+  EXPECT_EQ(set->classes()[0].name, "test/cat");
+  // a folder between the pictures of a class does not cut it in two
+  WriteZip(scratch.File("b.zip"), {{"dog/1.png", grey},
+                                   {"dog/extra/2.png", grey},
+                                   {"dog/z.PNG", grey},
+                                   {"cat/1.png", grey},
+                                   {"cow/1.png", grey}});
+  const auto classes = Make("folder", scratch.path(), "path = \"b.zip\"\ntest_classes = 1");
+  ASSERT_EQ(classes->classes().size(), 4u);
+  EXPECT_EQ(classes->classes()[2].name, "dog");
+  EXPECT_EQ(classes->classes()[2].count, 2);
+}
+
+TEST(Sets, WhatDoesNotFitIntoMemoryIsRefusedWithFigures) {
+  EXPECT_THAT(ErrorOf("glyphs", "", "alphabets = 10000\ncharacters = 10000\nsize = 256"),
+              HasSubstr("examples of 1 x 256 x 256 need"));
+}
+
 TEST(Table, OfCsv) {
   const ScratchDirectory scratch;
   std::string csv = "x,label,y\r\n";
@@ -328,6 +367,18 @@ TEST(Table, OfCsv) {
   }
   EXPECT_THAT(ErrorOf("table", scratch.path(), "path = \"t.csv\"\nlabel = \"lable\""),
               HasSubstr("no column 'lable'; did you mean 'label'?"));
+
+  // large numbers that differ by little, and one that single precision does not hold
+  std::string times = "label,t\n";
+  for (int c = 0; c < 4; ++c) {
+    for (int i = 0; i < 2; ++i) times += fmt::format("{},{}\n", c, 1'600'000'000 + 1000 * c + i);
+  }
+  WriteFileAtomically(scratch.File("t.csv"), times);
+  const auto of_times = Make("table", scratch.path(), "path = \"t.csv\"");
+  EXPECT_GT(std::abs(Example(*of_times, 0)[0] - Example(*of_times, 7)[0]), 1);
+  WriteFileAtomically(scratch.File("t.csv"), times + "0,1e39\n");
+  EXPECT_THAT(ErrorOf("table", scratch.path(), "path = \"t.csv\"\nstandardize = false"),
+              HasSubstr("too large for single precision"));
 }
 
 TEST(Table, WithAColumnOfSplits) {
@@ -389,6 +440,7 @@ TEST(CsvTable, QuotesAndMistakes) {
   EXPECT_EQ(table.Number(1, 0), 2.5);
   EXPECT_EQ(table.lines[1], 5);
   EXPECT_THAT(CsvError("a,b\n1\n"), HasSubstr("t.csv:2: 1 fields, and the header has 2"));
+  EXPECT_THAT(CsvError("a,b\n1,2,3\n"), HasSubstr("t.csv:2: more than 2 fields"));
   EXPECT_THAT(CsvError("a,a\n"), HasSubstr("two columns are called 'a'"));
   EXPECT_THAT(CsvError("a\nx\n"), HasSubstr("t.csv:2: 'a': 'x' is not a finite number"));
   for (const char* number : {"inf", "nan", "1e999", "", "1 2", "0x10"}) {

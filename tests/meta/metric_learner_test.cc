@@ -252,6 +252,11 @@ TEST_F(MetricLearner, RefusesWhatItCannotLearnFrom) {
     }
     return "none";
   };
+  EXPECT_THAT(error("[learner.network]\nkind = \"mlp\"\nhidden = []"),
+              testing::HasSubstr("without layers"));
+  episodes_.size = EpisodeSize::kImbalanced;
+  EXPECT_THAT(error("meta_batch_size = 2"), testing::HasSubstr("Set learner.meta_batch_size = 1"));
+  episodes_.size = EpisodeSize::kFixed;
   EXPECT_THAT(error("training_ways = 500"), testing::HasSubstr("500 ways, but train has 120"));
   EXPECT_THAT(error("[learner.network]\nstrides = [4, 4, 4, 4, 4]"), testing::HasSubstr("none"));
   EXPECT_THAT(error("[learner.network]\nstrides = [1, 1, 1, 1]\npool = true"),
@@ -259,7 +264,7 @@ TEST_F(MetricLearner, RefusesWhatItCannotLearnFrom) {
   source_ = MakeFunctionSource(BuiltinRegression()
                                    .Get("sinusoid@maml")
                                    .make(*BuiltinRegression().Get("sinusoid@maml").make_options()),
-                                   "sinusoid@maml");
+                               "sinusoid@maml");
   EXPECT_THAT(error(""), testing::HasSubstr("compares classes, and these data are functions"));
 }
 
