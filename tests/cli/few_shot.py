@@ -1,0 +1,160 @@
+"""Runs of few-shot learning: trained, interrupted, evaluated, refused."""
+
+import random
+import signal
+import time
+
+from fewstep import (agent_tensors, begin, checkpoints, fewstep, lines, metrics, read, sets, start, train,
+                     wait_for)
+
+RECIPE = """[run]
+name = "small"
+iterations = 20
+threads = 1
+checkpoint_interval = 3
+evaluation_interval = 10
+evaluation_tasks = 30
+
+[data]
+name = "glyphs"
+alphabets = 10
+characters = 5
+drawings = 6
+size = 14
+
+[data.episodes]
+ways = 3
+queries = 3
+
+[learner]
+name = "{learner}"
+meta_batch_size = 4
+shards = 2
+
+[learner.network]
+filters = 8
+strides = [2, 2, 2]
+"""
+
+FUNCTIONS = """[run]
+name = "sines"
+iterations = 5
+evaluation_tasks = 20
+evaluation_units = 2
+
+[data]
+name = "sinusoid@maml"
+
+[learner]
+name = "maml"
+meta_batch_size = 4
+
+[learner.network]
+kind = "mlp"
+hidden = [8]
+"""
+
+
+def write(text, path="small.toml"):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def same(run, expected):
+    assert metrics(run) == expected[0], run
+    assert agent_tensors(run) == expected[1], run
+
+
+def check_runs(learner, rng):
+    write(RECIPE.format(learner=learner))
+    train("--quiet", "--restart").exits(0)
+    expected = metrics("runs/small"), agent_tensors("runs/small")
+    evaluation = read("runs/small/evaluations/iteration-000020.json")
+    train("--quiet", *sets(run_name=f"{learner}-t2", run_threads=2)).exits(0)
+    same(f"runs/{learner}-t2", expected)
+    assert read(f"runs/{learner}-t2/evaluations/iteration-000020.json") == evaluation
+
+    # killed again and again, and interrupted
+    run, words, kills = f"runs/{learner}-killed", ["train", "small.toml", *sets(run_name=f"{learner}-killed")], 0
+    for attempt in range(6):
+        process = start(*words)
+        goal = lines(f"{run}/metrics.jsonl") + rng.randrange(1, 5)
+        wait_for(lambda: process.poll() is not None or lines(f"{run}/metrics.jsonl") >= goal)
+        time.sleep(rng.uniform(0, 0.01))
+        process.send_signal(signal.SIGKILL if attempt % 3 else signal.SIGINT)
+        kills += process.wait() == -signal.SIGKILL
+        words = ["resume", run]
+        if not checkpoints(run):
+            words = ["train", "small.toml", "--restart", *sets(run_name=f"{learner}-killed")]
+    assert kills >= 2, kills
+    fewstep(*words, "--quiet").exits(0)
+    same(run, expected)
+
+
+def check_evaluate():
+    """Another split, other episodes; what is for agents that act is refused."""
+    found = fewstep("evaluate", "runs/small", "--split", "validation", "--tasks", "25", "--json").exits(0).json()
+    assert found["split"] == "validation" and found["episodes"] == 25, found
+    assert len(found["curve"][0]["scores"]) == 25
+    assert found["score"] == "accuracy" and found["norm_mode"] == "running", found
+    assert set(found["other_norm_modes"]) == {"batch"}, found
+    shown = fewstep("evaluate", "runs/small").exits(0)
+    assert "3 ways, 1 shots and 3 queries" in shown.out and "transductive" in shown.out, shown
+    fewstep("evaluate", "runs/small", "--split", "ood").exits(2, "data have no split 'ood'")
+    fewstep("evaluate", "runs/small", "--deterministic").exits(2, "for agents that act")
+    for words in (["view", "runs/small"], ["gradient-noise", "runs/small"]):
+        refused = fewstep(*words)
+        assert refused.code != 0 and "internal" not in refused.err, refused
+    assert "glyphs" in fewstep("list", "runs").exits(0).out
+
+
+def check_data():
+    """Other data are noticed, missing and impossible ones refused before anything is written."""
+    fewstep("resume", "runs/small", "--set", "data.seed=1").exits(2, "cannot change this")
+    text = read("runs/small/run.toml").decode()
+    write(text.replace("alphabets = 10", "alphabets = 11"), "runs/small/run.toml")
+    fewstep("evaluate", "runs/small").exits(3, "data with the hash")
+    write(text, "runs/small/run.toml")
+    none = ["--restart", "--set", "run.name=none"]
+    train(*none, "--set", "data.episodes.ways=11").exits(2, "11 ways, but test has 10 classes")
+    train(*none, "--set", "data.episodes.shots=4").exits(2, "4 shots and 3 queries are 7 examples")
+    train(*none, "--set", "learner.network.kind=mlp", "--set", "learner.network.hidden=[]").exits(2, "without layers")
+    train(*none, "--set", "run.save_replay=false").exits(2, "save_replay")
+    write("[run]\n[data]\nname = \"omniglot\"\n[learner]\nname = \"maml\"\n", "omniglot.toml")
+    fewstep("train", "omniglot.toml").exits(2, "--data-dir")
+    fewstep("train", "omniglot.toml", "--data-dir", "runs").exits(2, "no Omniglot in it")
+    write("[run]\n[data]\nname = \"glyphs\"\n[agent]\nname = \"maml\"\n", "mixed.toml")
+    fewstep("train", "mixed.toml").exits(2, "unknown table [agent]")
+    write("[run]\n[data]\nname = \"sinusoid@maml\"\n[learner]\nname = \"matching\"\n", "mixed.toml")
+    fewstep("train", "mixed.toml").exits(2, "compares classes, and these data are functions")
+
+
+def check_functions():
+    write(FUNCTIONS, "sines.toml")
+    fewstep("train", "sines.toml", "--quiet", "--seeds", "1..2").exits(0)
+    found = fewstep("evaluate", "runs/sines-seed1", "--units", "3", "--json").exits(0).json()
+    assert found["score"] == "error" and len(found["curve"]) == 4 and "ways" not in found, found
+
+
+def check_texts():
+    for name in ("omniglot", "glyphs", "sinusoid@maml", "maml", "prototypical"):
+        assert "name" in fewstep("describe", name).exits(0).out
+    assert "[learner]" in fewstep("describe", "anil").exits(0).out
+    assert "omniglot" in fewstep("list", "data").exits(0).out
+    assert "matching" in fewstep("list", "learners").exits(0).out
+
+
+def main():
+    begin()
+    rng = random.Random(1)
+    for learner in ("maml", "prototypical"):
+        check_runs(learner, rng)
+    check_evaluate()
+    check_data()
+    check_functions()
+    check_texts()
+    print("runs of few-shot learning end as uninterrupted ones do")
+
+
+if __name__ == "__main__":
+    main()
