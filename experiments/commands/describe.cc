@@ -51,10 +51,15 @@ Table KeysTable(Options& options) {
   return table;
 }
 
+nlohmann::ordered_json OptionsJson(const std::string& table_name, const std::string& summary,
+                                   Options& options) {
+  return {{"table", table_name}, {"summary", summary}, {"keys", KeysJson(options)}};
+}
+
 void DescribeOptions(const std::string& table_name, const std::string& summary, Options& options,
                      bool json) {
   if (json) {
-    Print(ToText({{"table", table_name}, {"summary", summary}, {"keys", KeysJson(options)}}));
+    Print(ToText(OptionsJson(table_name, summary, options)));
     return;
   }
   PrintWrapped(fmt::format("[{}]  {}", table_name, summary));
@@ -62,12 +67,31 @@ void DescribeOptions(const std::string& table_name, const std::string& summary, 
   Print(FittedText(KeysTable(options)));
 }
 
-// The table of a recipe that is named after one of the things that it can name.
-void DescribeNamed(const std::string& table_name, std::string name, const std::string& summary,
-                   Options& options, bool json) {
-  const std::string text = fmt::format("{}: {}", name, summary);
-  NamedOptions named(name, options);
-  DescribeOptions(table_name, text, named, json);
+// A table of a recipe that is named after one of the things that it can name.
+struct NamedTable {
+  std::string table, summary;
+  std::unique_ptr<Options> options;
+};
+
+// One, or several things that share a name: the document of the first has the others as "also".
+void DescribeNamed(std::string name, const std::vector<NamedTable>& tables, bool json) {
+  nlohmann::ordered_json document;
+  for (const NamedTable& table : tables) {
+    NamedOptions named(name, *table.options);
+    const std::string summary = fmt::format("{}: {}", name, table.summary);
+    if (json) {
+      nlohmann::ordered_json own = OptionsJson(table.table, summary, named);
+      if (&table == &tables.front()) {
+        document = std::move(own);
+      } else {
+        document["also"].push_back(std::move(own));
+      }
+      continue;
+    }
+    if (&table != &tables.front()) Print("\n");
+    DescribeOptions(table.table, summary, named, false);
+  }
+  if (json) Print(ToText(document));
 }
 
 nlohmann::ordered_json FamilyJson(const TaskFamily& family, const FamilyEntry& entry) {
@@ -253,24 +277,29 @@ int RunDescribe(const DescribeArguments& arguments, const CommonOptions& common)
     DescribeFamily(*families.Make(name, *options), families.Get(name), common.json);
   } else if (agents.Contains(name) || catalog.learners.Contains(name)) {
     // some algorithms are both: an agent of meta-RL and a learner of few-shot learning
+    std::vector<NamedTable> tables;
     if (agents.Contains(name)) {
-      DescribeNamed("agent", name, agents.Get(name).summary, *agents.Get(name).make_options(),
-                    common.json);
+      const AgentEntry& entry = agents.Get(name);
+      tables.push_back({"agent", entry.summary, entry.make_options()});
     }
     if (catalog.learners.Contains(name)) {
-      if (agents.Contains(name) && !common.json) Print("\n");
-      DescribeNamed("learner", name, catalog.learners.Get(name).summary,
-                    *catalog.learners.Get(name).make_options(), common.json);
+      const LearnerEntry& entry = catalog.learners.Get(name);
+      tables.push_back({"learner", entry.summary, entry.make_options()});
     }
-  } else if (catalog.data.Contains(name)) {
-    const DataEntry& entry = catalog.data.Get(name);
-    std::string summary = fmt::format("{} Source: {}.", entry.summary, entry.source);
-    if (!entry.files.empty()) summary += fmt::format(" In the data directory: {}.", entry.files);
-    DescribeNamed("data", name, summary, *catalog.MakeDataOptions(name), common.json);
-  } else if (catalog.functions.Contains(name)) {
-    const RegressionEntry& entry = catalog.functions.Get(name);
-    DescribeNamed("data", name, fmt::format("{} Source: {}.", entry.summary, entry.source),
-                  *catalog.MakeDataOptions(name), common.json);
+    DescribeNamed(name, tables, common.json);
+  } else if (catalog.data.Contains(name) || catalog.functions.Contains(name)) {
+    std::string summary;
+    if (catalog.data.Contains(name)) {
+      const DataEntry& entry = catalog.data.Get(name);
+      summary = fmt::format("{} Source: {}.", entry.summary, entry.source);
+      if (!entry.files.empty()) summary += fmt::format(" In the data directory: {}.", entry.files);
+    } else {
+      const RegressionEntry& entry = catalog.functions.Get(name);
+      summary = fmt::format("{} Source: {}.", entry.summary, entry.source);
+    }
+    std::vector<NamedTable> tables;
+    tables.push_back({"data", summary, catalog.MakeDataOptions(name)});
+    DescribeNamed(name, tables, common.json);
   } else if (name == declarative::kFamilyFileName) {
     DescribeFamilyFile(common.json);
   } else if (name == "run") {

@@ -35,7 +35,7 @@ def check_help():
 
 def check_lists():
     sections = fewstep("list", "--json").exits(0).json()
-    assert list(sections) == ["families", "agents", "recipes", "runs"] and sections["runs"] == []
+    assert list(sections) == ["families", "agents", "data", "learners", "recipes", "runs"] and sections["runs"] == []
     for family in sections["families"]:
         spec = fewstep("describe", family["name"], "--json").exits(0).json()
         assert re.fullmatch("[0-9a-f]{16}", spec["hash"]) and spec["reward"] and spec["parameters"]
@@ -65,7 +65,7 @@ def check_lists():
         with open(name + b"/run.toml", "w") as file:
             file.write("[run\n")
     runs = fewstep("list", "runs", "--json").exits(0).json()["runs"]
-    assert len(runs) == 2 and all("unreadable" in run["agent"] for run in runs), runs
+    assert len(runs) == 2 and all("unreadable" in run["what"] for run in runs), runs
 
 
 def rollout(*words, actions="actions.csv", task=("goal_x=0.3", "goal_y=-0.2")):

@@ -139,7 +139,10 @@ def check_functions():
 def check_texts():
     for name in ("omniglot", "glyphs", "sinusoid@maml", "maml", "prototypical"):
         assert "name" in fewstep("describe", name).exits(0).out
+    # an agent and a learner
     assert "[learner]" in fewstep("describe", "anil").exits(0).out
+    both = fewstep("describe", "anil", "--json").exits(0).json()
+    assert both["table"] == "agent" and [other["table"] for other in both["also"]] == ["learner"], both
     assert "omniglot" in fewstep("list", "data").exits(0).out
     assert "matching" in fewstep("list", "learners").exits(0).out
 
