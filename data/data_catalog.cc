@@ -81,16 +81,31 @@ ClassSplit ShuffledSplit(int classes, int train, int validation, int test) {
   return {part(0, train), part(train, validation), part(train + validation, test)};
 }
 
-ClassSplit FractionSplit(int classes, int64_t validation, int64_t test, const std::string& path) {
-  if (test == 0) test = std::max(2, classes / 5);
-  if (validation + test >= classes) {
+void HeldOutClasses::Visit(FieldVisitor& v) {
+  constexpr double kMany = 1e6;
+  v.Field("validation_classes", validation,
+          {.help = "Where the data have no splits of their own: classes for validation, by a fixed "
+                   "chance.",
+           .unit = "classes",
+           .min = 0,
+           .max = kMany});
+  v.Field("test_classes", test,
+          {.help = "The same for test; 0: a fifth of them, and at least 2.",
+           .unit = "classes",
+           .min = 0,
+           .max = kMany});
+}
+
+ClassSplit HeldOutClasses::Of(int classes, const std::string& path) const {
+  const int64_t tested = test > 0 ? test : std::max(2, classes / 5);
+  if (validation + tested >= classes) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("{} classes, of which {} are for validation and {} for test", classes,
-                            validation, test),
+                            validation, tested),
                 {.file = path, .key = "test_classes", .remedy = "Leave some to train on"});
   }
-  return ShuffledSplit(classes, static_cast<int>(classes - validation - test),
-                       static_cast<int>(validation), static_cast<int>(test));
+  return ShuffledSplit(classes, static_cast<int>(classes - validation - tested),
+                       static_cast<int>(validation), static_cast<int>(tested));
 }
 
 void SetSplits(ExampleSet& set, ClassSplit split, const std::string& source) {

@@ -109,10 +109,6 @@ EpisodeSampler::EpisodeSampler(const ExampleSet& set, DataSplit split, Rotations
                             name, smallest),
                 {.key = "size"});
   }
-  most_ways_ =
-      variable ? std::min<int64_t>(kMostWays, static_cast<int64_t>(largest)) : options.ways;
-  most_examples_ = variable ? kMostSupport + most_ways_ * kMostQueries
-                            : options.ways * (shots + options.queries);
 }
 
 std::vector<int64_t> EpisodeSampler::Shots(const std::vector<int64_t>& counts, int64_t queries,

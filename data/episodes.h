@@ -62,10 +62,6 @@ class EpisodeSampler {
 
   Episode Draw(uint64_t seed, uint64_t index) const;
 
-  // The most that an episode can have, for memory: ways, examples of support and query together.
-  int64_t most_ways() const { return most_ways_; }
-  int64_t most_examples() const { return most_examples_; }
-
  private:
   struct VirtualClass {
     int of = 0;     // the class
@@ -81,7 +77,6 @@ class EpisodeSampler {
   EpisodeOptions options_;
   // What can be together in an episode: all, or each group with enough classes.
   std::vector<std::vector<VirtualClass>> pools_;
-  int64_t most_ways_ = 0, most_examples_ = 0;
 };
 
 }  // namespace fewstep

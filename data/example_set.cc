@@ -67,10 +67,6 @@ int64_t ExampleSet::SmallestClass(DataSplit split) const {
   return smallest;
 }
 
-double ExampleSet::bytes() const {
-  return static_cast<double>(pixels_.size()) + sizeof(float) * static_cast<double>(numbers_.size());
-}
-
 std::string ExampleSet::Hash() const {
   std::string facts = fmt::format("{}\n{} {}\n", shape_.Text(), scale_, offset_);
   for (const ExampleClass& of : classes_) {

@@ -55,7 +55,6 @@ class ExampleSet {
   int64_t num_examples() const { return num_examples_; }
   // The smallest class of a split; 0 for a split without classes.
   int64_t SmallestClass(DataSplit split) const;
-  double bytes() const;  // of memory that the examples take
   // Of examples, classes and splits: 16 hexadecimal digits.
   std::string Hash() const;
 

@@ -22,7 +22,7 @@ struct FolderOptions final : PictureOptions {
   }
   std::string path;
   bool grey = true, invert = false;
-  int64_t validation_classes = 0, test_classes = 0;
+  HeldOutClasses held_out;
   void Visit(FieldVisitor& v) override {
     v.Field(
         "path", path,
@@ -31,17 +31,7 @@ struct FolderOptions final : PictureOptions {
     PictureOptions::Visit(v);
     v.Field("grey", grey, {.help = "One channel instead of three."});
     v.Field("invert", invert, {.help = "Black is 1 and white is 0: for ink on paper."});
-    constexpr double kMany = 1e6;
-    v.Field("validation_classes", validation_classes,
-            {.help = "Of a folder without splits: classes for validation, by a fixed chance.",
-             .unit = "classes",
-             .min = 0,
-             .max = kMany});
-    v.Field("test_classes", test_classes,
-            {.help = "The same for test; 0: a fifth of them, and at least 2.",
-             .unit = "classes",
-             .min = 0,
-             .max = kMany});
+    held_out.Visit(v);
   }
 };
 
@@ -136,10 +126,7 @@ std::unique_ptr<ExampleSet> ReadFolder(const FolderOptions& options, const std::
     for (const auto& [split, classes] : by_split) set->SetSplit(split, classes, path);
     return set;
   }
-  SetSplits(*set,
-            FractionSplit(static_cast<int>(without.size()), options.validation_classes,
-                          options.test_classes, path),
-            path);
+  SetSplits(*set, options.held_out.Of(static_cast<int>(without.size()), path), path);
   return set;
 }
 

@@ -56,9 +56,13 @@ struct ClassSplit {
   std::vector<int> train, validation, test;
 };
 ClassSplit ShuffledSplit(int classes, int train, int validation, int test);
-// Classes that a user asks for; `test` of 0: a fifth, and at least 2. Throws Error(kUsage) with
-// `path` when none is left to train on.
-ClassSplit FractionSplit(int classes, int64_t validation, int64_t test, const std::string& path);
+// Classes of a user's own data that are held out, where these do not say themselves.
+struct HeldOutClasses : Options {
+  int64_t validation = 0, test = 0;
+  void Visit(FieldVisitor& visitor) override;
+  // By a fixed chance. Throws Error(kUsage) with `path` when none is left to train on.
+  ClassSplit Of(int classes, const std::string& path) const;
+};
 void SetSplits(ExampleSet& set, ClassSplit split, const std::string& source);
 
 }  // namespace fewstep

@@ -19,7 +19,7 @@ namespace {
 struct TableOptions final : Options {
   std::string path, label = "label", split_column;
   bool standardize = true;
-  int64_t validation_classes = 0, test_classes = 0;
+  HeldOutClasses held_out;
   void Visit(FieldVisitor& v) override {
     v.Field("path", path,
             {.help = "The file, from the data directory or from /: CSV with a header, or "
@@ -31,17 +31,7 @@ struct TableOptions final : Options {
     v.Field("standardize", standardize,
             {.help = "Whether each number is shifted and scaled to mean 0 and variance 1 over the "
                      "training classes."});
-    constexpr double kMany = 1e6;
-    v.Field("validation_classes", validation_classes,
-            {.help = "Without split_column: classes for validation.",
-             .unit = "classes",
-             .min = 0,
-             .max = kMany});
-    v.Field("test_classes", test_classes,
-            {.help = "The same for test; 0: a fifth of them, and at least 2.",
-             .unit = "classes",
-             .min = 0,
-             .max = kMany});
+    held_out.Visit(v);
   }
 };
 
@@ -162,8 +152,7 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
   if (!rows.splits.empty()) {
     splits = SplitsOf(rows, classes, path);
   } else {
-    ClassSplit split = FractionSplit(static_cast<int>(classes.size()), options.validation_classes,
-                                     options.test_classes, path);
+    ClassSplit split = options.held_out.Of(static_cast<int>(classes.size()), path);
     splits = {{DataSplit::kTrain, split.train},
               {DataSplit::kValidation, split.validation},
               {DataSplit::kTest, split.test}};

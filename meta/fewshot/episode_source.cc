@@ -25,7 +25,6 @@ class ExampleSource final : public EpisodeSource {
         hash_(HashOf(set_->Hash() + NameOf(kRotationsNames, rotations))) {}
 
   const EpisodeForm& form() const override { return form_; }
-  bool Has(DataSplit split) const override { return !set_->split(split).empty(); }
   const std::string& hash() const override { return hash_; }
   void Check(DataSplit split, const EpisodeOptions& options) const override {
     const EpisodeSampler sampler(*set_, split, rotations_, options);
@@ -79,7 +78,6 @@ class FunctionSource final : public EpisodeSource {
         hash_(HashOf(definition)) {}
 
   const EpisodeForm& form() const override { return form_; }
-  bool Has(DataSplit) const override { return true; }
   const std::string& hash() const override { return hash_; }
   void Check(DataSplit, const EpisodeOptions& options) const override {
     if (options.size != EpisodeSize::kFixed || options.within_group) {

@@ -35,7 +35,6 @@ class EpisodeSource {
   virtual const EpisodeForm& form() const = 0;
   // Throws Error(kUsage) with the numbers where a split cannot give episodes of this size.
   virtual void Check(DataSplit split, const EpisodeOptions& options) const = 0;
-  virtual bool Has(DataSplit split) const = 0;
   // Of everything that episodes depend on but their seed and size: 16 hexadecimal digits.
   virtual const std::string& hash() const = 0;
   // Episodes first, first + 1, ... of the split's stream with this seed, on the CPU. With

@@ -22,18 +22,7 @@ void GradientLearnerOptions::Visit(FieldVisitor& v) {
 
 void GradientLearnerOptions::VisitAll(FieldVisitor& v) {
   constexpr double kMany = 1e6;
-  v.Field("meta_batch_size", meta_batch_size,
-          {.help = "Episodes of an iteration.", .unit = "episodes", .min = 1, .max = kMany});
-  v.Field("training_shots", training_shots,
-          {.help = "Shots of training episodes, 0 for those of data.episodes.",
-           .unit = "examples",
-           .min = 0,
-           .max = kMany});
-  v.Field("training_queries", training_queries,
-          {.help = "Their queries, 0 for those of data.episodes.",
-           .unit = "examples",
-           .min = 0,
-           .max = kMany});
+  training.Visit(v);
   v.Field("inner_steps", inner.steps,
           {.help = "Gradient steps in training.", .unit = "steps", .min = 1, .max = 1000});
   v.Field("inner_learning_rate", inner.learning_rate,
@@ -95,14 +84,7 @@ class GradientLearner final : public FewShotLearner {
       throw Error(ErrorKind::kUsage, "its network has one output a class: ways are fixed",
                   {.key = "size", .remedy = "Set data.episodes.size = \"fixed\""});
     }
-    if (options.training_shots > 0) training_.shots = options.training_shots;
-    if (options.training_queries > 0) training_.queries = options.training_queries;
-    if (training_.size != EpisodeSize::kFixed && options.meta_batch_size > 1) {
-      throw Error(ErrorKind::kUsage,
-                  "episodes of different sizes do not go through the network together",
-                  {.key = "meta_batch_size", .remedy = "Set learner.meta_batch_size = 1"});
-    }
-    source_.Check(DataSplit::kTrain, training_);
+    training_ = options.training.From(context.episodes, source_);
     outputs_ = form.classification ? training_.ways : form.outputs;
     layout_ = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout_, "", options.network, form.example, outputs_);
@@ -129,7 +111,7 @@ class GradientLearner final : public FewShotLearner {
   }
 
   Metrics Iterate(const Rng& rng) override {
-    const int64_t tasks = options_.meta_batch_size;
+    const int64_t tasks = options_.training.meta_batch_size;
     const EpisodeBatch batch =
         source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
             .To(device_);

@@ -9,13 +9,13 @@
 
 #include "meta/fewshot/backbone.h"
 #include "meta/fewshot/learner.h"
+#include "meta/fewshot/training_episodes.h"
 #include "meta/inner_loop.h"
 
 namespace fewstep {
 
 struct GradientLearnerOptions : Options {
-  int64_t meta_batch_size = 32;
-  int64_t training_shots = 0, training_queries = 0;
+  TrainingEpisodes training;
   InnerLoopOptions inner;
   bool learn_inner_rates = false;  // one for every parameter, trained with them (Meta-SGD)
   bool head_only = false;          // the last layer alone adapts (ANIL)
@@ -32,6 +32,10 @@ struct GradientLearnerOptions : Options {
   int64_t shards = 8;
   BackboneOptions network;
   std::vector<std::string> fixed;  // keys that the algorithm decides and a recipe cannot set
+  GradientLearnerOptions() {
+    training.meta_batch_size = 32;
+    training.fixed_ways = true;
+  }
   void Visit(FieldVisitor& visitor) override;
 
  private:

@@ -10,24 +10,7 @@
 namespace fewstep {
 
 void MetricLearnerOptions::Visit(FieldVisitor& v) {
-  constexpr double kMany = 1e6;
-  v.Field("meta_batch_size", meta_batch_size,
-          {.help = "Episodes of an iteration.", .unit = "episodes", .min = 1, .max = kMany});
-  v.Field("training_ways", training_ways,
-          {.help = "Ways of training episodes, 0 for those of data.episodes.",
-           .unit = "classes",
-           .min = 0,
-           .max = kMany});
-  v.Field("training_shots", training_shots,
-          {.help = "Their shots, 0 for those of data.episodes.",
-           .unit = "examples",
-           .min = 0,
-           .max = kMany});
-  v.Field("training_queries", training_queries,
-          {.help = "Their queries of each class, 0 for those of data.episodes.",
-           .unit = "examples",
-           .min = 0,
-           .max = kMany});
+  training.Visit(v);
   v.Field("learning_rate", learning_rate, {.help = "Of Adam.", .min = 0, .max = 10});
   v.Field("halve_every", halve_every,
           {.help = "Iterations after which the learning rate is halved, again and again; 0: never.",
@@ -38,7 +21,7 @@ void MetricLearnerOptions::Visit(FieldVisitor& v) {
           {.help = "Parts of an iteration's episodes, on as many threads; their gradients are "
                    "summed in order. Part of the recipe: it sets the order of summation.",
            .min = 1,
-           .max = kMany});
+           .max = 1e6});
   v.Field("norm_momentum", norm_momentum,
           {.help = "Part of the way that running statistics of batch normalisation go to those of "
                    "an iteration.",
@@ -69,15 +52,7 @@ class MetricLearner final : public FewShotLearner {
       throw Error(ErrorKind::kUsage, "it compares classes, and these data are functions",
                   {.key = "name", .remedy = "Take a learner of regression, e.g. maml"});
     }
-    if (options.training_ways > 0) training_.ways = options.training_ways;
-    if (options.training_shots > 0) training_.shots = options.training_shots;
-    if (options.training_queries > 0) training_.queries = options.training_queries;
-    if (training_.size != EpisodeSize::kFixed && options.meta_batch_size > 1) {
-      throw Error(ErrorKind::kUsage,
-                  "episodes of different sizes do not go through the network together",
-                  {.key = "meta_batch_size", .remedy = "Set learner.meta_batch_size = 1"});
-    }
-    source_.Check(DataSplit::kTrain, training_);
+    training_ = options.training.From(context.episodes, source_);
     const auto layout = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout, "", options.network, source_.form().example, 0);
     comparison_ = make(*layout, "comparison.", backbone_->outputs());
@@ -107,7 +82,7 @@ class MetricLearner final : public FewShotLearner {
   }
 
   Metrics Iterate(const Rng& rng) override {
-    const int64_t tasks = options_.meta_batch_size;
+    const int64_t tasks = options_.training.meta_batch_size;
     const EpisodeBatch batch =
         source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
             .To(device_);

@@ -6,6 +6,7 @@
 
 #include "meta/fewshot/backbone.h"
 #include "meta/fewshot/learner.h"
+#include "meta/fewshot/training_episodes.h"
 
 namespace fewstep {
 
@@ -26,8 +27,7 @@ class Comparison {
 };
 
 struct MetricLearnerOptions : Options {
-  int64_t meta_batch_size = 1;
-  int64_t training_ways = 0, training_shots = 0, training_queries = 0;
+  TrainingEpisodes training;
   double learning_rate = 1e-3;
   int64_t halve_every = 0;
   int64_t shards = 1;

@@ -20,7 +20,7 @@ LearnerEntry FewShotReptile() {
         options.inner.learning_rate = 1e-3;
         options.inner.steps = 5;
         options.inner_batch_size = 10;
-        options.meta_batch_size = 5;
+        options.training.meta_batch_size = 5;
         options.learning_rate = 1;
         options.fixed = {"inner_order", "learn_inner_rates", "head_only", "outer", "clip"};
       });
