@@ -56,6 +56,17 @@ void FillUniform(double limit, Rng& rng, Block out) {
   }
 }
 
+void FillNormal(double deviation, Rng& rng, Block out) {
+  constexpr double kMost = 2;
+  for (Eigen::Index i = 0; i < out.rows(); ++i) {
+    for (Eigen::Index j = 0; j < out.cols(); ++j) {
+      double value = rng.Normal();
+      while (std::abs(value) > kMost) value = rng.Normal();
+      out(i, j) = static_cast<float>(deviation * value);
+    }
+  }
+}
+
 void FillOrthogonal(double scale, Rng& rng, Block out) {
   // Q of a normal matrix, with the signs that make it uniform (Mezzadri 2007)
   const bool wide = out.cols() > out.rows();
@@ -88,10 +99,18 @@ void Fill(const ParameterSlice& slice, Rng rng, float* values) {
   }
   for (int64_t block = 0; block < initial.blocks; ++block) {
     const Block out(values + block * width, rows, width, Eigen::OuterStride<>(columns));
-    if (initial.kind == Initial::Kind::kOrthogonal) {
-      FillOrthogonal(initial.value, rng, out);
-    } else {
-      FillUniform(initial.value * std::sqrt(6.0 / static_cast<double>(rows + width)), rng, out);
+    switch (initial.kind) {
+      case Initial::Kind::kOrthogonal:
+        FillOrthogonal(initial.value, rng, out);
+        break;
+      case Initial::Kind::kNormal:
+        FillNormal(initial.value, rng, out);
+        break;
+      case Initial::Kind::kUniform:
+        FillUniform(initial.value, rng, out);
+        break;
+      default:
+        FillUniform(initial.value * std::sqrt(6.0 / static_cast<double>(rows + width)), rng, out);
     }
   }
 }

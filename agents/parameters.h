@@ -25,7 +25,7 @@ enum class ParameterRole {
 
 // How an array starts.
 struct Initial {
-  enum class Kind { kConstant, kXavier, kOrthogonal, kValues };
+  enum class Kind { kConstant, kXavier, kUniform, kNormal, kOrthogonal, kValues };
   Kind kind = Kind::kConstant;
   double value = 0;                 // the constant, or a factor on the others
   int64_t blocks = 1;               // equal blocks of columns that are drawn each by itself: gates
@@ -37,6 +37,9 @@ struct Initial {
   static Initial Xavier(double scale = 1, int64_t blocks = 1) {
     return {Kind::kXavier, scale, blocks};
   }
+  static Initial Uniform(double limit) { return {Kind::kUniform, limit}; }  // U(-limit, limit)
+  // Of mean 0, what is over two deviations away drawn again; `deviation` is of the normal law.
+  static Initial TruncatedNormal(double deviation) { return {Kind::kNormal, deviation}; }
   // Rows or columns, whichever are fewer, are orthogonal and `scale` long; uniform over all such
   // matrices (Saxe et al. 2014).
   static Initial Orthogonal(double scale = 1, int64_t blocks = 1) {

@@ -1,5 +1,6 @@
 #include "agents/networks/mlp.h"
 
+#include <cmath>
 #include <utility>
 
 #include <Eigen/Core>
@@ -15,9 +16,14 @@ Mlp::Mlp(ParameterLayout& layout, const std::string& prefix, MlpShape shape)
     const bool head = layer + 1 == num_layers;
     const auto role = head ? shape_.head_role : ParameterRole::kBody;
     const int64_t in = shape_.widths[layer], out = shape_.widths[layer + 1];
-    layout.Add(fmt::format("{}layer{}.weight", prefix, layer), {in, out}, role,
-               Initial::Xavier(head ? shape_.head_scale : 1.0));
-    if (shape_.bias) layout.Add(fmt::format("{}layer{}.bias", prefix, layer), {1, out}, role);
+    Initial weight = Initial::Xavier(head ? shape_.head_scale : 1.0), bias;
+    if (shape_.initial == MlpInitial::kFanIn) {
+      weight = bias = Initial::Uniform(1 / std::sqrt(static_cast<double>(in)));
+    } else if (shape_.initial == MlpInitial::kNormal) {
+      weight = Initial::TruncatedNormal(0.01);
+    }
+    layout.Add(fmt::format("{}layer{}.weight", prefix, layer), {in, out}, role, weight);
+    if (shape_.bias) layout.Add(fmt::format("{}layer{}.bias", prefix, layer), {1, out}, role, bias);
   }
 }
 

@@ -6,20 +6,32 @@
 #include <vector>
 
 #include "agents/parameters.h"
+#include "core/config.h"
 
 namespace fewstep {
 
 enum class Activation { kTanh, kRelu };
 
+// How weights and biases start.
+enum class MlpInitial {
+  kXavier,  // Glorot and Bengio's uniform, biases 0
+  kFanIn,   // both uniform within 1 / sqrt(inputs), as PyTorch's linear layers
+  kNormal,  // truncated normal of deviation 0.01, biases 0
+};
+inline constexpr ChoiceName<MlpInitial> kMlpInitialNames[] = {{"xavier", MlpInitial::kXavier},
+                                                              {"fan_in", MlpInitial::kFanIn},
+                                                              {"normal", MlpInitial::kNormal}};
+
 struct MlpShape {
   std::vector<int64_t> widths;                // inputs, hidden layers, outputs
   Activation activation = Activation::kTanh;  // of the hidden layers
   bool bias = true;
-  double head_scale = 1;                           // factor on the last layer's initial weights
+  MlpInitial initial = MlpInitial::kXavier;
+  double head_scale = 1;  // of kXavier: factor on the last layer's initial weights
   ParameterRole head_role = ParameterRole::kHead;  // of the last layer; the others are body
 };
 
-// Weights start as Glorot and Bengio's uniform ("Xavier"), biases at 0. Immutable.
+// Immutable.
 class Mlp {
  public:
   // Appends its arrays to `layout`: prefix + "layer0.weight" [in, out], "layer0.bias" [1, out], ...

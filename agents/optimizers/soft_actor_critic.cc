@@ -22,10 +22,11 @@ torch::Tensor Inputs(std::vector<torch::Tensor> parts, const torch::Tensor& late
   return OneBatch(parts.size() == 1 ? parts[0] : torch::cat(parts, 2));
 }
 
-MlpShape ShapeOf(int64_t inputs, const std::vector<int64_t>& hidden, int64_t outputs) {
+MlpShape ShapeOf(int64_t inputs, const SoftActorCriticOptions& options, int64_t outputs) {
   MlpShape shape;
   shape.widths.push_back(inputs);
-  shape.widths.insert(shape.widths.end(), hidden.begin(), hidden.end());
+  shape.widths.insert(shape.widths.end(), options.hidden.begin(), options.hidden.end());
+  shape.initial = options.initial;
   shape.widths.push_back(outputs);
   shape.activation = Activation::kRelu;
   return shape;
@@ -52,6 +53,9 @@ void SoftActorCriticOptions::Visit(FieldVisitor& v) {
            .unit = "units",
            .min = 1,
            .max = 65536});
+  v.Choice("initial", initial, kMlpInitialNames,
+           {.help = "How weights start: xavier; fan_in, as PyTorch's layers do; or normal, with a "
+                    "deviation of 0.01."});
   v.Field("learning_rate", learning_rate,
           {.help = "Of Adam, for actor, critics and temperature.", .min = 0, .max = 10});
   v.Field("discount", discount, {.help = "gamma.", .min = 0, .max = 1});
@@ -92,10 +96,10 @@ SoftActorCritic::SoftActorCritic(int64_t observation_size, int64_t action_size, 
   const int64_t state = observation_size + latent_size;
   const auto layout = [] { return std::make_shared<ParameterLayout>(); };
   const auto actor = layout(), critic = layout(), value = layout();
-  networks_ = std::make_shared<Networks>(Networks{
-      actor, critic, value, Mlp(*actor, "", ShapeOf(state, options.hidden, 2 * action_size)),
-      Mlp(*critic, "", ShapeOf(state + action_size, options.hidden, 1)),
-      Mlp(*value, "", ShapeOf(state, options.hidden, 1))});
+  networks_ = std::make_shared<Networks>(
+      Networks{actor, critic, value, Mlp(*actor, "", ShapeOf(state, options, 2 * action_size)),
+               Mlp(*critic, "", ShapeOf(state + action_size, options, 1)),
+               Mlp(*value, "", ShapeOf(state, options, 1))});
   const auto row = [&](const std::shared_ptr<ParameterLayout>& of, const char* name, uint64_t i) {
     return Initialized(of, init.Fork(name, i)).flat;
   };

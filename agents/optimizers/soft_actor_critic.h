@@ -30,6 +30,7 @@ struct SoftActorCriticOptions : Options {
   enum class Target { kTwinCritics, kValue };
 
   std::vector<int64_t> hidden = {256, 256};
+  MlpInitial initial = MlpInitial::kXavier;
   double learning_rate = 3e-4;
   double discount = 0.99;
   double target_rate = 0.005;

@@ -26,6 +26,9 @@ void BackboneOptions::Visit(FieldVisitor& v) {
   v.Field("hidden", hidden,
           {.help = "Of mlp: width of each hidden layer.", .unit = "units", .min = 1, .max = 65536});
   v.Choice("activation", activation, kActivationNames, {.help = "Of mlp."});
+  v.Choice("initial", initial, kMlpInitialNames,
+           {.help = "Of mlp: how weights start: xavier; fan_in, as PyTorch's layers do; or normal, "
+                    "with a deviation of 0.01."});
 }
 
 namespace {
@@ -57,6 +60,7 @@ MlpShape MlpShapeOf(const BackboneOptions& options, const ExampleShape& example,
   shape.widths.insert(shape.widths.end(), options.hidden.begin(), options.hidden.end());
   if (outputs > 0) shape.widths.push_back(outputs);
   shape.activation = options.activation;
+  shape.initial = options.initial;
   return shape;
 }
 

@@ -32,6 +32,7 @@ struct BackboneOptions : Options {
   // of kMlp
   std::vector<int64_t> hidden = {64, 64};
   Activation activation = Activation::kRelu;
+  MlpInitial initial = MlpInitial::kXavier;
   void Visit(FieldVisitor& visitor) override;
 };
 

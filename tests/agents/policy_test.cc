@@ -203,6 +203,32 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(0, 3)),
     NameOf);
 
+TEST(Mlp, StartsAsItIsTold) {
+  ParameterLayout layout;
+  constexpr int64_t kIn = 50, kOut = 80;
+  Mlp(layout, "a.", {.widths = {kIn, kOut}, .initial = MlpInitial::kFanIn});
+  Mlp(layout, "b.", {.widths = {kIn, kOut}, .initial = MlpInitial::kNormal});
+  const Parameters row = Initialized(std::make_shared<ParameterLayout>(layout), Rng(3));
+  const auto moments = [&](size_t index) {
+    const torch::Tensor x = row.View(index).to(torch::kFloat64);
+    return std::array{x.abs().max().item<double>(), x.square().mean().item<double>()};
+  };
+  // U(-l, l): a mean square of l^2 / 3, weights and biases alike
+  const double limit = 1 / std::sqrt(double{kIn});
+  const double errors[] = {5 * std::sqrt(0.8 / (kIn * kOut)), 5 * std::sqrt(0.8 / kOut)};
+  for (const size_t index : {0, 1}) {
+    const auto [most, square] = moments(index);
+    EXPECT_LE(most, limit * (1 + 1e-6));
+    EXPECT_NEAR(square / (limit * limit / 3), 1, errors[index]);
+  }
+  // cut at two deviations: a variance of 1 - 4 phi(2) / (2 Phi(2) - 1) = 0.77374
+  const auto [most, square] = moments(2);
+  EXPECT_LE(most, 0.02 * (1 + 1e-6));
+  EXPECT_GT(most, 0.019);
+  EXPECT_NEAR(square / (0.77374 * 1e-4), 1, errors[0]);
+  EXPECT_EQ(moments(3)[0], 0);
+}
+
 TEST(MlpPolicy, TheHeadsInitialWeightsHaveAScale) {
   const auto weights = [](double scale) {
     MlpOptions options;
