@@ -19,6 +19,7 @@ namespace fewstep {
 enum class ParameterRole {
   kBody,
   kHead,     // the last layer, and what else shapes the action distribution directly
+  kNorm,     // factors and offsets of a normalisation
   kContext,  // inputs that are parameters (CAVIA)
   kBuffer,   // what is measured and not learned: its reader lets no gradient pass
 };

@@ -6,24 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "agents/networks/convolution.h"
-#include "agents/parameters.h"
-#include "core/config.h"
+#include "agents/networks/by_task.h"
+#include "agents/networks/conv_layer.h"
 
 namespace fewstep {
-
-// What a block's channels are divided by their mean and deviation over.
-enum class Normalization {
-  kBatch,  // examples and places (Ioffe and Szegedy 2015); of a task by itself
-  kGroup,  // places and a group of channels of each example (Wu and He 2018)
-  kLayer,  // places and all channels of each example
-  kNone,
-};
-inline constexpr ChoiceName<Normalization> kNormalizationNames[] = {
-    {"batch", Normalization::kBatch},
-    {"group", Normalization::kGroup},
-    {"layer", Normalization::kLayer},
-    {"none", Normalization::kNone}};
 
 struct ConvBlock {
   int64_t stride = 1;
@@ -34,38 +20,24 @@ struct ConvNetworkShape {
   int64_t channels = 1, height = 28, width = 28;  // of a picture
   int64_t filters = 64;
   std::vector<ConvBlock> blocks;
-  Normalization normalization = Normalization::kBatch;
-  int64_t groups = 8;         // of kGroup
-  double epsilon = 1e-5;      // added to variances
+  Normalizer::Shape normalization;
   bool gain = true;           // the normalisation has a learned factor beside its learned offset
   bool spatial_mean = false;  // features are means over places, instead of all of them
   int64_t outputs = 0;        // of the linear layer; 0: none, the features are what it gives
 };
 
-// Means and variances of every block of batch normalisation: [T, 1, C, 1, 1] each.
-struct NormStatistics {
-  std::vector<torch::Tensor> means, variances;
-
-  bool empty() const { return means.empty(); }
-};
-
-// How batch normalisation gets its statistics.
-struct NormContext {
-  const NormStatistics* given = nullptr;  // these; null: those of the examples themselves
-  NormStatistics* record = nullptr;       // where to write those of the examples; or null
-};
-
-// Immutable. Weights start as Glorot and Bengio's uniform ("Xavier"), of a convolution with 9 C
-// inputs and 9 O outputs; offsets and biases at 0, gains at 1.
+// Immutable.
 class ConvNetwork {
  public:
-  // Appends to `layout`: prefix + "block0.weight" [C k k, filters], "block0.offset", "block0.gain",
+  // Appends to `layout`: prefix + "block0.weight" [filters, C k k], "block0.offset", "block0.gain",
   // ..., "head.weight", "head.bias". Throws Error(kUsage) where blocks leave no place of a picture.
   ConvNetwork(ParameterLayout& layout, const std::string& prefix, ConvNetworkShape shape);
 
   const ConvNetworkShape& shape() const { return shape_; }
   int64_t features() const { return features_; }
   int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : features_; }
+  // Channels of each batch normalisation, in their order.
+  std::vector<int64_t> norm_channels() const;
 
   // pictures [T, B, C, H, W] -> [T, B, outputs()], with rows [T, P], or one row for all [1, P].
   // Batch normalisation never mixes tasks.
@@ -73,12 +45,11 @@ class ConvNetwork {
                         const NormContext& norm = {}) const;
 
  private:
-  torch::Tensor Normalized(const torch::Tensor& x, const torch::Tensor& gain,
-                           const torch::Tensor& offset, size_t block,
-                           const NormContext& norm) const;
+  torch::Tensor Features(const Parameters& rows, torch::Tensor x, const NormContext& norm) const;
 
   ConvNetworkShape shape_;
-  size_t first_slice_;
+  std::vector<ConvLayer> layers_;  // a block each
+  size_t head_slice_ = 0;
   int64_t features_ = 0;
 };
 

@@ -24,6 +24,11 @@ Tensor Backward(const Tensor& g, const Tensor& x, const Tensor& weight, const Co
   return by_input ? of_x : of_weight;
 }
 
+// A tensor of which only shape and layout count.
+Tensor Like(const Tensor& other, const std::vector<int64_t>& sizes) {
+  return at::empty(sizes, other.options(), other.suggest_memory_format());
+}
+
 void Remember(AutogradContext* context, const Tensor& first, const Tensor& second,
               const ConvolutionShape& s) {
   context->save_for_backward({first, second});
@@ -47,8 +52,7 @@ struct Bx : Function<Bx> {
   static Tensor forward(AutogradContext* context, const Tensor& g, const Tensor& weight,
                         const std::vector<int64_t>& of_x, const ConvolutionShape& s) {
     Remember(context, g, weight, s);
-    // of x only the shape counts
-    return Backward(g, at::empty(of_x, g.options()), weight, s, true);
+    return Backward(g, Like(g, of_x), weight, s, true);
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients);
 };
@@ -56,7 +60,7 @@ struct Bw : Function<Bw> {
   static Tensor forward(AutogradContext* context, const Tensor& g, const Tensor& x,
                         const std::vector<int64_t>& of_weight, const ConvolutionShape& s) {
     Remember(context, g, x, s);
-    return Backward(g, x, at::empty(of_weight, g.options()), s, false);
+    return Backward(g, x, Like(x, of_weight), s, false);
   }
   static tensor_list backward(AutogradContext* context, tensor_list gradients);
 };

@@ -7,8 +7,10 @@
 namespace fewstep {
 
 void BackboneOptions::Visit(FieldVisitor& v) {
-  v.Choice("kind", kind, kBackboneNames,
-           {.help = "conv: blocks of a 3x3 convolution, for pictures; mlp: fully connected."});
+  v.Choice(
+      "kind", kind, kBackboneNames,
+      {.help = "conv: blocks of a 3x3 convolution, for pictures; resnet: ResNet-12's blocks of "
+               "three convolutions beside a shortcut; mlp: fully connected."});
   v.Field("filters", filters,
           {.help = "Of conv: channels of each block.", .unit = "channels", .min = 1, .max = 4096});
   v.Field("strides", strides,
@@ -16,13 +18,18 @@ void BackboneOptions::Visit(FieldVisitor& v) {
            .min = 1,
            .max = 16});
   v.Field("pool", pool, {.help = "Of conv: whether each block ends with maxima of 2x2."});
-  v.Choice("normalization", normalization, kNormalizationNames,
-           {.help = "Of conv: over what a channel is normalised."});
   v.Field("gain", gain, {.help = "Of conv: whether normalisation has a learned factor."});
+  v.Field("widths", widths,
+          {.help = "Of resnet: channels of each block, and so how many there are.",
+           .unit = "channels",
+           .min = 1,
+           .max = 4096});
+  v.Choice("normalization", normalization, kNormalizationNames,
+           {.help = "Of pictures: over what a channel is normalised."});
   v.Field("spatial_mean", spatial_mean,
-          {.help = "Of conv: features are means over places, instead of all of them."});
+          {.help = "Of pictures: features are means over places, instead of all of them."});
   v.Field("epsilon", epsilon,
-          {.help = "Of conv: added to the variances of a normalisation.", .min = 0, .max = 1});
+          {.help = "Of pictures: added to the variances of a normalisation.", .min = 0, .max = 1});
   v.Field("hidden", hidden,
           {.help = "Of mlp: width of each hidden layer.", .unit = "units", .min = 1, .max = 65536});
   v.Choice("activation", activation, kActivationNames, {.help = "Of mlp."});
@@ -33,24 +40,42 @@ void BackboneOptions::Visit(FieldVisitor& v) {
 
 namespace {
 
+void CheckPictures(const ExampleShape& example) {
+  if (example.picture) return;
+  throw Error(ErrorKind::kUsage, fmt::format("a convolution of {}", example.Text()),
+              {.key = "kind", .remedy = "Set learner.network.kind = \"mlp\""});
+}
+
+Normalizer::Shape NormShapeOf(const BackboneOptions& options) {
+  return {.kind = options.normalization, .epsilon = options.epsilon};
+}
+
 ConvNetworkShape ConvShapeOf(const BackboneOptions& options, const ExampleShape& example,
                              int64_t outputs) {
-  if (!example.picture) {
-    throw Error(ErrorKind::kUsage, fmt::format("a convolution of {}", example.Text()),
-                {.key = "kind", .remedy = "Set learner.network.kind = \"mlp\""});
-  }
+  CheckPictures(example);
   ConvNetworkShape shape{.channels = example.channels,
                          .height = example.height,
                          .width = example.width,
                          .filters = options.filters,
                          .blocks = {},
-                         .normalization = options.normalization,
-                         .epsilon = options.epsilon,
+                         .normalization = NormShapeOf(options),
                          .gain = options.gain,
                          .spatial_mean = options.spatial_mean,
                          .outputs = outputs};
   for (const int64_t stride : options.strides) shape.blocks.push_back({stride, options.pool});
   return shape;
+}
+
+ResidualNetworkShape ResidualShapeOf(const BackboneOptions& options, const ExampleShape& example,
+                                     int64_t outputs) {
+  CheckPictures(example);
+  return {.channels = example.channels,
+          .height = example.height,
+          .width = example.width,
+          .widths = options.widths,
+          .normalization = NormShapeOf(options),
+          .spatial_mean = options.spatial_mean,
+          .outputs = outputs};
 }
 
 // Features of a perceptron are what its last hidden layer would be without its activation.
@@ -66,28 +91,48 @@ MlpShape MlpShapeOf(const BackboneOptions& options, const ExampleShape& example,
 
 }  // namespace
 
-Backbone::Backbone(ParameterLayout& layout, const std::string& prefix,
-                   const BackboneOptions& options, const ExampleShape& example, int64_t outputs)
-    : network_(options.kind == BackboneKind::kConv
-                   ? std::variant<ConvNetwork, Mlp>(
-                         ConvNetwork(layout, prefix, ConvShapeOf(options, example, outputs)))
-                   : std::variant<ConvNetwork, Mlp>(
-                         Mlp(layout, prefix, MlpShapeOf(options, example, outputs)))) {}
-
-int64_t Backbone::outputs() const {
-  if (const auto* conv = std::get_if<ConvNetwork>(&network_)) return conv->outputs();
-  return std::get<Mlp>(network_).shape().widths.back();
+std::variant<ConvNetwork, ResidualNetwork, Mlp> Made(ParameterLayout& layout,
+                                                     const std::string& prefix,
+                                                     const BackboneOptions& options,
+                                                     const ExampleShape& example, int64_t outputs) {
+  switch (options.kind) {
+    case BackboneKind::kConv:
+      return ConvNetwork(layout, prefix, ConvShapeOf(options, example, outputs));
+    case BackboneKind::kResidual:
+      return ResidualNetwork(layout, prefix, ResidualShapeOf(options, example, outputs));
+    case BackboneKind::kMlp:
+      break;
+  }
+  return Mlp(layout, prefix, MlpShapeOf(options, example, outputs));
 }
 
-bool Backbone::has_batch_norm() const {
-  const auto* conv = std::get_if<ConvNetwork>(&network_);
-  return conv != nullptr && conv->shape().normalization == Normalization::kBatch;
+}  // namespace
+
+Backbone::Backbone(ParameterLayout& layout, const std::string& prefix,
+                   const BackboneOptions& options, const ExampleShape& example, int64_t outputs)
+    : network_(Made(layout, prefix, options, example, outputs)) {}
+
+int64_t Backbone::outputs() const {
+  if (const auto* mlp = std::get_if<Mlp>(&network_)) return mlp->shape().widths.back();
+  if (const auto* conv = std::get_if<ConvNetwork>(&network_)) return conv->outputs();
+  return std::get<ResidualNetwork>(network_).outputs();
+}
+
+std::vector<int64_t> Backbone::norm_channels() const {
+  if (const auto* conv = std::get_if<ConvNetwork>(&network_)) return conv->norm_channels();
+  if (const auto* residual = std::get_if<ResidualNetwork>(&network_)) {
+    return residual->norm_channels();
+  }
+  return {};
 }
 
 torch::Tensor Backbone::Forward(const Parameters& rows, const torch::Tensor& examples,
                                 const NormContext& norm) const {
   if (const auto* conv = std::get_if<ConvNetwork>(&network_)) {
     return conv->Forward(rows, examples, norm);
+  }
+  if (const auto* residual = std::get_if<ResidualNetwork>(&network_)) {
+    return residual->Forward(rows, examples, norm);
   }
   const torch::Tensor flat = examples.flatten(2);
   const int64_t tasks = flat.size(0);

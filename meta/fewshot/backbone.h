@@ -9,13 +9,15 @@
 
 #include "agents/networks/conv_network.h"
 #include "agents/networks/mlp.h"
+#include "agents/networks/residual_network.h"
 #include "core/config.h"
 #include "data/example_set.h"
 
 namespace fewstep {
 
-enum class BackboneKind { kConv, kMlp };
+enum class BackboneKind { kConv, kResidual, kMlp };
 inline constexpr ChoiceName<BackboneKind> kBackboneNames[] = {{"conv", BackboneKind::kConv},
+                                                              {"resnet", BackboneKind::kResidual},
                                                               {"mlp", BackboneKind::kMlp}};
 inline constexpr ChoiceName<Activation> kActivationNames[] = {{"relu", Activation::kRelu},
                                                               {"tanh", Activation::kTanh}};
@@ -26,8 +28,12 @@ struct BackboneOptions : Options {
   int64_t filters = 64;
   std::vector<int64_t> strides = {2, 2, 2, 2};
   bool pool = false;
+  bool gain = true;
+  // of kResidual
+  std::vector<int64_t> widths = {64, 160, 320, 640};
+  // of both
   Normalization normalization = Normalization::kBatch;
-  bool gain = true, spatial_mean = false;
+  bool spatial_mean = false;
   double epsilon = 1e-5;
   // of kMlp
   std::vector<int64_t> hidden = {64, 64};
@@ -45,15 +51,15 @@ class Backbone {
            const ExampleShape& example, int64_t outputs);
 
   int64_t outputs() const;
-  // Whether batch statistics matter to it.
-  bool has_batch_norm() const;
+  // Channels of each batch normalisation, in their order; empty: no batch statistics matter to it.
+  std::vector<int64_t> norm_channels() const;
 
   // examples [T, B, ...] -> [T, B, outputs()], with rows [T, P] or [1, P].
   torch::Tensor Forward(const Parameters& rows, const torch::Tensor& examples,
                         const NormContext& norm = {}) const;
 
  private:
-  std::variant<ConvNetwork, Mlp> network_;
+  std::variant<ConvNetwork, ResidualNetwork, Mlp> network_;
 };
 
 }  // namespace fewstep

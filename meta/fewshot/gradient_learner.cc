@@ -8,6 +8,7 @@
 #include "agents/optimizers/adam.h"
 #include "agents/shards.h"
 #include "core/error.h"
+#include "meta/fewshot/running_norm.h"
 
 namespace fewstep {
 
@@ -47,6 +48,9 @@ void GradientLearnerOptions::VisitAll(FieldVisitor& v) {
   v.Field("learn_inner_rates", learn_inner_rates,
           {.help = "Whether every parameter has an inner rate that is learned."});
   v.Field("head_only", head_only, {.help = "Whether the last layer alone adapts."});
+  v.Field("adapt_norm", adapt_norm,
+          {.help = "Whether factors and offsets of normalisations adapt; the published MAML learns "
+                   "them in the outer loop alone."});
   v.Choice("outer", outer, kOuterNames,
            {.help = "gradient: Adam on the loss after adaptation; interpolate: towards the mean of "
                     "the adapted parameters."});
@@ -61,6 +65,11 @@ void GradientLearnerOptions::VisitAll(FieldVisitor& v) {
           {.help = "Largest absolute value of a number of the meta-gradient; 0: any.",
            .min = 0,
            .max = 1e9});
+  v.Field("norm_momentum", norm_momentum,
+          {.help = "Part of the way that running statistics of batch normalisation go to those of "
+                   "an iteration; one set for every number of inner steps.",
+           .min = 0,
+           .max = 1});
   v.Field("shards", shards,
           {.help = "Parts of an iteration's episodes, on as many threads; their gradients are "
                    "summed in order. Part of the recipe: it sets the order of summation.",
@@ -94,7 +103,13 @@ class GradientLearner final : public FewShotLearner {
       meta_ = torch::cat({meta_, torch::full_like(meta_, options.inner.learning_rate)}, 1);
       options_.inner.learning_rate = 1;
     }
-    if (options.head_only) mask_ = layout_->Mask(ParameterRole::kHead).to(device_);
+    if (options.head_only) {
+      mask_ = layout_->Mask(ParameterRole::kHead).to(device_);
+    } else if (!options.adapt_norm) {
+      mask_ = 1 - layout_->Mask(ParameterRole::kNorm).to(device_);
+    }
+    running_.assign(static_cast<size_t>(options.inner.steps) + 1,
+                    RunningNorm(backbone_->norm_channels(), device_));
     adam_ = Adam(meta_, options.learning_rate);
   }
 
@@ -104,10 +119,10 @@ class GradientLearner final : public FewShotLearner {
     return {"episodes", "loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};
   }
   int64_t Units(int64_t asked) const override { return asked < 0 ? options_.inner.steps : asked; }
-  bool has_batch_norm() const override { return backbone_->has_batch_norm(); }
+  bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};
-    return {NormMode::kBatch, NormMode::kSupport};
+    return {NormMode::kBatch, NormMode::kSupport, NormMode::kRunning, NormMode::kPerStep};
   }
 
   Metrics Iterate(const Rng& rng) override {
@@ -117,19 +132,27 @@ class GradientLearner final : public FewShotLearner {
             .To(device_);
     const Shards shards(tasks, options_.shards, pool_);
     std::vector<torch::Tensor> sums(shards.size());  // loss, scores before and after
+    // of every number of steps, of every shard
+    std::vector<std::vector<NormStatistics>> norms(running_.size(),
+                                                   std::vector<NormStatistics>(shards.size()));
     const Rng order = rng.Fork("order");
     const auto part = [&](const torch::Tensor& leaf, const Shard& shard) {
       const EpisodeBatch of = batch.Tasks(shard.begin, shard.end);
       const Parameters start = Rows(leaf, shard.size());
-      const Parameters adapted = Adapt(start, SupportLoss(of, order), options_.inner, Scale(leaf));
+      const auto norm = [&](int64_t step) {
+        return has_batch_norm() ? &norms[static_cast<size_t>(step)][shard.index] : nullptr;
+      };
+      const Parameters adapted =
+          Adapt(start, SupportLoss(of, order, norm), options_.inner, Scale(leaf));
       const bool differentiates = options_.outer == GradientLearnerOptions::Outer::kGradient;
       const torch::AutoGradMode mode(differentiates);
-      const torch::Tensor outputs = Query(adapted, of, {});
+      const torch::Tensor outputs =
+          backbone_->Forward(adapted, of.query_x, {.record = norm(options_.inner.steps)});
       const torch::Tensor loss = Losses(outputs, of.query_y).sum() / static_cast<double>(tasks);
       torch::Tensor before;
       {
         const torch::NoGradGuard no_grad;
-        before = Query(start, of, {});
+        before = backbone_->Forward(start, of.query_x);
       }
       sums[shard.index] = torch::stack({loss.detach(), Scores(before, of.query_y).sum() / tasks,
                                         Scores(outputs.detach(), of.query_y).sum() / tasks});
@@ -163,6 +186,10 @@ class GradientLearner final : public FewShotLearner {
     }
     meta_ = next;
     adam_ = std::move(adam);
+    if (has_batch_norm()) {
+      const double way = adam_.steps == 1 ? 1 : options_.norm_momentum;
+      for (size_t step = 0; step < norms.size(); ++step) running_[step].Follow(norms[step], way);
+    }
     Metrics metrics;
     const std::vector<std::string> names = columns();
     metrics.Add(names[0], static_cast<double>(tasks));
@@ -182,15 +209,32 @@ class GradientLearner final : public FewShotLearner {
     std::vector<torch::Tensor> predictions;
     Parameters rows = Rows(meta_.detach(), batch.num_tasks());
     InnerState state;
-    const LossFunction loss = SupportLoss(batch, Rng(0).Fork("order"));
+    const LossFunction loss =
+        SupportLoss(batch, Rng(0).Fork("order"), [](int64_t) { return nullptr; });
+    const NormStatistics running = MeanOf(running_);
     for (int64_t unit = 0;; ++unit) {
       {
         const torch::NoGradGuard no_grad;
         NormStatistics support;
-        if (mode == NormMode::kSupport && has_batch_norm()) {
-          backbone_->Forward(rows, batch.support_x, {.record = &support});
+        const NormStatistics* given = nullptr;
+        if (has_batch_norm()) {
+          switch (mode) {
+            case NormMode::kBatch:
+              break;
+            case NormMode::kSupport:
+              backbone_->Forward(rows, batch.support_x, {.record = &support});
+              given = &support;
+              break;
+            case NormMode::kRunning:
+              given = &running;
+              break;
+            case NormMode::kPerStep:
+              given =
+                  &running_[static_cast<size_t>(std::min(unit, options_.inner.steps))].statistics();
+              break;
+          }
         }
-        predictions.push_back(Query(rows, batch, support));
+        predictions.push_back(backbone_->Forward(rows, batch.query_x, {.given = given}));
       }
       if (unit == units) return predictions;
       const torch::AutoGradMode with_gradient(true);
@@ -205,11 +249,20 @@ class GradientLearner final : public FewShotLearner {
   void Save(CheckpointWriter checkpoint) const override {
     checkpoint.Store("meta", meta_);
     adam_.Save(checkpoint.Scope("adam"));
+    for (size_t step = 0; step < running_.size(); ++step) {
+      running_[step].Save(checkpoint.Scope(fmt::format("running{}", step)));
+    }
   }
   void Load(CheckpointReader checkpoint) override {
     const torch::Tensor meta = checkpoint.Load("meta", meta_);
-    adam_ = adam_.Loaded(checkpoint.Scope("adam"));
+    Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
+    std::vector<RunningNorm> running = running_;
+    for (size_t step = 0; step < running.size(); ++step) {
+      running[step].Load(checkpoint.Scope(fmt::format("running{}", step)));
+    }
     meta_ = meta;
+    adam_ = std::move(adam);
+    running_ = std::move(running);
   }
 
  private:
@@ -247,23 +300,21 @@ class GradientLearner final : public FewShotLearner {
     return (outputs.argmax(2) == y).to(outputs.scalar_type()).mean(1);
   }
 
-  // Queries by the statistics given, or their own.
-  torch::Tensor Query(const Parameters& rows, const EpisodeBatch& batch,
-                      const NormStatistics& given) const {
-    return backbone_->Forward(rows, batch.query_x, {.given = given.empty() ? nullptr : &given});
-  }
-
   // The loss of a step. In steps of some examples, tasks go through their support sets in an order
   // that is drawn anew each time around; the sets themselves are in an order of chance, so that one
   // order serves all tasks.
-  LossFunction SupportLoss(const EpisodeBatch& batch, const Rng& rng) const {
+  // `norm` says where the statistics of a step go.
+  using NormOfStep = std::function<NormStatistics*(int64_t step)>;
+  LossFunction SupportLoss(const EpisodeBatch& batch, const Rng& rng,
+                           const NormOfStep& norm) const {
     const int64_t size = options_.inner_batch_size, all = batch.support_x.size(1);
     if (size == 0 || size >= all) {
-      return [this, batch](const Parameters& rows, int64_t) {
-        return Losses(backbone_->Forward(rows, batch.support_x), batch.support_y);
+      return [this, batch, norm](const Parameters& rows, int64_t step) {
+        return Losses(backbone_->Forward(rows, batch.support_x, {.record = norm(step)}),
+                      batch.support_y);
       };
     }
-    return [this, batch, rng, size, all](const Parameters& rows, int64_t step) {
+    return [this, batch, norm, rng, size, all](const Parameters& rows, int64_t step) {
       torch::Tensor chosen = torch::empty({size}, torch::kInt64);
       std::vector<int> order(static_cast<size_t>(all));
       for (int64_t i = 0, round = -1; i < size; ++i) {
@@ -276,8 +327,9 @@ class GradientLearner final : public FewShotLearner {
         chosen[i] = order[static_cast<size_t>(place % all)];
       }
       chosen = chosen.to(device_);
-      return Losses(backbone_->Forward(rows, batch.support_x.index_select(1, chosen)),
-                    batch.support_y.index_select(1, chosen));
+      return Losses(
+          backbone_->Forward(rows, batch.support_x.index_select(1, chosen), {.record = norm(step)}),
+          batch.support_y.index_select(1, chosen));
     };
   }
 
@@ -289,8 +341,9 @@ class GradientLearner final : public FewShotLearner {
   int64_t outputs_ = 0;
   std::shared_ptr<ParameterLayout> layout_;
   std::unique_ptr<Backbone> backbone_;
-  torch::Tensor meta_;  // [1, P] or, with learned rates, [1, 2 P]
-  torch::Tensor mask_;  // [1, P] or undefined
+  torch::Tensor meta_;                // [1, P] or, with learned rates, [1, 2 P]
+  torch::Tensor mask_;                // [1, P] or undefined
+  std::vector<RunningNorm> running_;  // of every number of inner steps
   Adam adam_;
 };
 

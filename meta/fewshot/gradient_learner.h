@@ -19,6 +19,7 @@ struct GradientLearnerOptions : Options {
   InnerLoopOptions inner;
   bool learn_inner_rates = false;  // one for every parameter, trained with them (Meta-SGD)
   bool head_only = false;          // the last layer alone adapts (ANIL)
+  bool adapt_norm = true;          // whether factors and offsets of normalisations adapt
   int64_t inner_batch_size = 0;    // examples of a step; 0: the whole support set
   // What the outer loop does with adapted rows.
   enum class Outer {
@@ -29,6 +30,7 @@ struct GradientLearnerOptions : Options {
   double final_learning_rate = 0;
   int64_t anneal_iterations = 0;
   double clip = 0;
+  double norm_momentum = 0.01;
   int64_t shards = 8;
   BackboneOptions network;
   std::vector<std::string> fixed;  // keys that the algorithm decides and a recipe cannot set

@@ -23,9 +23,12 @@ enum class NormMode {
   kBatch,    // of the examples that go through the network together
   kSupport,  // of the support set alone
   kRunning,  // running means over training
+  kPerStep,  // the same, of each number of gradient steps by itself
 };
-inline constexpr ChoiceName<NormMode> kNormModeNames[] = {
-    {"batch", NormMode::kBatch}, {"support", NormMode::kSupport}, {"running", NormMode::kRunning}};
+inline constexpr ChoiceName<NormMode> kNormModeNames[] = {{"batch", NormMode::kBatch},
+                                                          {"support", NormMode::kSupport},
+                                                          {"running", NormMode::kRunning},
+                                                          {"per-step", NormMode::kPerStep}};
 
 class FewShotLearner {
  public:

@@ -6,6 +6,7 @@
 #include "agents/optimizers/adam.h"
 #include "agents/shards.h"
 #include "core/error.h"
+#include "meta/fewshot/running_norm.h"
 
 namespace fewstep {
 
@@ -63,19 +64,13 @@ class MetricLearner final : public FewShotLearner {
     row_ = Initialized(layout, context.init);
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
-    if (!has_batch_norm()) return;
-    // what is normalised with them before any training stays as it is
-    const torch::Tensor like = torch::zeros({1, 1, options.network.filters, 1, 1}, device_);
-    for (size_t i = 0; i < options.network.strides.size(); ++i) {
-      running_.means.push_back(like);
-      running_.variances.push_back(torch::ones_like(like));
-    }
+    running_ = RunningNorm(backbone_->norm_channels(), device_);
   }
 
   std::string unit() const override { return "support set"; }
   int64_t Units(int64_t) const override { return 0; }
   std::vector<std::string> columns() const override { return {"episodes", "loss", "accuracy"}; }
-  bool has_batch_norm() const override { return backbone_->has_batch_norm(); }
+  bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};
     return {NormMode::kRunning, NormMode::kBatch};
@@ -114,7 +109,8 @@ class MetricLearner final : public FewShotLearner {
     }
     row_.flat = next;
     adam_ = std::move(adam);
-    if (has_batch_norm()) Follow(statistics, tasks);
+    if (has_batch_norm())
+      running_.Follow(statistics, adam_.steps == 1 ? 1 : options_.norm_momentum);
 
     Metrics metrics;
     metrics.Add("episodes", static_cast<double>(tasks));
@@ -129,31 +125,22 @@ class MetricLearner final : public FewShotLearner {
     FEWSTEP_CHECK(HasMode(mode), "it cannot predict with {} statistics",
                   NameOf(kNormModeNames, mode));
     const torch::NoGradGuard no_grad;
-    return {LogProbabilities(row_, episodes.To(device_), ways,
-                             {.given = mode == NormMode::kRunning ? &running_ : nullptr})};
+    return {
+        LogProbabilities(row_, episodes.To(device_), ways,
+                         {.given = mode == NormMode::kRunning ? &running_.statistics() : nullptr})};
   }
 
   void Save(CheckpointWriter checkpoint) const override {
     checkpoint.Store("row", row_.flat);
     adam_.Save(checkpoint.Scope("adam"));
-    for (size_t i = 0; i < running_.means.size(); ++i) {
-      checkpoint.Store(fmt::format("running{}.mean", i), running_.means[i]);
-      checkpoint.Store(fmt::format("running{}.variance", i), running_.variances[i]);
-    }
+    running_.Save(checkpoint.Scope("running"));
   }
   void Load(CheckpointReader checkpoint) override {
     const torch::Tensor row = checkpoint.Load("row", row_.flat);
     Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
-    NormStatistics running = running_;
-    for (size_t i = 0; i < running.means.size(); ++i) {
-      for (const auto& [name, of] :
-           {std::pair{"mean", &running.means[i]}, {"variance", &running.variances[i]}}) {
-        *of = checkpoint.Load(fmt::format("running{}.{}", i, name), *of);
-      }
-    }
+    running_.Load(checkpoint.Scope("running"));
     row_.flat = row;
     adam_ = std::move(adam);
-    running_ = std::move(running);
   }
 
  private:
@@ -172,24 +159,6 @@ class MetricLearner final : public FewShotLearner {
         row, {features.narrow(1, 0, shots), labels, features.narrow(1, shots, queries)});
   }
 
-  // Running statistics go towards the mean over the episodes of an iteration; all the way at the
-  // first.
-  void Follow(const std::vector<NormStatistics>& shards, int64_t tasks) {
-    const double way = adam_.steps == 1 ? 1 : options_.norm_momentum;
-    const auto follow = [&](std::vector<torch::Tensor> NormStatistics::*member, size_t block) {
-      std::vector<torch::Tensor> parts;
-      for (const NormStatistics& shard : shards) {
-        parts.push_back((shard.*member)[block].sum(0, /*keepdim=*/true));
-      }
-      torch::Tensor& running = (running_.*member)[block];
-      running = running.lerp(SumInOrder(parts) / static_cast<double>(tasks), way);
-    };
-    for (size_t block = 0; block < running_.means.size(); ++block) {
-      follow(&NormStatistics::means, block);
-      follow(&NormStatistics::variances, block);
-    }
-  }
-
   MetricLearnerOptions options_;
   const EpisodeSource& source_;
   EpisodeOptions training_;
@@ -199,7 +168,7 @@ class MetricLearner final : public FewShotLearner {
   std::unique_ptr<Comparison> comparison_;
   Parameters row_;  // [1, P]
   Adam adam_;
-  NormStatistics running_;
+  RunningNorm running_;
 };
 
 }  // namespace

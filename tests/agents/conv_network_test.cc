@@ -26,9 +26,8 @@ ConvNetworkShape Small(Normalization normalization = Normalization::kBatch) {
   shape.channels = 2;
   shape.height = shape.width = 8;
   shape.filters = 4;
-  shape.groups = 2;
   shape.blocks = {{.stride = 2}, {.stride = 1, .pool = true}};
-  shape.normalization = normalization;
+  shape.normalization = {.kind = normalization, .groups = 2};
   shape.outputs = 3;
   return shape;
 }
@@ -47,7 +46,7 @@ TEST(ConvNetwork, IsLayersOfLibTorchTaskByTask) {
     torch::Tensor h = x[t];
     size_t slice = 0;
     for (const ConvBlock& block : built.network.shape().blocks) {
-      const torch::Tensor weight = rows.View(slice++)[t].t().reshape({4, h.size(1), 3, 3});
+      const torch::Tensor weight = rows.View(slice++)[t].view({4, h.size(1), 3, 3});
       const torch::Tensor offset = rows.View(slice++)[t], gain = rows.View(slice++)[t];
       h = torch::conv2d(h, weight, {}, block.stride, 1);
       h = torch::batch_norm(h, gain, offset, {}, {}, /*training=*/true, 0.1, 1e-5, false).relu();
@@ -78,7 +77,7 @@ TEST(ConvNetwork, GroupAndLayerNormalizationAreLibTorchs) {
     const Built built(shape);
     const Parameters row = built.Rows(1);
     const torch::Tensor x = Pictures(1, 4);
-    const torch::Tensor weight = row.View(0)[0].t().reshape({4, 2, 3, 3});
+    const torch::Tensor weight = row.View(0)[0].view({4, 2, 3, 3});
     const torch::Tensor h = torch::group_norm(torch::conv2d(x[0], weight, {}, 2, 1), groups,
                                               row.View(2)[0], row.View(1)[0]);
     EXPECT_TRUE(torch::allclose(built.network.Forward(row, x)[0], h.relu().flatten(1), 1e-9, 1e-9));
@@ -94,7 +93,7 @@ TEST(ConvNetwork, BatchStatisticsAreTheirTasksAloneOrThoseThatAreGiven) {
   NormStatistics support;
   built.network.Forward(row, x, {.record = &support});
   ASSERT_EQ(support.means.size(), 2u);
-  EXPECT_EQ(support.means[0].sizes(), (std::vector<int64_t>{2, 1, 4, 1, 1}));
+  EXPECT_EQ(support.means[0].sizes(), (std::vector<int64_t>{2, 4}));
   // given their own statistics, the same
   const torch::Tensor own = built.network.Forward(row, x);
   EXPECT_TRUE(torch::allclose(own, built.network.Forward(row, x, {.given = &support})));

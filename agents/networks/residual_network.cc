@@ -1,0 +1,71 @@
+#include "agents/networks/residual_network.h"
+
+#include <utility>
+
+#include "core/error.h"
+
+namespace fewstep {
+
+constexpr int kConvs = 3;
+constexpr double kSlope = 0.1;
+
+ResidualNetwork::ResidualNetwork(ParameterLayout& layout, const std::string& prefix,
+                                 ResidualNetworkShape shape)
+    : shape_(std::move(shape)) {
+  int64_t in = shape_.channels, height = shape_.height, width = shape_.width;
+  const bool gain = shape_.normalization.kind != Normalization::kNone;
+  for (size_t i = 0; i < shape_.widths.size(); ++i) {
+    const std::string name = fmt::format("{}block{}.", prefix, i);
+    const int64_t out = shape_.widths[i];
+    std::vector<ConvLayer> convs;
+    for (int c = 0; c < kConvs; ++c) {
+      convs.emplace_back(layout, fmt::format("{}conv{}", name, c),
+                         ConvLayer::Shape{.in = c == 0 ? in : out, .out = out, .gain = gain});
+    }
+    blocks_.push_back(
+        {std::move(convs),
+         ConvLayer(layout, name + "shortcut", {.in = in, .out = out, .kernel = 1, .gain = gain})});
+    in = out;
+    height /= 2;
+    width /= 2;
+    CheckPlaces(height, width, shape_.height, shape_.width, i + 1);
+  }
+  CheckGroups(shape_.normalization, shape_.widths);
+  features_ = shape_.spatial_mean ? in : in * height * width;
+  head_slice_ = AddHead(layout, prefix, features_, shape_.outputs);
+}
+
+std::vector<int64_t> ResidualNetwork::norm_channels() const {
+  std::vector<int64_t> channels;
+  if (shape_.normalization.kind != Normalization::kBatch) return channels;
+  for (const int64_t width : shape_.widths) channels.insert(channels.end(), kConvs + 1, width);
+  return channels;
+}
+
+torch::Tensor ResidualNetwork::Features(const Parameters& rows, torch::Tensor x,
+                                        const NormContext& norm) const {
+  Normalizer normalize(shape_.normalization, rows.num_tasks(), norm);
+  x = x.contiguous(at::MemoryFormat::ChannelsLast);
+  for (const Block& block : blocks_) {
+    torch::Tensor y = x;
+    for (size_t c = 0; c < block.convs.size(); ++c) {
+      y = block.convs[c].Forward(rows, y, normalize);
+      if (c + 1 < block.convs.size()) y = at::leaky_relu_(y, kSlope);
+    }
+    x = at::leaky_relu(y + block.shortcut.Forward(rows, x, normalize), kSlope);
+    x = torch::max_pool2d(x, {2, 2});
+  }
+  return FeaturesOf(x, rows.num_tasks(), shape_.spatial_mean);
+}
+
+torch::Tensor ResidualNetwork::Forward(const Parameters& rows, const torch::Tensor& pictures,
+                                       const NormContext& norm) const {
+  const torch::Tensor features =
+      MapTasks(rows, pictures, norm,
+               [this](const Parameters& of, const torch::Tensor& part, const NormContext& norm_of) {
+                 return Features(of, part, norm_of);
+               });
+  return shape_.outputs == 0 ? features : ApplyHead(rows, head_slice_, features);
+}
+
+}  // namespace fewstep
