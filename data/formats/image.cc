@@ -55,11 +55,41 @@ Image Planes(int channels, int height, int width, const std::vector<uint8_t>& in
   return image;
 }
 
+// A PNG without its texts. libpng unpacks them before anything can be asked of it, and a file of
+// 1 MB can hold 1 GB of them.
+std::vector<std::byte> WithoutTexts(std::span<const std::byte> png) {
+  constexpr size_t kLength = 4, kType = 4, kChecksum = 4;
+  std::vector<std::byte> kept;
+  kept.reserve(png.size());
+  size_t next = sizeof(kPngMagic);
+  kept.insert(kept.end(), png.begin(), png.begin() + sizeof(kPngMagic));
+  while (next < png.size()) {
+    // what is no whole chunk is for libpng to refuse
+    const std::span<const std::byte> rest = png.subspan(next);
+    size_t size = rest.size();
+    std::string_view type;
+    if (rest.size() >= kLength + kType + kChecksum) {
+      uint32_t length = 0;
+      for (size_t i = 0; i < kLength; ++i) {
+        length = length << 8 | std::to_integer<uint32_t>(rest[i]);
+      }
+      size = std::min(size, kLength + kType + kChecksum + length);
+      type = {reinterpret_cast<const char*>(rest.data()) + kLength, kType};
+    }
+    if (type != "tEXt" && type != "zTXt" && type != "iTXt") {
+      kept.insert(kept.end(), rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(size));
+    }
+    next += size;
+  }
+  return kept;
+}
+
 Image DecodePng(std::span<const std::byte> bytes, int channels, const std::string& name) {
   png_image png = {};
   png.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, void (*)(png_image*)> release(&png, png_image_free);
-  if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size())) {
+  const std::vector<std::byte> file = WithoutTexts(bytes);
+  if (!png_image_begin_read_from_memory(&png, file.data(), file.size())) {
     Fail(name, "PNG", png.message);
   }
   CheckSize(png.width, png.height, name);

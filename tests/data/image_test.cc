@@ -1,5 +1,7 @@
 #include "data/formats/image.h"
 
+#include <sys/resource.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -101,6 +103,27 @@ TEST(DecodeImage, ALargePictureIsRefusedByItsHeader) {
   ASSERT_GT(int64_t{side} * side, kMostPixels);
   EXPECT_THAT(ErrorOf(BitPng(side, side, std::vector<unsigned char>(size_t{side} * side, 0))),
               HasSubstr("a picture of 20000 x 20000 pixels; at most"));
+}
+
+TEST(DecodeImage, TextsOfAPngAreNotUnpacked) {
+  const std::string plain = Png(2, 1, 1, {3, 200});
+  const std::string one = WithChunk(plain, "zTXt", PngText("a text"));
+  EXPECT_THAT(DecodeImage(Bytes(one), 1, "p").pixels, ElementsAre(3, 200));
+  // 2 GB in 2 MB
+  std::string texts = plain;
+  const std::string text = PngText(std::string(7'900'000, 'a'));
+  for (int i = 0; i < 125; ++i) {
+    texts = WithChunk(texts, "zTXt", text);
+    texts = WithChunk(texts, "iTXt", "key" + std::string("\0\1\0\0\0", 5) + text.substr(5));
+  }
+  const auto peak = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss / 1024;  // in MB
+  };
+  const int64_t before = peak();
+  EXPECT_THAT(DecodeImage(Bytes(texts), 1, "p").pixels, ElementsAre(3, 200));
+  EXPECT_LT(peak() - before, 100);
 }
 
 TEST(Resized, NearestTakesThePixelInTheMiddle) {

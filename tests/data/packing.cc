@@ -34,11 +34,11 @@ void Little(std::string& out, uint32_t value, int bytes) {
 
 }  // namespace
 
-void WriteZip(const std::string& path,
-              const std::vector<std::pair<std::string, std::string>>& members) {
+std::string Zip(const ZipMembers& members) {
   // APPNOTE.TXT: local headers and content, then the directory, then where that is
   std::string out, directory;
-  for (const auto& [name, content] : members) {
+  for (const auto& member : members) {
+    const std::string &name = member.first, &content = member.second;
     const auto crc = static_cast<uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(content.data()),
                                                  static_cast<uInt>(content.size())));
     const auto size = static_cast<uint32_t>(content.size());
@@ -77,7 +77,11 @@ void WriteZip(const std::string& path,
   Little(out, static_cast<uint32_t>(directory.size()), 4);
   Little(out, at, 4);
   Little(out, 0, 2);
-  WriteFileAtomically(path, out);
+  return out;
+}
+
+void WriteZip(const std::string& path, const ZipMembers& members) {
+  WriteFileAtomically(path, Zip(members));
 }
 
 namespace {
@@ -146,6 +150,23 @@ std::string WithChecksums(std::string png) {
     at += 12 + length;
   }
   return png;
+}
+
+std::string WithChunk(std::string png, const std::string& type, const std::string& content) {
+  std::string chunk;
+  for (int shift = 24; shift >= 0; shift -= 8) chunk += static_cast<char>(content.size() >> shift);
+  chunk += type + content + std::string(4, '\0');
+  constexpr size_t kBehindHeader = 8 + 4 + 4 + 13 + 4;
+  return WithChecksums(png.insert(kBehindHeader, chunk));
+}
+
+std::string PngText(const std::string& text) {
+  uLongf size = compressBound(static_cast<uLong>(text.size()));
+  std::string packed(size, '\0');
+  EXPECT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+                     reinterpret_cast<const Bytef*>(text.data()), static_cast<uLong>(text.size())),
+            Z_OK);
+  return std::string("key\0\0", 5) + packed.substr(0, size);
 }
 
 std::string Jpeg(int width, int height, const std::vector<unsigned char>& rgb) {

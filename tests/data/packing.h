@@ -10,8 +10,9 @@ namespace fewstep {
 std::string Gzip(const std::string& text);
 
 // A zip archive of members, stored without compression.
-void WriteZip(const std::string& path,
-              const std::vector<std::pair<std::string, std::string>>& members);
+using ZipMembers = std::vector<std::pair<std::string, std::string>>;  // name, content
+std::string Zip(const ZipMembers& members);
+void WriteZip(const std::string& path, const ZipMembers& members);
 
 // An 8-bit PNG; `pixels` [height, width, channels], channels 1 (grey), 2 (grey, alpha) or 3.
 std::string Png(int width, int height, int channels, const std::vector<unsigned char>& pixels);
@@ -21,6 +22,10 @@ std::string BitPng(int width, int height, const std::vector<unsigned char>& pixe
 std::string DeepPng(int width, int height, const std::vector<unsigned short>& pixels);
 // A PNG whose chunks, as far as they can be told, have the checksums of what they hold.
 std::string WithChecksums(std::string png);
+// A PNG with a chunk of this type behind its header.
+std::string WithChunk(std::string png, const std::string& type, const std::string& content);
+// A compressed text of a PNG.
+std::string PngText(const std::string& text);
 std::string Jpeg(int width, int height, const std::vector<unsigned char>& rgb);
 
 // IDX with this magic number, shape and bytes.
