@@ -160,11 +160,10 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
   const auto width = static_cast<size_t>(rows.width);
   if (options.standardize) {
     std::vector<const std::vector<size_t>*> of_training;
-    std::vector<int> training = splits[DataSplit::kTrain];
+    std::vector<bool> is_training(classes.size());
+    for (const int c : splits[DataSplit::kTrain]) is_training[static_cast<size_t>(c)] = true;
     for (const auto& [label, index] : classes) {
-      if (std::ranges::find(training, index) != training.end()) {
-        of_training.push_back(&rows_of[label]);
-      }
+      if (is_training[static_cast<size_t>(index)]) of_training.push_back(&rows_of[label]);
     }
     for (size_t column = 0; column < width; ++column) {
       const auto mean_of = [&](const auto& function) {
