@@ -27,7 +27,7 @@ ZipReader::ZipReader(std::string path) : path_(std::move(path)) {
     throw Error(ErrorKind::kData, fmt::format("not a readable zip archive: {}", why),
                 {.file = path_});
   }
-  handle_ = std::make_unique<Handle>(archive);
+  handle_.reset(new Handle{archive});
   const zip_int64_t members = zip_get_num_entries(archive, 0);
   for (zip_int64_t i = 0; i < members; ++i) {
     const char* name = zip_get_name(archive, static_cast<zip_uint64_t>(i), ZIP_FL_ENC_GUESS);
