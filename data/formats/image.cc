@@ -55,30 +55,33 @@ Image Planes(int channels, int height, int width, const std::vector<uint8_t>& in
   return image;
 }
 
-// A PNG without its texts. libpng unpacks them before anything can be asked of it, and a file of
-// 1 MB can hold 1 GB of them.
-std::vector<std::byte> WithoutTexts(std::span<const std::byte> png) {
+// The chunks of a PNG that its pixels depend on. libpng takes memory for the others before anything
+// can be asked of it: as much as they claim, and a file of 1 MB can hold texts of 1 GB.
+std::vector<std::byte> PixelChunks(std::span<const std::byte> png) {
+  constexpr std::string_view kAncillary[] = {"tRNS", "gAMA", "cHRM", "sRGB",
+                                             "iCCP", "sBIT", "bKGD"};
   constexpr size_t kLength = 4, kType = 4, kChecksum = 4;
-  std::vector<std::byte> kept;
+  std::vector<std::byte> kept(png.begin(), png.begin() + sizeof(kPngMagic));
   kept.reserve(png.size());
   size_t next = sizeof(kPngMagic);
-  kept.insert(kept.end(), png.begin(), png.begin() + sizeof(kPngMagic));
   while (next < png.size()) {
     // what is no whole chunk is for libpng to refuse
     const std::span<const std::byte> rest = png.subspan(next);
     size_t size = rest.size();
-    std::string_view type;
-    if (rest.size() >= kLength + kType + kChecksum) {
+    bool keep = true;
+    if (rest.size() >= kLength + kType) {
       uint32_t length = 0;
       for (size_t i = 0; i < kLength; ++i) {
         length = length << 8 | std::to_integer<uint32_t>(rest[i]);
       }
       size = std::min(size, kLength + kType + kChecksum + length);
-      type = {reinterpret_cast<const char*>(rest.data()) + kLength, kType};
+      const std::string_view type(reinterpret_cast<const char*>(rest.data()) + kLength, kType);
+      // a small first letter: pictures can be decoded without it
+      constexpr char kSmall = 0x20;
+      keep = (type[0] & kSmall) == 0 || std::ranges::find(kAncillary, type) != std::end(kAncillary);
     }
-    if (type != "tEXt" && type != "zTXt" && type != "iTXt") {
-      kept.insert(kept.end(), rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(size));
-    }
+    const auto part = rest.first(size);
+    if (keep) kept.insert(kept.end(), part.begin(), part.end());
     next += size;
   }
   return kept;
@@ -88,7 +91,7 @@ Image DecodePng(std::span<const std::byte> bytes, int channels, const std::strin
   png_image png = {};
   png.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, void (*)(png_image*)> release(&png, png_image_free);
-  const std::vector<std::byte> file = WithoutTexts(bytes);
+  const std::vector<std::byte> file = PixelChunks(bytes);
   if (!png_image_begin_read_from_memory(&png, file.data(), file.size())) {
     Fail(name, "PNG", png.message);
   }

@@ -1,6 +1,6 @@
 #include "data/formats/image.h"
 
-#include <sys/resource.h>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -105,6 +105,16 @@ TEST(DecodeImage, ALargePictureIsRefusedByItsHeader) {
               HasSubstr("a picture of 20000 x 20000 pixels; at most"));
 }
 
+// The most address space that this process has had.
+int64_t PeakMegabytes() {
+  std::ifstream status("/proc/self/status");
+  int64_t kilobytes = 0;
+  for (std::string word; kilobytes == 0 && status >> word;) {
+    if (word == "VmPeak:") status >> kilobytes;
+  }
+  return kilobytes / 1024;
+}
+
 TEST(DecodeImage, TextsOfAPngAreNotUnpacked) {
   const std::string plain = Png(2, 1, 1, {3, 200});
   const std::string one = WithChunk(plain, "zTXt", PngText("a text"));
@@ -116,14 +126,20 @@ TEST(DecodeImage, TextsOfAPngAreNotUnpacked) {
     texts = WithChunk(texts, "zTXt", text);
     texts = WithChunk(texts, "iTXt", "key" + std::string("\0\1\0\0\0", 5) + text.substr(5));
   }
-  const auto peak = [] {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss / 1024;  // in MB
-  };
-  const int64_t before = peak();
+  const int64_t before = PeakMegabytes();
   EXPECT_THAT(DecodeImage(Bytes(texts), 1, "p").pixels, ElementsAre(3, 200));
-  EXPECT_LT(peak() - before, 100);
+  EXPECT_LT(PeakMegabytes() - before, 100);
+}
+
+TEST(DecodeImage, WhatAChunkOfAPngClaimsIsNotTaken) {
+  const std::string header = Png(2, 1, 1, {3, 200}).substr(0, 33);
+  for (const char* type : {"eXIf", "hIST", "iCCP", "pCAL", "sPLT", "tRNS", "PLTE", "zTXt"}) {
+    for (const char* rest : {"", "some"}) {
+      const int64_t before = PeakMegabytes();
+      EXPECT_NE(ErrorOf(header + "\x7f\xff\xff\xff" + type + rest), "no error");
+      EXPECT_LT(PeakMegabytes() - before, 100) << type;
+    }
+  }
 }
 
 TEST(Resized, NearestTakesThePixelInTheMiddle) {
