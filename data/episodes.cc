@@ -35,6 +35,9 @@ void EpisodeOptions::Visit(FieldVisitor& v) {
 
 namespace {
 
+// Classes that a class gives.
+int TurnsOf(Rotations rotations) { return rotations == Rotations::kClasses ? 4 : 1; }
+
 // The sampler of Meta-Dataset (Triantafillou et al., ICLR 2020, section 3.2 and appendix).
 constexpr int64_t kFewestWays = 5, kMostWays = 50, kMostSupport = 500, kMostOfClass = 100,
                   kMostQueries = 10;
@@ -58,6 +61,10 @@ void Shuffle(std::vector<EpisodeExample>& examples, Rng& rng) {
 
 }  // namespace
 
+int64_t ClassesOf(const ExampleSet& set, DataSplit split, Rotations rotations) {
+  return static_cast<int64_t>(set.split(split).size()) * TurnsOf(rotations);
+}
+
 EpisodeSampler::EpisodeSampler(const ExampleSet& set, DataSplit split, Rotations rotations,
                                const EpisodeOptions& options)
     : set_(set), split_(split), rotations_(rotations), options_(options) {
@@ -72,11 +79,11 @@ EpisodeSampler::EpisodeSampler(const ExampleSet& set, DataSplit split, Rotations
 
   // classes, with their turns, that may meet
   std::map<std::string, std::vector<VirtualClass>> pools;
+  int next = 0;
   for (const int c : classes) {
     const std::string& group = set.classes()[static_cast<size_t>(c)].group;
     std::vector<VirtualClass>& pool = pools[options.within_group ? group : ""];
-    const int turns = rotations == Rotations::kClasses ? 4 : 1;
-    for (int turn = 0; turn < turns; ++turn) pool.push_back({c, turn});
+    for (int turn = 0; turn < TurnsOf(rotations); ++turn) pool.push_back({c, turn, next++});
   }
   const bool variable = options.size == EpisodeSize::kVariable;
   const int64_t fewest = variable ? kFewestWays : options.ways;
@@ -156,12 +163,13 @@ Episode EpisodeSampler::Draw(uint64_t seed, uint64_t index) const {
                            : options_.ways;
   std::vector<VirtualClass> classes;
   std::vector<int64_t> counts;
-  Episode episode{static_cast<int>(ways), {}, {}, {}};
+  Episode episode{static_cast<int>(ways), {}, {}, {}, {}};
   for (const int64_t chosen : Choose(size, ways, rng)) {
     VirtualClass drawn = pool[static_cast<size_t>(chosen)];
     if (rotations_ == Rotations::kAugment) drawn.turns = static_cast<int>(rng.Below(4));
     classes.push_back(drawn);
     episode.classes.push_back(drawn.of);
+    episode.of_split.push_back(drawn.of_split);
     counts.push_back(set_.classes()[static_cast<size_t>(drawn.of)].count);
   }
   int64_t queries = options_.queries;

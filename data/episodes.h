@@ -49,9 +49,13 @@ struct Episode {
   int ways = 0;
   std::vector<EpisodeExample> support, query;  // each in an order of chance
   std::vector<int> classes;                    // [ways], of the set, by label
+  std::vector<int> of_split;                   // [ways], less than ClassesOf: turned ones apart
 
   bool operator==(const Episode&) const = default;
 };
+
+// Classes of a split, turned ones counted where they are classes of their own.
+int64_t ClassesOf(const ExampleSet& set, DataSplit split, Rotations rotations);
 
 // Draws episodes from a set that outlives it. Immutable: any number of threads.
 class EpisodeSampler {
@@ -64,8 +68,9 @@ class EpisodeSampler {
 
  private:
   struct VirtualClass {
-    int of = 0;     // the class
-    int turns = 0;  // quarters
+    int of = 0;        // the class
+    int turns = 0;     // quarters
+    int of_split = 0;  // its number among those of the split
   };
 
   // How many examples of each class the support has, for classes with `counts` examples.

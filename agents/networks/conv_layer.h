@@ -36,6 +36,12 @@ class ConvLayer {
   size_t slice_;
 };
 
+// Features as maps of channels; of a vector height and width are 1.
+struct FeatureMaps {
+  int64_t channels = 1, height = 1, width = 1;
+  int64_t size() const { return channels * height * width; }
+};
+
 // What networks of such layers have in common.
 // Throws Error(kUsage) when nothing is left of pictures of height x width after so many blocks.
 void CheckPlaces(int64_t left_height, int64_t left_width, int64_t height, int64_t width,

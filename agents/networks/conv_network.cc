@@ -23,8 +23,9 @@ ConvNetwork::ConvNetwork(ParameterLayout& layout, const std::string& prefix, Con
     CheckPlaces(height, width, shape_.height, shape_.width, i + 1);
   }
   CheckGroups(shape_.normalization, {shape_.filters});
-  features_ = shape_.spatial_mean ? channels : channels * height * width;
-  head_slice_ = AddHead(layout, prefix, features_, shape_.outputs);
+  maps_.channels = channels;
+  if (!shape_.spatial_mean) maps_ = {channels, height, width};
+  head_slice_ = AddHead(layout, prefix, maps_.size(), shape_.outputs);
 }
 
 std::vector<int64_t> ConvNetwork::norm_channels() const {

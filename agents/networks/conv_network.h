@@ -34,8 +34,8 @@ class ConvNetwork {
   ConvNetwork(ParameterLayout& layout, const std::string& prefix, ConvNetworkShape shape);
 
   const ConvNetworkShape& shape() const { return shape_; }
-  int64_t features() const { return features_; }
-  int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : features_; }
+  const FeatureMaps& features() const { return maps_; }  // before the linear layer
+  int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : maps_.size(); }
   // Channels of each batch normalisation, in their order.
   std::vector<int64_t> norm_channels() const;
 
@@ -50,7 +50,7 @@ class ConvNetwork {
   ConvNetworkShape shape_;
   std::vector<ConvLayer> layers_;  // a block each
   size_t head_slice_ = 0;
-  int64_t features_ = 0;
+  FeatureMaps maps_;
 };
 
 }  // namespace fewstep

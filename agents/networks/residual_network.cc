@@ -31,8 +31,9 @@ ResidualNetwork::ResidualNetwork(ParameterLayout& layout, const std::string& pre
     CheckPlaces(height, width, shape_.height, shape_.width, i + 1);
   }
   CheckGroups(shape_.normalization, shape_.widths);
-  features_ = shape_.spatial_mean ? in : in * height * width;
-  head_slice_ = AddHead(layout, prefix, features_, shape_.outputs);
+  maps_.channels = in;
+  if (!shape_.spatial_mean) maps_ = {in, height, width};
+  head_slice_ = AddHead(layout, prefix, maps_.size(), shape_.outputs);
 }
 
 std::vector<int64_t> ResidualNetwork::norm_channels() const {

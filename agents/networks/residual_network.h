@@ -27,7 +27,8 @@ class ResidualNetwork {
   // "head.bias". Throws Error(kUsage) where blocks leave no place of a picture.
   ResidualNetwork(ParameterLayout& layout, const std::string& prefix, ResidualNetworkShape shape);
 
-  int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : features_; }
+  const FeatureMaps& features() const { return maps_; }  // before the linear layer
+  int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : maps_.size(); }
   std::vector<int64_t> norm_channels() const;  // as ConvNetwork
 
   // pictures [T, B, C, H, W] -> [T, B, outputs()], with rows [T, P], or one row for all [1, P].
@@ -44,7 +45,7 @@ class ResidualNetwork {
   ResidualNetworkShape shape_;
   std::vector<Block> blocks_;
   size_t head_slice_ = 0;
-  int64_t features_ = 0;
+  FeatureMaps maps_;
 };
 
 }  // namespace fewstep

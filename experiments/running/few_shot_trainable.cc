@@ -44,7 +44,7 @@ class FewShotTrainable final : public Trainable {
   std::vector<std::pair<std::string, std::string>> origin() const override {
     return {{"data", config_.data_name}};
   }
-  bool trained() const override { return true; }
+  bool trained() const override { return bench_.learner->trained(); }
   std::vector<Footprint> footprints() const override { return {}; }
 
   std::vector<std::string> columns() const override {

@@ -17,7 +17,11 @@ void BackboneOptions::Visit(FieldVisitor& v) {
           {.help = "Of conv: the stride of each block, and so how many there are.",
            .min = 1,
            .max = 16});
-  v.Field("pool", pool, {.help = "Of conv: whether each block ends with maxima of 2x2."});
+  v.Field("pool_blocks", pool_blocks,
+          {.help = "Of conv: so many blocks, the first of them, end with maxima of 2x2.",
+           .unit = "blocks",
+           .min = 0,
+           .max = 4096});
   v.Field("gain", gain, {.help = "Of conv: whether normalisation has a learned factor."});
   v.Field("widths", widths,
           {.help = "Of resnet: channels of each block, and so how many there are.",
@@ -36,6 +40,9 @@ void BackboneOptions::Visit(FieldVisitor& v) {
   v.Choice("initial", initial, kMlpInitialNames,
            {.help = "Of mlp: how weights start: xavier; fan_in, as PyTorch's layers do; or normal, "
                     "with a deviation of 0.01."});
+  v.Field("weights", weights,
+          {.help = "Safetensors file that the network starts from, but for its last layer: a "
+                   "checkpoint of another few-shot run, or arrays of the same names."});
 }
 
 namespace {
@@ -62,7 +69,10 @@ ConvNetworkShape ConvShapeOf(const BackboneOptions& options, const ExampleShape&
                          .gain = options.gain,
                          .spatial_mean = options.spatial_mean,
                          .outputs = outputs};
-  for (const int64_t stride : options.strides) shape.blocks.push_back({stride, options.pool});
+  for (const int64_t stride : options.strides) {
+    const auto index = static_cast<int64_t>(shape.blocks.size());
+    shape.blocks.push_back({stride, index < options.pool_blocks});
+  }
   return shape;
 }
 
@@ -89,8 +99,6 @@ MlpShape MlpShapeOf(const BackboneOptions& options, const ExampleShape& example,
   return shape;
 }
 
-}  // namespace
-
 std::variant<ConvNetwork, ResidualNetwork, Mlp> Made(ParameterLayout& layout,
                                                      const std::string& prefix,
                                                      const BackboneOptions& options,
@@ -111,6 +119,12 @@ std::variant<ConvNetwork, ResidualNetwork, Mlp> Made(ParameterLayout& layout,
 Backbone::Backbone(ParameterLayout& layout, const std::string& prefix,
                    const BackboneOptions& options, const ExampleShape& example, int64_t outputs)
     : network_(Made(layout, prefix, options, example, outputs)) {}
+
+FeatureMaps Backbone::features() const {
+  if (const auto* conv = std::get_if<ConvNetwork>(&network_)) return conv->features();
+  if (const auto* residual = std::get_if<ResidualNetwork>(&network_)) return residual->features();
+  return {.channels = outputs()};
+}
 
 int64_t Backbone::outputs() const {
   if (const auto* mlp = std::get_if<Mlp>(&network_)) return mlp->shape().widths.back();

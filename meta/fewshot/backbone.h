@@ -27,7 +27,7 @@ struct BackboneOptions : Options {
   // of kConv
   int64_t filters = 64;
   std::vector<int64_t> strides = {2, 2, 2, 2};
-  bool pool = false;
+  int64_t pool_blocks = 0;  // so many of them, the first, end with maxima of 2x2
   bool gain = true;
   // of kResidual
   std::vector<int64_t> widths = {64, 160, 320, 640};
@@ -39,6 +39,7 @@ struct BackboneOptions : Options {
   std::vector<int64_t> hidden = {64, 64};
   Activation activation = Activation::kRelu;
   MlpInitial initial = MlpInitial::kXavier;
+  std::string weights;  // a file that it starts from (weights.h); "": it starts by chance
   void Visit(FieldVisitor& visitor) override;
 };
 
@@ -51,6 +52,8 @@ class Backbone {
            const ExampleShape& example, int64_t outputs);
 
   int64_t outputs() const;
+  // Before the linear layer; of a perceptron what it gives.
+  FeatureMaps features() const;
   // Channels of each batch normalisation, in their order; empty: no batch statistics matter to it.
   std::vector<int64_t> norm_channels() const;
 

@@ -1,5 +1,7 @@
 #include "meta/fewshot/episode_source.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/hash.h"
 
@@ -7,11 +9,13 @@ namespace fewstep {
 
 EpisodeBatch EpisodeBatch::Tasks(int64_t begin, int64_t end) const {
   const auto part = [&](const torch::Tensor& x) { return x.narrow(0, begin, end - begin); };
-  return {part(support_x), part(support_y), part(query_x), part(query_y)};
+  return {part(support_x), part(support_y), part(query_x), part(query_y),
+          classes.defined() ? part(classes) : classes};
 }
 
 EpisodeBatch EpisodeBatch::To(torch::Device device) const {
-  return {support_x.to(device), support_y.to(device), query_x.to(device), query_y.to(device)};
+  return {support_x.to(device), support_y.to(device), query_x.to(device), query_y.to(device),
+          classes.defined() ? classes.to(device) : classes};
 }
 
 namespace {
@@ -26,6 +30,9 @@ class ExampleSource final : public EpisodeSource {
 
   const EpisodeForm& form() const override { return form_; }
   const std::string& hash() const override { return hash_; }
+  int64_t num_classes(DataSplit split) const override {
+    return ClassesOf(*set_, split, rotations_);
+  }
   void Check(DataSplit split, const EpisodeOptions& options) const override {
     const EpisodeSampler sampler(*set_, split, rotations_, options);
   }
@@ -57,6 +64,10 @@ class ExampleSource final : public EpisodeSource {
       };
       write(episode.support, batch.support_x, batch.support_y);
       write(episode.query, batch.query_x, batch.query_y);
+      if (!batch.classes.defined()) {
+        batch.classes = torch::empty({count, episode.ways}, torch::kInt64);
+      }
+      std::ranges::copy(episode.of_split, batch.classes[i].mutable_data_ptr<int64_t>());
     }
     return batch;
   }
@@ -79,6 +90,7 @@ class FunctionSource final : public EpisodeSource {
 
   const EpisodeForm& form() const override { return form_; }
   const std::string& hash() const override { return hash_; }
+  int64_t num_classes(DataSplit) const override { return 0; }
   void Check(DataSplit, const EpisodeOptions& options) const override {
     if (options.size != EpisodeSize::kFixed || options.within_group) {
       throw Error(ErrorKind::kUsage, "functions have no classes, and episodes of one size alone",
@@ -92,7 +104,8 @@ class FunctionSource final : public EpisodeSource {
     EpisodeBatch batch{torch::empty({count, options.shots, inputs}),
                        torch::empty({count, options.shots, outputs}),
                        torch::empty({count, options.queries, inputs}),
-                       torch::empty({count, options.queries, outputs})};
+                       torch::empty({count, options.queries, outputs}),
+                       {}};
     for (int64_t i = 0; i < count; ++i) {
       const RegressionEpisode episode = DrawEpisode(
           *family_, split, seed, first + static_cast<uint64_t>(i), options.shots, options.queries);

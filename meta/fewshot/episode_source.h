@@ -14,6 +14,7 @@ namespace fewstep {
 struct EpisodeBatch {
   torch::Tensor support_x, support_y;  // [T, S, example...]
   torch::Tensor query_x, query_y;      // [T, Q, example...]
+  torch::Tensor classes;  // int64 [T, ways]: which of the split's classes; undefined of functions
 
   int64_t num_tasks() const { return support_x.size(0); }
   EpisodeBatch Tasks(int64_t begin, int64_t end) const;
@@ -33,6 +34,8 @@ class EpisodeSource {
   virtual ~EpisodeSource() = default;
 
   virtual const EpisodeForm& form() const = 0;
+  // Classes of a split, turned ones counted where they are classes of their own; 0 of functions.
+  virtual int64_t num_classes(DataSplit split) const = 0;
   // Throws Error(kUsage) with the numbers where a split cannot give episodes of this size.
   virtual void Check(DataSplit split, const EpisodeOptions& options) const = 0;
   // Of everything that episodes depend on but their seed and size: 16 hexadecimal digits.

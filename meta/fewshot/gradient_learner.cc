@@ -9,6 +9,7 @@
 #include "agents/shards.h"
 #include "core/error.h"
 #include "meta/fewshot/running_norm.h"
+#include "meta/fewshot/weights.h"
 
 namespace fewstep {
 
@@ -97,7 +98,9 @@ class GradientLearner final : public FewShotLearner {
     outputs_ = form.classification ? training_.ways : form.outputs;
     layout_ = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout_, "", options.network, form.example, outputs_);
-    meta_ = Initialized(layout_, context.init).flat.to(device_);
+    Parameters row = Initialized(layout_, context.init);
+    TakePretrained(options.network.weights, layout_->slices().size(), row);
+    meta_ = row.flat.to(device_);
     if (options.learn_inner_rates) {
       // learned rates are what the step is multiplied by, so that its own rate is 1
       meta_ = torch::cat({meta_, torch::full_like(meta_, options.inner.learning_rate)}, 1);
@@ -247,14 +250,18 @@ class GradientLearner final : public FewShotLearner {
   }
 
   void Save(CheckpointWriter checkpoint) const override {
-    checkpoint.Store("meta", meta_);
+    SaveWeights(checkpoint, Rows(meta_, 1));
+    if (options_.learn_inner_rates) checkpoint.Store("inner_rates", Rates(meta_));
     adam_.Save(checkpoint.Scope("adam"));
     for (size_t step = 0; step < running_.size(); ++step) {
       running_[step].Save(checkpoint.Scope(fmt::format("running{}", step)));
     }
   }
   void Load(CheckpointReader checkpoint) override {
-    const torch::Tensor meta = checkpoint.Load("meta", meta_);
+    torch::Tensor meta = LoadWeights(checkpoint, Rows(meta_, 1));
+    if (options_.learn_inner_rates) {
+      meta = torch::cat({meta, checkpoint.Load("inner_rates", Rates(meta_))}, 1);
+    }
     Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
     std::vector<RunningNorm> running = running_;
     for (size_t step = 0; step < running.size(); ++step) {
@@ -272,12 +279,15 @@ class GradientLearner final : public FewShotLearner {
   Parameters Rows(const torch::Tensor& meta, int64_t tasks) const {
     return Parameters{meta.narrow(1, 0, layout_->size()), layout_}.Expand(tasks);
   }
+  // The learned rates [1, P].
+  torch::Tensor Rates(const torch::Tensor& meta) const {
+    return meta.narrow(1, layout_->size(), layout_->size());
+  }
   // What steps are multiplied by [1, P]; undefined: nothing.
   torch::Tensor Scale(const torch::Tensor& meta) const {
     torch::Tensor scale = mask_;
     if (options_.learn_inner_rates) {
-      const torch::Tensor rates = meta.narrow(1, layout_->size(), layout_->size());
-      scale = scale.defined() ? rates * scale : rates;
+      scale = scale.defined() ? Rates(meta) * scale : Rates(meta);
     }
     return scale;
   }

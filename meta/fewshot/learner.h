@@ -35,6 +35,8 @@ class FewShotLearner {
   virtual ~FewShotLearner() = default;
 
   virtual std::string unit() const = 0;  // of adaptation: "gradient step", "support set"
+  // False for what is not trained: Iterate is never called.
+  virtual bool trained() const { return true; }
   // Units that it can be judged after, when `asked` are asked for; -1: as many as in training.
   // What has one unit alone gives 0.
   virtual int64_t Units(int64_t asked) const = 0;

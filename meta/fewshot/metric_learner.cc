@@ -7,6 +7,7 @@
 #include "agents/shards.h"
 #include "core/error.h"
 #include "meta/fewshot/running_norm.h"
+#include "meta/fewshot/weights.h"
 
 namespace fewstep {
 
@@ -29,6 +30,15 @@ void MetricLearnerOptions::Visit(FieldVisitor& v) {
            .min = 0,
            .max = 1});
   v.Table("network", network);
+}
+
+torch::Tensor Comparison::Losses(const torch::Tensor& scores, const torch::Tensor& labels) const {
+  return -scores.gather(2, labels.unsqueeze(2)).squeeze(2);
+}
+
+torch::Tensor ClassMeans(const EpisodeFeatures& features) {
+  const torch::Tensor of_class = features.labels.transpose(1, 2);  // [T, N, S]
+  return of_class.bmm(features.support) / of_class.sum(2, /*keepdim=*/true);
 }
 
 torch::Tensor NegativeSquaredDistances(const torch::Tensor& a, const torch::Tensor& b) {
@@ -56,21 +66,26 @@ class MetricLearner final : public FewShotLearner {
     training_ = options.training.From(context.episodes, source_);
     const auto layout = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout, "", options.network, source_.form().example, 0);
-    comparison_ = make(*layout, "comparison.", backbone_->outputs());
+    const size_t slices = layout->slices().size();
+    comparison_ = make(*layout, "comparison.", backbone_->features());
     if (layout->size() == 0) {
       throw Error(ErrorKind::kUsage, "a network without layers has nothing to learn",
                   {.key = "network", .remedy = "Give learner.network strides or hidden layers"});
     }
     row_ = Initialized(layout, context.init);
+    TakePretrained(options.network.weights, slices, row_);
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
-    running_ = RunningNorm(backbone_->norm_channels(), device_);
+    running_ = {RunningNorm(backbone_->norm_channels(), device_),
+                RunningNorm(comparison_->norm_channels(), device_)};
   }
 
   std::string unit() const override { return "support set"; }
   int64_t Units(int64_t) const override { return 0; }
   std::vector<std::string> columns() const override { return {"episodes", "loss", "accuracy"}; }
-  bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }
+  bool has_batch_norm() const override {
+    return !backbone_->norm_channels().empty() || !comparison_->norm_channels().empty();
+  }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};
     return {NormMode::kRunning, NormMode::kBatch};
@@ -83,19 +98,20 @@ class MetricLearner final : public FewShotLearner {
             .To(device_);
     const int64_t ways = Ways(batch);
     const Shards shards(tasks, options_.shards, pool_);
-    std::vector<NormStatistics> statistics(shards.size());
+    std::vector<NormStatistics> of_features(shards.size()), of_comparison(shards.size());
     std::vector<torch::Tensor> sums(shards.size());  // loss and correct answers
-    const torch::Tensor gradient = shards.Gradient(row_.flat, [&](const torch::Tensor& leaf,
-                                                                  const Shard& shard) {
-      const EpisodeBatch part = batch.Tasks(shard.begin, shard.end);
-      const torch::Tensor log_probs =
-          LogProbabilities(row_.WithFlat(leaf), part, ways, {.record = &statistics[shard.index]});
-      const torch::Tensor picked = log_probs.gather(2, part.query_y.unsqueeze(2));
-      const torch::Tensor loss = -picked.sum() / static_cast<double>(tasks * part.query_y.size(1));
-      const torch::Tensor correct = (log_probs.argmax(2) == part.query_y).sum();
-      sums[shard.index] = torch::stack({loss.detach(), correct.to(loss.scalar_type())});
-      return loss;
-    });
+    const torch::Tensor gradient =
+        shards.Gradient(row_.flat, [&](const torch::Tensor& leaf, const Shard& shard) {
+          const EpisodeBatch part = batch.Tasks(shard.begin, shard.end);
+          const torch::Tensor scores =
+              Scores(row_.WithFlat(leaf), part, ways, {.record = &of_features[shard.index]},
+                     {.record = &of_comparison[shard.index]});
+          const torch::Tensor loss = comparison_->Losses(scores, part.query_y).sum() /
+                                     static_cast<double>(tasks * part.query_y.size(1));
+          const torch::Tensor correct = (scores.argmax(2) == part.query_y).sum();
+          sums[shard.index] = torch::stack({loss.detach(), correct.to(loss.scalar_type())});
+          return loss;
+        });
     Adam adam = adam_;
     if (options_.halve_every > 0) {
       adam.set_learning_rate(options_.learning_rate *
@@ -109,8 +125,9 @@ class MetricLearner final : public FewShotLearner {
     }
     row_.flat = next;
     adam_ = std::move(adam);
-    if (has_batch_norm())
-      running_.Follow(statistics, adam_.steps == 1 ? 1 : options_.norm_momentum);
+    const double way = adam_.steps == 1 ? 1 : options_.norm_momentum;
+    running_.features.Follow(of_features, way);
+    running_.comparison.Follow(of_comparison, way);
 
     Metrics metrics;
     metrics.Add("episodes", static_cast<double>(tasks));
@@ -125,38 +142,49 @@ class MetricLearner final : public FewShotLearner {
     FEWSTEP_CHECK(HasMode(mode), "it cannot predict with {} statistics",
                   NameOf(kNormModeNames, mode));
     const torch::NoGradGuard no_grad;
-    return {
-        LogProbabilities(row_, episodes.To(device_), ways,
-                         {.given = mode == NormMode::kRunning ? &running_.statistics() : nullptr})};
+    const auto norm = [&](const RunningNorm& running) -> NormContext {
+      return {.given = mode == NormMode::kRunning ? &running.statistics() : nullptr};
+    };
+    return {Scores(row_, episodes.To(device_), ways, norm(running_.features),
+                   norm(running_.comparison))};
   }
 
   void Save(CheckpointWriter checkpoint) const override {
-    checkpoint.Store("row", row_.flat);
+    SaveWeights(checkpoint, row_);
     adam_.Save(checkpoint.Scope("adam"));
-    running_.Save(checkpoint.Scope("running"));
+    running_.features.Save(checkpoint.Scope("running"));
+    running_.comparison.Save(checkpoint.Scope("comparison_running"));
   }
   void Load(CheckpointReader checkpoint) override {
-    const torch::Tensor row = checkpoint.Load("row", row_.flat);
+    const torch::Tensor row = LoadWeights(checkpoint, row_);
     Adam adam = adam_.Loaded(checkpoint.Scope("adam"));
-    running_.Load(checkpoint.Scope("running"));
+    Running running = running_;
+    running.features.Load(checkpoint.Scope("running"));
+    running.comparison.Load(checkpoint.Scope("comparison_running"));
     row_.flat = row;
     adam_ = std::move(adam);
+    running_ = std::move(running);
   }
 
  private:
+  struct Running {
+    RunningNorm features, comparison;
+  };
+
   static int64_t Ways(const EpisodeBatch& batch) {
     return batch.support_y.max().item<int64_t>() + 1;
   }
 
   // Support and queries go through the network together.
-  torch::Tensor LogProbabilities(const Parameters& row, const EpisodeBatch& batch, int64_t ways,
-                                 const NormContext& norm) const {
+  torch::Tensor Scores(const Parameters& row, const EpisodeBatch& batch, int64_t ways,
+                       const NormContext& norm, const NormContext& comparison_norm) const {
     const int64_t shots = batch.support_x.size(1), queries = batch.query_x.size(1);
     const torch::Tensor features =
         backbone_->Forward(row, torch::cat({batch.support_x, batch.query_x}, 1), norm);
     const torch::Tensor labels = torch::one_hot(batch.support_y, ways).to(features.scalar_type());
-    return comparison_->LogProbabilities(
-        row, {features.narrow(1, 0, shots), labels, features.narrow(1, shots, queries)});
+    return comparison_->Scores(
+        row, {features.narrow(1, 0, shots), labels, features.narrow(1, shots, queries)},
+        comparison_norm);
   }
 
   MetricLearnerOptions options_;
@@ -168,7 +196,7 @@ class MetricLearner final : public FewShotLearner {
   std::unique_ptr<Comparison> comparison_;
   Parameters row_;  // [1, P]
   Adam adam_;
-  RunningNorm running_;
+  Running running_;
 };
 
 }  // namespace

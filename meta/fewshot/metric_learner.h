@@ -21,9 +21,14 @@ struct EpisodeFeatures {
 class Comparison {
  public:
   virtual ~Comparison() = default;
-  // log p(y | query) [T, Q, N].
-  virtual torch::Tensor LogProbabilities(const Parameters& row,
-                                         const EpisodeFeatures& features) const = 0;
+  // Of every class, larger where it is likelier: log p(y | query) unless Losses says otherwise,
+  // [T, Q, N]. `norm` is of normalisations of its own.
+  virtual torch::Tensor Scores(const Parameters& row, const EpisodeFeatures& features,
+                               const NormContext& norm) const = 0;
+  // What is minimised, [T, Q], for labels [T, Q]: the cross-entropy.
+  virtual torch::Tensor Losses(const torch::Tensor& scores, const torch::Tensor& labels) const;
+  // Channels of each batch normalisation of its own.
+  virtual std::vector<int64_t> norm_channels() const { return {}; }
 };
 
 struct MetricLearnerOptions : Options {
@@ -36,13 +41,16 @@ struct MetricLearnerOptions : Options {
   void Visit(FieldVisitor& visitor) override;
 };
 
-// Makes the rule of a learner with options of its own, of features with so many numbers.
+// Makes the rule of a learner with options of its own.
 using MakeComparison = std::function<std::unique_ptr<Comparison>(
-    ParameterLayout& layout, const std::string& prefix, int64_t features)>;
+    ParameterLayout& layout, const std::string& prefix, const FeatureMaps& features)>;
 
 std::unique_ptr<FewShotLearner> MakeMetricLearner(const MetricLearnerOptions& options,
                                                   const MakeComparison& comparison,
                                                   const LearnerContext& context);
+
+// The mean over the support examples of each class, [T, N, F].
+torch::Tensor ClassMeans(const EpisodeFeatures& features);
 
 // -|a_i - b_j|^2 of every pair, [T, A, F] and [T, B, F] -> [T, A, B].
 torch::Tensor NegativeSquaredDistances(const torch::Tensor& a, const torch::Tensor& b);

@@ -140,7 +140,7 @@ TEST(ConvNetwork, StartsAsXavierAndRefusesWhatLeavesNothing) {
   shape.spatial_mean = true;
   shape.outputs = 5;
   const Built built(shape);
-  EXPECT_EQ(built.network.features(), 64);
+  EXPECT_EQ(built.network.features().size(), 64);
   const Parameters row = Initialized(built.layout, Rng(1));
   const double limit = std::sqrt(6.0 / (9 + 9 * 64));
   EXPECT_NEAR(row.View(0).abs().max().item<double>(), limit, 0.01 * limit);

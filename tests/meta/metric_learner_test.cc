@@ -7,53 +7,17 @@
 
 #include "agents/device.h"
 #include "core/error.h"
-#include "data/data_catalog.h"
+#include "meta/fewshot/weights.h"
+#include "tests/meta/few_shot_testing.h"
 
 namespace fewstep {
 namespace {
 
-std::unique_ptr<EpisodeSource> Glyphs(Rotations rotations = Rotations::kNone) {
-  const DataCatalog catalog = BuiltinData();
-  const DataEntry& entry = catalog.Get("glyphs");
-  const std::unique_ptr<Options> options = entry.make_options();
-  Config config = Config::ParseText("[data]\nalphabets = 20\ncharacters = 10\nsize = 14", "recipe");
-  config.Read("data", *options);
-  return MakeExampleSource(entry.make(*options, ""), rotations);
-}
-
-class MetricLearner : public testing::Test {
+class MetricLearner : public FewShotTest {
  protected:
-  MetricLearner() { UseOneTorchThread(); }
-
-  std::unique_ptr<FewShotLearner> Make(const std::string& name, const std::string& keys,
-                                       int threads = 1, uint64_t seed = 1) {
-    pools_.push_back(std::make_unique<WorkerPool>(threads, UseOneTorchThread));
-    const LearnerRegistry learners = BuiltinLearners();
-    const LearnerEntry& entry = learners.Get(name);
-    const std::unique_ptr<Options> options = entry.make_options();
-    Config config = Config::ParseText("[learner]\n" + keys, "recipe");
-    config.Read("learner", *options);
-    return entry.make(*options, {.source = *source_,
-                                 .episodes = episodes_,
-                                 .pool = *pools_.back(),
-                                 .init = Rng(seed).Fork("init")});
-  }
-
   double Accuracy(const FewShotLearner& learner, NormMode mode, int episodes) {
-    double correct = 0, all = 0;
-    for (int i = 0; i < episodes; ++i) {
-      const EpisodeBatch batch =
-          source_->Draw(DataSplit::kTest, 5, static_cast<uint64_t>(i), 1, episodes_);
-      const torch::Tensor scores = learner.Predict(batch, episodes_.ways, mode, 0)[0];
-      correct += (scores.argmax(2) == batch.query_y).sum().item<double>();
-      all += static_cast<double>(batch.query_y.numel());
-    }
-    return correct / all;
+    return Scores(learner, 0, episodes, mode)[0];
   }
-
-  std::unique_ptr<EpisodeSource> source_ = Glyphs();
-  EpisodeOptions episodes_;
-  std::vector<std::unique_ptr<WorkerPool>> pools_;
 };
 
 constexpr const char* kSmall =
@@ -96,7 +60,7 @@ class Predictions : public MetricLearner {
     const auto layout = std::make_shared<ParameterLayout>();
     const Backbone backbone(*layout, "", options, source_->form().example, 0);
     const CheckpointReader reader(file);
-    const Parameters row{reader.Load("row", torch::empty({1, layout->size()})), layout};
+    const Parameters row{LoadWeights(reader, {torch::empty({1, layout->size()}), layout}), layout};
     return backbone.Forward(row, torch::cat({batch.support_x, batch.query_x}, 1))[0].to(
         torch::kFloat64);
   }
@@ -150,8 +114,124 @@ TEST_F(Predictions, OfMatchingNetworksAreThoseOfLoops) {
   }
 }
 
+// Of a perceptron's features, with the parameters that are stored under "comparison.".
+TEST_F(Predictions, OfRelationNetworksAreThoseOfLoops) {
+  const auto learner = Make("relation", fmt::format("relation_hidden = [4]\n{}", kMlp));
+  const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+  const torch::Tensor predicted = learner->Predict(batch, 3, NormMode::kBatch, 0)[0];
+  const torch::Tensor features = FeaturesOf(*learner, batch);
+  TensorFile file;
+  learner->Save(file);
+  const auto stored = [&](const std::string& name) {
+    const std::string full = "weights.comparison." + name;
+    const std::span<const float> values = file.Values<float>(full);
+    return torch::tensor(std::vector<float>(values.begin(), values.end()))
+        .to(torch::kFloat64)
+        .view(file.At(full).shape);
+  };
+  for (int64_t q = 0; q < 12; ++q) {
+    for (int64_t k = 0; k < 3; ++k) {
+      torch::Tensor sum = torch::zeros({5}, torch::kFloat64);
+      for (int64_t s = 0; s < 6; ++s) {
+        if (batch.support_y[0][s].item<int64_t>() == k) sum += features[s];
+      }
+      const torch::Tensor pair = torch::cat({sum, features[6 + q]}).unsqueeze(0);
+      const torch::Tensor hidden =
+          (pair.mm(stored("layer0.weight")) + stored("layer0.bias")).relu();
+      const torch::Tensor score =
+          (hidden.mm(stored("layer1.weight")) + stored("layer1.bias")).sigmoid();
+      EXPECT_NEAR(predicted[0][q][k].item<double>(), score.item<double>(), 1e-5);
+    }
+  }
+}
+
+// LSTM cells written out, gates in the order that the cell documents: input, forget, cell, output.
+TEST_F(Predictions, OfFullContextEmbeddingsAreThoseOfLoops) {
+  const auto learner = Make(
+      "matching",
+      fmt::format("full_context = true\ncontext_steps = 3\nsimilarity = \"euclidean\"\n{}", kMlp));
+  const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+  const torch::Tensor predicted = learner->Predict(batch, 3, NormMode::kBatch, 0)[0].exp();
+  const torch::Tensor features = FeaturesOf(*learner, batch);
+  TensorFile file;
+  learner->Save(file);
+  const auto stored = [&](const std::string& name) {
+    const std::string full = "weights.comparison." + name;
+    const std::span<const float> values = file.Values<float>(full);
+    return torch::tensor(std::vector<float>(values.begin(), values.end()))
+        .to(torch::kFloat64)
+        .view(file.At(full).shape);
+  };
+  struct State {
+    torch::Tensor h = torch::zeros({5}, torch::kFloat64), c = torch::zeros({5}, torch::kFloat64);
+  };
+  const auto step = [&](const std::string& lstm, const torch::Tensor& x, const State& state) {
+    const torch::Tensor gates =
+        x.matmul(stored(lstm + ".input.weight")) + stored(lstm + ".input.bias")[0] +
+        state.h.matmul(stored(lstm + ".recurrent.weight")) + stored(lstm + ".recurrent.bias")[0];
+    const auto gate = [&](int64_t i) { return gates.narrow(0, 5 * i, 5); };
+    State next;
+    next.c = gate(1).sigmoid() * state.c + gate(0).sigmoid() * gate(2).tanh();
+    next.h = gate(3).sigmoid() * next.c.tanh();
+    return next;
+  };
+  std::vector<torch::Tensor> g(6);
+  State forward, backward;
+  for (size_t i = 0; i < 6; ++i) {
+    g[i] = features[static_cast<int64_t>(i)].clone();
+    forward = step("forward", features[static_cast<int64_t>(i)], forward);
+    g[i] += forward.h;
+  }
+  for (size_t i = 6; i-- > 0;) {
+    backward = step("backward", features[static_cast<int64_t>(i)], backward);
+    g[i] += backward.h;
+  }
+  for (int64_t q = 0; q < 12; ++q) {
+    const torch::Tensor f = features[6 + q];
+    State state;
+    for (int k = 0; k < 3; ++k) {
+      torch::Tensor read = torch::zeros({5}, torch::kFloat64);
+      double sum = 0;
+      for (const torch::Tensor& of : g) {
+        const double weight = std::exp((state.h * of).sum().item<double>());
+        read += weight * of;
+        sum += weight;
+      }
+      state = step("reading", torch::cat({f, read / sum}), state);
+      state.h = state.h + f;
+    }
+    double sum = 0, p[3] = {};
+    for (size_t s = 0; s < 6; ++s) {
+      const double a = std::exp(-(state.h - g[s]).square().sum().item<double>());
+      p[batch.support_y[0][static_cast<int64_t>(s)].item<int64_t>()] += a;
+      sum += a;
+    }
+    for (int64_t k = 0; k < 3; ++k) {
+      EXPECT_NEAR(predicted[0][q][k].item<double>(), p[k] / sum, 1e-4);
+    }
+  }
+}
+
+TEST_F(Predictions, OfTheNearestNeighbourAreThoseOfLoops) {
+  const auto learner = Make("nearest", "");
+  const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+  const torch::Tensor predicted = learner->Predict(batch, 3, NormMode::kBatch, 0)[0].argmax(2);
+  for (int64_t q = 0; q < 12; ++q) {
+    double least = INFINITY;
+    int64_t label = -1;
+    for (int64_t s = 0; s < 6; ++s) {
+      const double distance =
+          (batch.query_x[0][q] - batch.support_x[0][s]).square().sum().item<double>();
+      if (distance >= least) continue;
+      least = distance;
+      label = batch.support_y[0][s].item<int64_t>();
+    }
+    EXPECT_EQ(predicted[0][q].item<int64_t>(), label);
+  }
+}
+
 TEST_F(Predictions, FollowTheirQueriesAndLabels) {
-  for (const std::string name : {"matching", "prototypical"}) {
+  for (const std::string name : {"matching", "prototypical", "relation"}) {
     const auto learner = Make(name, kMlp);
     const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
     const torch::Tensor scores = learner->Predict(batch, 3, NormMode::kBatch, 0)[0];
@@ -176,9 +256,9 @@ TEST_F(Predictions, FollowTheirQueriesAndLabels) {
 // --- learning ---
 
 TEST_F(MetricLearner, LearnsToTellNewGlyphsApart) {
-  for (const std::string name : {"matching", "prototypical"}) {
+  for (const std::string name : {"matching", "prototypical", "relation"}) {
     const auto learner = Make(name, kSmall);
-    for (uint64_t i = 0; i < 60; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
+    for (uint64_t i = 0; i < 100; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
     for (const NormMode mode : learner->norm_modes()) {
       EXPECT_GT(Accuracy(*learner, mode, 60), 0.5) << name << " " << NameOf(kNormModeNames, mode);
     }
@@ -188,29 +268,19 @@ TEST_F(MetricLearner, LearnsToTellNewGlyphsApart) {
 TEST_F(MetricLearner, TheRateIsHalved) {
   const auto slow = Make("prototypical", fmt::format("halve_every = 1\n{}", kSmall));
   const auto fast = Make("prototypical", kSmall);
-  const auto row = [](const FewShotLearner& learner) {
-    TensorFile file;
-    learner.Save(file);
-    const std::span<const float> values = file.Values<float>("row");
-    return torch::tensor(std::vector<float>(values.begin(), values.end()));
-  };
   for (uint64_t i = 0; i < 2; ++i) {
-    const torch::Tensor before_slow = row(*slow), before_fast = row(*fast);
+    const torch::Tensor before_slow = StoredWeights(*slow), before_fast = StoredWeights(*fast);
     slow->Iterate(Rng(2).Fork("iteration", i));
     fast->Iterate(Rng(2).Fork("iteration", i));
     const double ratio =
-        ((row(*slow) - before_slow).norm() / (row(*fast) - before_fast).norm()).item<double>();
+        ((StoredWeights(*slow) - before_slow).norm() / (StoredWeights(*fast) - before_fast).norm())
+            .item<double>();
     EXPECT_NEAR(ratio, i == 0 ? 1 : 0.5, 0.02);
   }
 }
 
 TEST_F(MetricLearner, BitsDependOnShardsAndNotOnThreadsAndResumingIsGoingOn) {
   const std::string keys = std::string("shards = 2\n") + kSmall;
-  const auto bytes = [](const FewShotLearner& learner) {
-    TensorFile file;
-    learner.Save(file);
-    return Serialize(file);
-  };
   const auto one = Make("prototypical", keys, 1), two = Make("prototypical", keys, 2),
              resumed = Make("prototypical", keys, 2, 77);
   for (uint64_t i = 0; i < 4; ++i) {
@@ -223,8 +293,8 @@ TEST_F(MetricLearner, BitsDependOnShardsAndNotOnThreadsAndResumingIsGoingOn) {
       (*learner)->Iterate(Rng(2).Fork("iteration", i));
     }
   }
-  EXPECT_EQ(bytes(*one), bytes(*two));
-  EXPECT_EQ(bytes(*one), bytes(*resumed));
+  EXPECT_EQ(StoredBytes(*one), StoredBytes(*two));
+  EXPECT_EQ(StoredBytes(*one), StoredBytes(*resumed));
 }
 
 TEST_F(MetricLearner, RunningStatisticsFollowTraining) {
@@ -259,12 +329,9 @@ TEST_F(MetricLearner, RefusesWhatItCannotLearnFrom) {
   episodes_.size = EpisodeSize::kFixed;
   EXPECT_THAT(error("training_ways = 500"), testing::HasSubstr("500 ways, but train has 120"));
   EXPECT_THAT(error("[learner.network]\nstrides = [4, 4, 4, 4, 4]"), testing::HasSubstr("none"));
-  EXPECT_THAT(error("[learner.network]\nstrides = [1, 1, 1, 1]\npool = true"),
+  EXPECT_THAT(error("[learner.network]\nstrides = [1, 1, 1, 1]\npool_blocks = 4"),
               testing::HasSubstr("no place left after 4 blocks"));
-  source_ = MakeFunctionSource(BuiltinRegression()
-                                   .Get("sinusoid@maml")
-                                   .make(*BuiltinRegression().Get("sinusoid@maml").make_options()),
-                               "sinusoid@maml");
+  source_ = Functions("sinusoid@maml");
   EXPECT_THAT(error(""), testing::HasSubstr("compares classes, and these data are functions"));
 }
 

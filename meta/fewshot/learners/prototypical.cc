@@ -9,11 +9,9 @@ namespace {
 
 class Prototypes final : public Comparison {
  public:
-  torch::Tensor LogProbabilities(const Parameters&, const EpisodeFeatures& of) const override {
-    const torch::Tensor of_class = of.labels.transpose(1, 2);  // [T, N, S]
-    const torch::Tensor prototypes =
-        of_class.bmm(of.support) / of_class.sum(2, /*keepdim=*/true);  // [T, N, F]
-    return NegativeSquaredDistances(of.query, prototypes).log_softmax(2);
+  torch::Tensor Scores(const Parameters&, const EpisodeFeatures& of,
+                       const NormContext&) const override {
+    return NegativeSquaredDistances(of.query, ClassMeans(of)).log_softmax(2);
   }
 };
 
@@ -22,7 +20,7 @@ class Prototypes final : public Comparison {
 LearnerEntry PrototypicalNetworks() {
   return MetricEntry<MetricLearnerOptions>(
       "Prototypical Networks: the nearest mean of a class's features.",
-      [](const MetricLearnerOptions&, ParameterLayout&, const std::string&, int64_t) {
+      [](const MetricLearnerOptions&, ParameterLayout&, const std::string&, const FeatureMaps&) {
         return std::make_unique<Prototypes>();
       });
 }
