@@ -19,9 +19,10 @@ namespace fewstep {
 namespace {
 
 struct EvaluateArguments {
-  std::string run, checkpoint, split = "test", measure = "episodes", device;
+  std::string run, checkpoint, split = "test", measure = "episodes", device, data;
   int64_t tasks = -1, units = -1, episodes = -1, seed = -1, threads = 0;
-  bool deterministic = false, sampled = false;
+  int64_t ways = 0, shots = 0, queries = 0;
+  bool deterministic = false, sampled = false, best = false;
 };
 
 // What another run's checkpoint gives must not be saved among the evaluations of this one.
@@ -53,12 +54,27 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
   }
   FewShotBench bench(config, catalog);
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
-  const TensorFile checkpoint = OpenCheckpoint(config, checkpoint_path);
+  const TensorFile checkpoint =
+      OpenCheckpoint(config, arguments.best ? directory.best_path() : checkpoint_path);
   LoadLearner(checkpoint, bench, config);
   CheckOwnCheckpoint(checkpoint, config);
   const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
   FewShotEvaluation options = FewShotEvaluationOf(config);
   options.split = *split;
+  if (arguments.ways > 0) options.shape.ways = arguments.ways;
+  if (arguments.shots > 0) options.shape.shots = arguments.shots;
+  if (arguments.queries > 0) options.shape.queries = arguments.queries;
+  std::unique_ptr<EpisodeSource> other;
+  if (!arguments.data.empty()) {
+    if (!catalog.data.Contains(arguments.data) && !catalog.functions.Contains(arguments.data)) {
+      throw Error(ErrorKind::kUsage, fmt::format("there are no data called '{}'", arguments.data),
+                  {.key = "--data", .remedy = "fewstep list data shows what there is"});
+    }
+    const std::unique_ptr<DataOptions> of_other = catalog.MakeDataOptions(arguments.data);
+    other = MakeEpisodeSource(arguments.data, *of_other, catalog);
+    options.source = other.get();
+    options.data_name = arguments.data;
+  }
   LogInfo(fmt::format("Evaluating {} on {} {} episodes ...", checkpoint.path(), options.episodes,
                       arguments.split));
   const AdaptationCurve curve = Evaluate(bench, config, options);
@@ -69,6 +85,12 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
   }
   // every option that differs from the recipe's is part of the name
   std::string name = fmt::format("iteration-{:06}", iteration);
+  if (!arguments.data.empty()) name += "-" + arguments.data;
+  for (const auto& [key, value] : {std::pair{"ways", arguments.ways},
+                                   {"shots", arguments.shots},
+                                   {"queries", arguments.queries}}) {
+    if (value > 0) name += fmt::format("-{}{}", key, value);
+  }
   if (*split != DataSplit::kTest) name += "-" + arguments.split;
   if (arguments.tasks >= 0) name += fmt::format("-tasks{}", arguments.tasks);
   if (arguments.units >= 0) name += fmt::format("-units{}", arguments.units);
@@ -90,6 +112,12 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
     run = std::filesystem::absolute(run).parent_path().parent_path().string();
   }
   auto [catalog, config] = OpenRun(run, common.catalog);
+  if (arguments.best && config.run.validation_interval == 0) {
+    throw Error(ErrorKind::kUsage, "the run has no validation to tell which checkpoint is best",
+                {.file = config.run_path(),
+                 .key = "--best",
+                 .remedy = "Train with run.validation_interval, which few-shot recipes have"});
+  }
   const EvaluationOptions own = EvaluationOf(config);
   config.run.threads = arguments.threads;
   if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
@@ -99,6 +127,12 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (!arguments.device.empty()) config.run.device = ValueOf(kDeviceNames, arguments.device);
   if (config.few_shot())
     return EvaluateFewShot(arguments, config, catalog, checkpoint_path, common);
+  if (arguments.ways > 0 || arguments.shots > 0 || arguments.queries > 0 ||
+      !arguments.data.empty()) {
+    throw Error(ErrorKind::kUsage,
+                "--data, --ways, --shots and --queries are for few-shot learners",
+                {.file = config.run_path()});
+  }
   if (!FindValue(kSplitNames, arguments.split)) {
     throw Error(ErrorKind::kUsage, fmt::format("a family has no split '{}'", arguments.split),
                 {.key = "--split",
@@ -160,6 +194,8 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->add_option("run", arguments->run, "Run directory, or one of its checkpoints")
       ->required();
   command->add_option("--checkpoint", arguments->checkpoint, "Another checkpoint of the run");
+  command->add_flag("--best", arguments->best,
+                    "The checkpoint that was best by validation, of a few-shot run that validates");
   command
       ->add_option("--split", arguments->split,
                    "test, train or ood; of data test, train or validation")
@@ -180,6 +216,15 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
                    "steps are complete, as MAML's figures were made")
       ->check(CLI::IsMember(NamesOf(kMeasureNames)))
       ->capture_default_str();
+  command->add_option("--data", arguments->data,
+                      "Of few-shot learning: other data of the same form, as they are by default");
+  command->add_option("--ways", arguments->ways, "Of few-shot learning: ways of the episodes")
+      ->check(CLI::Range(2, 1000000));
+  command->add_option("--shots", arguments->shots, "Of few-shot learning: shots of the episodes")
+      ->check(CLI::Range(1, 1000000));
+  command
+      ->add_option("--queries", arguments->queries, "Of few-shot learning: queries of the episodes")
+      ->check(CLI::Range(1, 1000000));
   command->add_option("--threads", arguments->threads, "0 for one a processor")
       ->check(CLI::Range(0, 4096));
   command->add_option("--device", arguments->device, "cpu or cuda")

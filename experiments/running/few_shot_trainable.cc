@@ -10,17 +10,6 @@
 namespace fewstep {
 namespace {
 
-std::unique_ptr<EpisodeSource> MakeSource(const RunConfig& config, const Catalog& catalog) {
-  const DataOptions& options = *config.data;
-  if (!options.classifies) {
-    return MakeFunctionSource(catalog.functions.Get(config.data_name).make(*options.own),
-                              config.data_name + "\n" + WriteToml("data", *options.own));
-  }
-  return MakeExampleSource(
-      catalog.data.Get(config.data_name).make(*options.own, DataDirectory(catalog.data_directory)),
-      options.rotations);
-}
-
 // What one prediction of an evaluation holds at once.
 constexpr int64_t kEpisodesAtOnce = 4;
 
@@ -33,7 +22,9 @@ torch::Tensor Scores(const torch::Tensor& predicted, const torch::Tensor& y, boo
 class FewShotTrainable final : public Trainable {
  public:
   FewShotTrainable(const RunConfig& config, const Catalog& catalog)
-      : bench_(config, catalog), config_(config) {}
+      : bench_(config, catalog),
+        config_(config),
+        trained_(catalog.learners.Get(config.learner_name).trained) {}
 
   std::string description() const override {
     return fmt::format("{} on {} ({})", config_.learner_name, config_.data_name, bench_.hash);
@@ -44,11 +35,12 @@ class FewShotTrainable final : public Trainable {
   std::vector<std::pair<std::string, std::string>> origin() const override {
     return {{"data", config_.data_name}};
   }
-  bool trained() const override { return bench_.learner->trained(); }
+  bool trained() const override { return trained_; }
   std::vector<Footprint> footprints() const override { return {}; }
 
   std::vector<std::string> columns() const override {
     std::vector<std::string> columns = bench_.learner->columns();
+    if (config_.run.validation_interval > 0) columns.push_back(validation_column());
     if (config_.run.evaluation_interval == 0) return columns;
     const int64_t units = bench_.learner->Units(FewShotEvaluationOf(config_).units);
     for (const size_t unit : ShownPoints(static_cast<size_t>(units) + 1)) {
@@ -80,6 +72,13 @@ class FewShotTrainable final : public Trainable {
     return fewstep::Evaluate(bench_, config_, FewShotEvaluationOf(config_));
   }
 
+  Validation Validate() override {
+    const AdaptationCurve curve = fewstep::Evaluate(bench_, config_, FewShotValidationOf(config_));
+    return {.column = validation_column(),
+            .value = curve.mean.back().point,
+            .larger_is_better = bench_.source->form().classification};
+  }
+
   void Save(TensorFile& file, bool /*with_replay*/) const override { bench_.learner->Save(file); }
   void Load(const TensorFile& file, bool /*with_replay*/) override {
     LoadLearner(file, bench_, config_);
@@ -88,19 +87,37 @@ class FewShotTrainable final : public Trainable {
  private:
   std::string score() const { return bench_.source->form().classification ? "accuracy" : "error"; }
 
+  std::string validation_column() const { return "validation_" + score(); }
+
   FewShotBench bench_;
   const RunConfig& config_;
+  bool trained_;
 };
 
 }  // namespace
 
+std::unique_ptr<EpisodeSource> MakeEpisodeSource(const std::string& name,
+                                                 const DataOptions& options,
+                                                 const Catalog& catalog) {
+  if (!options.classifies) {
+    return MakeFunctionSource(catalog.functions.Get(name).make(*options.own),
+                              name + "\n" + WriteToml("data", *options.own));
+  }
+  return MakeExampleSource(
+      catalog.data.Get(name).make(*options.own, DataDirectory(catalog.data_directory)),
+      options.rotations);
+}
+
 FewShotBench::FewShotBench(const RunConfig& config, const Catalog& catalog)
-    : source(MakeSource(config, catalog)),
+    : source(MakeEpisodeSource(config.data_name, *config.data, catalog)),
       hash(source->hash()),
       pool(ResolveThreads(config.run.threads), UseOneTorchThread),
       device(OpenDevice(config.run.device)) {
   UseOneTorchThread();
   source->Check(DataSplit::kTest, config.data->episodes);
+  if (config.run.validation_interval > 0) {
+    source->Check(DataSplit::kValidation, config.data->episodes);
+  }
   learner = catalog.learners.Get(config.learner_name)
                 .make(*config.learner,
                       {.source = *source,
@@ -114,17 +131,44 @@ FewShotEvaluation FewShotEvaluationOf(const RunConfig& config) {
   return {.split = DataSplit::kTest,
           .episodes = config.run.evaluation_tasks,
           .units = config.run.evaluation_units,
-          .seed = Rng(static_cast<uint64_t>(config.run.evaluation_seed)).Fork("evaluation").key()};
+          .seed = Rng(static_cast<uint64_t>(config.run.evaluation_seed)).Fork("evaluation").key(),
+          .shape = config.data->episodes,
+          .data_name = config.data_name};
+}
+
+FewShotEvaluation FewShotValidationOf(const RunConfig& config) {
+  return {.split = DataSplit::kValidation,
+          .episodes = config.run.validation_tasks,
+          .seed = Rng(static_cast<uint64_t>(config.run.evaluation_seed)).Fork("validation").key(),
+          .all_modes = false,
+          .shape = config.data->episodes,
+          .data_name = config.data_name};
 }
 
 AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
                          const FewShotEvaluation& options) {
   const FewShotLearner& learner = *bench.learner;
-  const EpisodeOptions& episodes = config.data->episodes;
-  bench.source->Check(options.split, episodes);
-  const bool classifies = bench.source->form().classification;
+  const EpisodeOptions& episodes = options.shape;
+  const EpisodeSource& source = options.source != nullptr ? *options.source : *bench.source;
+  const EpisodeForm &form = source.form(), &trained = bench.source->form();
+  const bool classifies = form.classification;
+  if (!(form.example == trained.example) || classifies != trained.classification ||
+      form.outputs != trained.outputs) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} has examples of {}, and the learner was trained on {}",
+                            options.data_name, form.example.Text(), trained.example.Text()),
+                {.key = "--data"});
+  }
+  if (learner.ways() > 0 &&
+      (episodes.ways != learner.ways() || episodes.size == EpisodeSize::kVariable)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("its network has outputs for {} ways alone", learner.ways()),
+                {.key = "--ways"});
+  }
+  source.Check(options.split, episodes);
   const int64_t units = learner.Units(options.units);
-  const std::vector<NormMode> modes = learner.norm_modes();
+  std::vector<NormMode> modes = learner.norm_modes();
+  if (!options.all_modes) modes.resize(1);
   const auto count = static_cast<size_t>(options.episodes);
 
   // scores [modes][units + 1][episodes], some episodes at once on each thread
@@ -135,8 +179,8 @@ AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
   const int64_t parts = (options.episodes + at_once - 1) / at_once;
   bench.pool.Run(static_cast<int>(parts), [&](int part, int) {
     const int64_t first = part * at_once, last = std::min(options.episodes, first + at_once);
-    const EpisodeBatch batch = bench.source->Draw(
-        options.split, options.seed, static_cast<uint64_t>(first), last - first, episodes);
+    const EpisodeBatch batch = source.Draw(options.split, options.seed,
+                                           static_cast<uint64_t>(first), last - first, episodes);
     const int64_t ways = classifies ? batch.support_y.max().item<int64_t>() + 1 : 0;
     for (size_t mode = 0; mode < modes.size(); ++mode) {
       const std::vector<torch::Tensor> predicted = learner.Predict(batch, ways, modes[mode], units);
@@ -151,8 +195,8 @@ AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
 
   AdaptationCurve curve;
   curve.score = classifies ? "accuracy" : "error";
-  curve.family = config.data_name;
-  curve.family_hash = bench.hash;
+  curve.family = options.data_name;
+  curve.family_hash = source.hash();
   curve.agent = config.learner_name;
   curve.unit = learner.unit();
   curve.options.task_seed = static_cast<uint64_t>(config.run.evaluation_seed);

@@ -19,8 +19,8 @@ void RunOptions::Visit(FieldVisitor& v) {
   static const std::vector<std::string> of_acting = {"sampling_plan", "save_replay",
                                                      "replay_interval", "evaluation_episodes",
                                                      "evaluation_deterministic"};
-  if (!few_shot) return VisitAll(v);
-  FieldFilter filter(v, of_acting);
+  static const std::vector<std::string> of_data = {"validation_interval", "validation_tasks"};
+  FieldFilter filter(v, few_shot ? of_acting : of_data);
   VisitAll(filter);
 }
 
@@ -96,6 +96,14 @@ void RunOptions::VisitAll(FieldVisitor& v) {
            .max = static_cast<double>(kLargestSeed)});
   v.Field("evaluation_deterministic", evaluation_deterministic,
           {.help = "Whether evaluations judge the mode of the policy instead of what it draws."});
+  v.Field("validation_interval", validation_interval,
+          {.help = "Iterations between validations: the checkpoint with the best score on episodes "
+                   "of the validation classes is kept apart and judged at the end. 0: none.",
+           .unit = "iterations",
+           .min = 0,
+           .max = kMany});
+  v.Field("validation_tasks", validation_tasks,
+          {.help = "Episodes of a validation.", .unit = "episodes", .min = 2, .max = 1e6});
 }
 
 void NamedOptions::Visit(FieldVisitor& v) {
@@ -161,6 +169,14 @@ std::string RunConfig::ToToml() {
 
 namespace {
 
+// `what` is saved and evaluated as it is.
+void CheckUntrained(const Config& config, const RunOptions& run, const std::string& what) {
+  if (run.iterations == 0) return;
+  ErrorContext where = config.Where("run", "iterations");
+  where.remedy = "Set iterations = 0: it is evaluated as it is";
+  throw Error(ErrorKind::kUsage, fmt::format("'{}' is not trained", what), where);
+}
+
 // [family] and [agent].
 void ReadMetaRl(Config& config, const Catalog& catalog, RunConfig& read) {
   read.family_name = config.Choice("family", "name", catalog.families.Names());
@@ -170,10 +186,8 @@ void ReadMetaRl(Config& config, const Catalog& catalog, RunConfig& read) {
   read.agent_name = config.Choice("agent", "name", catalog.agents.Names());
   read.agent = catalog.agents.Get(read.agent_name).make_options();
   config.Read("agent", *read.agent, {"name"});
-  if (!catalog.agents.Get(read.agent_name).trained && read.run.iterations > 0) {
-    ErrorContext where = config.Where("run", "iterations");
-    where.remedy = "Set iterations = 0: it is evaluated as it is";
-    throw Error(ErrorKind::kUsage, fmt::format("'{}' is not trained", read.agent_name), where);
+  if (!catalog.agents.Get(read.agent_name).trained) {
+    CheckUntrained(config, read.run, read.agent_name);
   }
 }
 
@@ -187,6 +201,9 @@ void ReadFewShot(const Config& config, const Catalog& catalog, RunConfig& read) 
   read.learner_name = config.Choice("learner", "name", catalog.learners.Names());
   read.learner = catalog.learners.Get(read.learner_name).make_options();
   config.Read("learner", *read.learner, {"name"});
+  if (!catalog.learners.Get(read.learner_name).trained) {
+    CheckUntrained(config, read.run, read.learner_name);
+  }
 }
 
 }  // namespace

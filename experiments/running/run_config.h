@@ -33,7 +33,9 @@ struct RunOptions : Options {
   int64_t evaluation_episodes = 0;
   int64_t evaluation_seed = 0;
   bool evaluation_deterministic = false;
-  bool few_shot = false;  // shows the keys alone that mean something to few-shot learning
+  int64_t validation_interval = 0;
+  int64_t validation_tasks = 500;
+  bool few_shot = false;  // of few-shot learning, or of acting: keys of the other are hidden
   void Visit(FieldVisitor& visitor) override;
 
  private:

@@ -114,6 +114,12 @@ void RunDirectory::SaveCheckpoint(int64_t iteration, TensorFile file, bool compl
   checkpoints_.Save(iteration, file, complete);
 }
 
+void RunDirectory::SaveBest(int64_t iteration, TensorFile file) {
+  file.AddScalar<int64_t>("run.iteration", iteration);
+  MakeFolder(path_ + "/checkpoints");
+  SaveTensorFile(file, best_path());
+}
+
 std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t iteration,
                                          const std::string& name) {
   MakeFolder(path_ + "/evaluations");

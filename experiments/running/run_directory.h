@@ -4,7 +4,8 @@
 //   metrics.jsonl/csv  one line an iteration; the same bytes for the same recipe and machine
 //   timing.jsonl       clock values, apart from metrics so that those repeat byte for byte
 //   tensorboard/       event files
-//   checkpoints/       generations (docs/format_checkpoint.md)
+//   checkpoints/       generations (docs/format_checkpoint.md), and best.safetensors of a run that
+//                      validates
 //   evaluations/       adaptation curves: JSON, Markdown, SVG
 //   family/            a copy of the family's definition, unless it is compiled in
 #pragma once
@@ -59,6 +60,10 @@ class RunDirectory {
   // Saves a checkpoint with the logs' positions in it, after these are on the disk. `complete` as
   // in CheckpointStore::Save.
   void SaveCheckpoint(int64_t iteration, TensorFile file, bool complete);
+
+  // The checkpoint that validated best, apart from the generations. SaveBest replaces it.
+  std::string best_path() const { return path_ + "/checkpoints/best.safetensors"; }
+  void SaveBest(int64_t iteration, TensorFile file);
 
   // Writes evaluations/NAME.{json,md,svg}, and NAME-posterior.svg and NAME-goals.svg of an agent
   // that has beliefs; returns the path without extension.

@@ -56,6 +56,14 @@ class Trainable {
   virtual Metrics Timing(const Metrics& metrics, double seconds) = 0;
   // As the recipe asks.
   virtual AdaptationCurve Evaluate() = 0;
+  // What the best checkpoint is chosen by, where the recipe asks for it: a column, its value on
+  // tasks that are neither trained nor judged on, and how much it is worth.
+  struct Validation {
+    std::string column;
+    double value = 0;
+    bool larger_is_better = true;
+  };
+  virtual Validation Validate() { return {}; }
 
   // Everything that the next iteration depends on. Load throws Error(kData) when something is
   // missing, of another shape, or of another identity; all is then as before the call, but for a

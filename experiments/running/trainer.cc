@@ -1,5 +1,6 @@
 #include "experiments/running/trainer.h"
 
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -114,9 +115,17 @@ TrainResult Finish(Trainable& trainable, RunConfig& config, RunDirectory& direct
                      .learning_curve = trainable.learning_curve()};
   if (result.signal != 0) return result;
   const SignalGuard signals;
+  // what is judged is the best by validation, where there is one
+  int64_t judged = result.iteration;
+  if (config.run.validation_interval > 0 && std::filesystem::exists(directory.best_path())) {
+    const TensorFile best = CheckpointStore::Load(directory.best_path());
+    trainable.Load(best, /*with_replay=*/false);
+    judged = best.Scalar<int64_t>("run.iteration");
+    LogInfo(fmt::format("judged as it was after iteration {}, the best by validation", judged));
+  }
   result.evaluation = trainable.Evaluate();
-  result.evaluation_path = directory.SaveEvaluation(
-      result.evaluation, result.iteration, fmt::format("iteration-{:06}", result.iteration));
+  result.evaluation_path =
+      directory.SaveEvaluation(result.evaluation, judged, fmt::format("iteration-{:06}", judged));
   if (result.iteration > 0) {
     const std::string title = fmt::format("{}, {}{}", config.subject_name(), config.trained_name(),
                                           result.evaluation.finite ? " (tasks of training)" : "");

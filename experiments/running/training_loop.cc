@@ -51,6 +51,27 @@ void AddEvaluation(const AdaptationCurve& curve, Metrics& metrics) {
   }
 }
 
+// The best validation so far, which checkpoints carry.
+struct Best {
+  double value = 0;
+  int64_t iteration = -1;  // -1: there was none
+
+  explicit Best(const TensorFile* checkpoint) {
+    if (checkpoint == nullptr || checkpoint->Find("run.best_iteration") == nullptr) return;
+    value = checkpoint->Scalar<double>("run.best_value");
+    iteration = checkpoint->Scalar<int64_t>("run.best_iteration");
+  }
+  void Save(TensorFile& file) const {
+    if (iteration < 0) return;
+    file.AddScalar<double>("run.best_value", value);
+    file.AddScalar<int64_t>("run.best_iteration", iteration);
+  }
+  bool IsBeatenBy(const Trainable::Validation& by) const {
+    if (iteration < 0) return true;
+    return by.larger_is_better ? by.value > value : by.value < value;
+  }
+};
+
 }  // namespace
 
 LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirectory& directory,
@@ -61,12 +82,14 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
       checkpoint != nullptr ? ColumnsOf(*checkpoint) : trainable.columns();
   directory.OpenLogs(columns, checkpoint);
   const bool saves_replay = trainable.has_replay() && run.save_replay;
+  Best best(checkpoint);
   const auto save = [&](int64_t iteration, bool with_replay) {
     const char* replay = !saves_replay ? kReplayNotKept
                          : with_replay ? kReplaySaved
                                        : kReplayLeftOut;
-    directory.SaveCheckpoint(iteration, MakeCheckpoint(trainable, columns, options.recipe, replay),
-                             replay != kReplayLeftOut);
+    TensorFile file = MakeCheckpoint(trainable, columns, options.recipe, replay);
+    best.Save(file);
+    directory.SaveCheckpoint(iteration, std::move(file), replay != kReplayLeftOut);
   };
   // an agent that is not trained: save it once, for `evaluate` and `view`
   if (checkpoint == nullptr && !trainable.trained()) save(0, true);
@@ -91,6 +114,18 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
       if (metrics.Has(line.column)) latest[line.column] = metrics.Get(line.column);
     }
     const std::string summary = Summary(curve, MetricsOf(latest));
+
+    // validate, and keep what is best
+    if (run.validation_interval > 0 && iteration % run.validation_interval == 0) {
+      const Trainable::Validation validation = trainable.Validate();
+      metrics.Add(validation.column, validation.value);
+      if (best.IsBeatenBy(validation)) {
+        best.value = validation.value;
+        best.iteration = iteration;
+        directory.SaveBest(iteration,
+                           MakeCheckpoint(trainable, columns, options.recipe, kReplayNotKept));
+      }
+    }
 
     // evaluate on held-out tasks
     if (run.evaluation_interval > 0 && iteration % run.evaluation_interval == 0) {

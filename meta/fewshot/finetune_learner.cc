@@ -90,7 +90,6 @@ class FineTuneLearner final : public FewShotLearner {
 
   std::string unit() const override { return "gradient step"; }
   int64_t Units(int64_t asked) const override { return asked < 0 ? options_.tuning.steps : asked; }
-  bool trained() const override { return options_.pretext != Pretext::kNone; }
   std::vector<std::string> columns() const override {
     if (options_.pretext == Pretext::kLabels && classifies()) {
       return {"examples", "loss", "base_accuracy"};
@@ -100,7 +99,7 @@ class FineTuneLearner final : public FewShotLearner {
   bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};
-    if (!trained()) return {NormMode::kBatch, NormMode::kSupport};
+    if (options_.pretext == Pretext::kNone) return {NormMode::kBatch, NormMode::kSupport};
     return {NormMode::kRunning, NormMode::kBatch, NormMode::kSupport};
   }
 
@@ -256,7 +255,10 @@ std::unique_ptr<FewShotLearner> MakeFineTuneLearner(const FineTuneOptions& optio
 }
 
 LearnerEntry FineTuneEntry(std::string summary, std::function<void(FineTuneOptions&)> define) {
+  FineTuneOptions defined;
+  define(defined);
   return {.summary = std::move(summary),
+          .trained = defined.pretext != FineTuneOptions::Pretext::kNone,
           .make_options = [define]() -> std::unique_ptr<Options> {
             auto options = std::make_unique<FineTuneOptions>();
             define(*options);

@@ -117,6 +117,7 @@ class GradientLearner final : public FewShotLearner {
   }
 
   std::string unit() const override { return "gradient step"; }
+  int64_t ways() const override { return classifies() ? outputs_ : 0; }
   std::vector<std::string> columns() const override {
     const std::string score = classifies() ? "accuracy" : "error";
     return {"episodes", "loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};

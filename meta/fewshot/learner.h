@@ -35,8 +35,8 @@ class FewShotLearner {
   virtual ~FewShotLearner() = default;
 
   virtual std::string unit() const = 0;  // of adaptation: "gradient step", "support set"
-  // False for what is not trained: Iterate is never called.
-  virtual bool trained() const { return true; }
+  // Ways of the episodes that it can predict, 0: any.
+  virtual int64_t ways() const { return 0; }
   // Units that it can be judged after, when `asked` are asked for; -1: as many as in training.
   // What has one unit alone gives 0.
   virtual int64_t Units(int64_t asked) const = 0;
@@ -72,6 +72,7 @@ struct LearnerContext {
 
 struct LearnerEntry {
   std::string summary;  // one sentence
+  bool trained = true;  // false: Iterate is never called
   std::function<std::unique_ptr<Options>()> make_options;
   std::function<std::unique_ptr<FewShotLearner>(const Options&, const LearnerContext&)> make;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agents/device.h"
+#include "agents/networks/residual_network.h"
 #include "core/error.h"
 
 namespace fewstep {
@@ -131,6 +132,68 @@ TEST(ConvNetwork, HasSecondDerivatives) {
       EXPECT_TRUE(
           torch::allclose(product, difference, 1e-4, 1e-5 * difference.abs().max().item<double>()));
     }
+  }
+}
+
+// --- residual networks ---
+
+struct BuiltResidual {
+  std::shared_ptr<ParameterLayout> layout = std::make_shared<ParameterLayout>();
+  ResidualNetwork network;
+  explicit BuiltResidual(Normalization normalization = Normalization::kBatch)
+      : network(*layout, "",
+                {.channels = 2,
+                 .height = 8,
+                 .width = 8,
+                 .widths = {4, 6},
+                 .normalization = {.kind = normalization, .groups = 2},
+                 .outputs = 3}) {
+    UseOneTorchThread();
+    torch::manual_seed(3);
+  }
+  Parameters Rows(int64_t tasks) const {
+    return {torch::randn({tasks, layout->size()}, torch::kFloat64) * 0.5, layout};
+  }
+};
+
+TEST(ResidualNetwork, IsLayersOfLibTorchTaskByTask) {
+  const BuiltResidual built;
+  EXPECT_EQ(built.network.norm_channels(), (std::vector<int64_t>{4, 4, 4, 4, 6, 6, 6, 6}));
+  const Parameters rows = built.Rows(2);
+  const torch::Tensor x = Pictures(2, 5);
+  const torch::Tensor y = built.network.Forward(rows, x);
+  ASSERT_EQ(y.sizes(), (std::vector<int64_t>{2, 5, 3}));
+  for (int64_t t = 0; t < 2; ++t) {
+    size_t slice = 0;
+    const auto layer = [&](const torch::Tensor& in, int64_t out, int64_t kernel) {
+      const torch::Tensor weight = rows.View(slice)[t].view({out, in.size(1), kernel, kernel});
+      const torch::Tensor offset = rows.View(slice + 1)[t], gain = rows.View(slice + 2)[t];
+      slice += 3;
+      const torch::Tensor z = torch::conv2d(in, weight, {}, 1, kernel / 2);
+      return torch::batch_norm(z, gain, offset, {}, {}, /*training=*/true, 0.1, 1e-5, false);
+    };
+    torch::Tensor h = x[t];
+    for (const int64_t out : {4, 6}) {
+      torch::Tensor main = torch::leaky_relu(layer(h, out, 3), 0.1);
+      main = torch::leaky_relu(layer(main, out, 3), 0.1);
+      main = layer(main, out, 3);
+      h = torch::max_pool2d(torch::leaky_relu(main + layer(h, out, 1), 0.1), 2);
+    }
+    h = h.mean({2, 3}).matmul(rows.View(slice)[t]) + rows.View(slice + 1)[t];
+    EXPECT_TRUE(torch::allclose(y[t], h, 1e-9, 1e-9)) << t;
+  }
+}
+
+TEST(ResidualNetwork, RecordsWhatItIsGivenAgain) {
+  for (const Normalization normalization : {Normalization::kBatch, Normalization::kGroup}) {
+    const BuiltResidual built(normalization);
+    const Parameters row = built.Rows(1);
+    const torch::Tensor x = Pictures(3, 4);
+    NormStatistics own;
+    const torch::Tensor y = built.network.Forward(row, x, {.record = &own});
+    EXPECT_EQ(own.means.size(), built.network.norm_channels().size());
+    EXPECT_TRUE(torch::allclose(built.network.Forward(row, x, {.given = &own}), y, 1e-9, 1e-9));
+    EXPECT_TRUE(torch::allclose(built.network.Forward(row.Expand(3), x), y, 1e-9, 1e-9));
   }
 }
 

@@ -1,11 +1,13 @@
 """Runs of few-shot learning: trained, interrupted, evaluated, refused."""
 
+import json
+import os
 import random
 import signal
 import time
 
-from fewstep import (agent_tensors, begin, checkpoints, fewstep, lines, metrics, read, sets, start, train,
-                     wait_for)
+from fewstep import (agent_tensors, begin, checkpoints, fewstep, lines, metrics, read, sets, start, tensors,
+                     train, wait_for)
 
 RECIPE = """[run]
 name = "small"
@@ -14,6 +16,8 @@ threads = 1
 checkpoint_interval = 3
 evaluation_interval = 10
 evaluation_tasks = 30
+validation_interval = 4
+validation_tasks = 20
 
 [data]
 name = "glyphs"
@@ -60,19 +64,39 @@ def write(text, path="small.toml"):
         file.write(text)
 
 
+def state(run):
+    """Metrics, the newest checkpoint, the best one, and what was judged at the end."""
+    judged = sorted(name for name in os.listdir(f"{run}/evaluations") if name.startswith("iteration"))
+    return (metrics(run), agent_tensors(run), tensors(f"{run}/checkpoints/best.safetensors"),
+            [read(f"{run}/evaluations/{name}") for name in judged if name.endswith(".json")])
+
+
 def same(run, expected):
-    assert metrics(run) == expected[0], run
-    assert agent_tensors(run) == expected[1], run
+    for found, part in zip(state(run), expected):
+        assert found == part, run
+
+
+def check_best(run):
+    """The first of the iterations with the best validation is the one that was kept and judged."""
+    found = [json.loads(line) for line in read(f"{run}/metrics.jsonl").splitlines()]
+    validated = {line["iteration"]: line["validation_accuracy"] for line in found if "validation_accuracy" in line}
+    assert sorted(validated) == [4, 8, 12, 16, 20], validated
+    best = max(validated, key=lambda iteration: (validated[iteration], -iteration))
+    again = fewstep("evaluate", run, "--best", "--json").exits(0).json()
+    assert again["iteration"] == best, (again["iteration"], validated)
+    assert os.path.exists(f"{run}/evaluations/iteration-{best:06}.json"), os.listdir(f"{run}/evaluations")
+    # the same episodes, at the units of training
+    validation = fewstep("evaluate", run, "--best", "--split", "validation", "--json").exits(0).json()
+    assert abs(validation["curve"][-1]["mean"] - validated[best]) < 0.3, (validation, validated)
 
 
 def check_runs(learner, rng):
     write(RECIPE.format(learner=learner))
     train("--quiet", "--restart").exits(0)
-    expected = metrics("runs/small"), agent_tensors("runs/small")
-    evaluation = read("runs/small/evaluations/iteration-000020.json")
+    expected = state("runs/small")
     train("--quiet", *sets(run_name=f"{learner}-t2", run_threads=2)).exits(0)
     same(f"runs/{learner}-t2", expected)
-    assert read(f"runs/{learner}-t2/evaluations/iteration-000020.json") == evaluation
+    check_best(f"runs/{learner}-t2")
 
     # killed again and again, and interrupted
     run, words, kills = f"runs/{learner}-killed", ["train", "small.toml", *sets(run_name=f"{learner}-killed")], 0
@@ -102,6 +126,13 @@ def check_evaluate():
     assert "3 ways, 1 shots and 3 queries" in shown.out and "transductive" in shown.out, shown
     fewstep("evaluate", "runs/small", "--split", "ood").exits(2, "data have no split 'ood'")
     fewstep("evaluate", "runs/small", "--deterministic").exits(2, "for agents that act")
+    other = fewstep("evaluate", "runs/small", "--ways", "5", "--shots", "2", "--json").exits(0).json()
+    assert other["ways"] == 5 and other["shots"] == 2, other
+    fewstep("evaluate", "runs/maml-t2", "--ways", "5").exits(2, "outputs for 3 ways alone")
+    fewstep("evaluate", "runs/small", "--ways", "50").exits(2, "50 ways")
+    fewstep("evaluate", "runs/small", "--data", "sinusoid@maml").exits(2, "was trained on 1 x 14 x 14")
+    fewstep("evaluate", "runs/small", "--data", "nothing").exits(2, "there are no data called 'nothing'")
+    fewstep("evaluate", "runs/small", "--data", "glyphs").exits(2, "has examples of 1 x 28 x 28")
     for words in (["view", "runs/small"], ["gradient-noise", "runs/small"]):
         refused = fewstep(*words)
         assert refused.code != 0 and "internal" not in refused.err, refused
@@ -116,6 +147,7 @@ def check_data():
     fewstep("evaluate", "runs/small").exits(3, "data with the hash")
     write(text, "runs/small/run.toml")
     none = ["--restart", "--set", "run.name=none"]
+    fewstep("train", "quickstart", "--set", "run.validation_interval=2").exits(2, "validation_interval")
     train(*none, "--set", "data.episodes.ways=11").exits(2, "11 ways, but test has 10 classes")
     train(*none, "--set", "data.episodes.shots=4").exits(2, "4 shots and 3 queries are 7 examples")
     train(*none, "--set", "learner.network.kind=mlp", "--set", "learner.network.hidden=[]").exits(2, "without layers")
@@ -134,6 +166,18 @@ def check_functions():
     fewstep("train", "sines.toml", "--quiet", "--seeds", "1..2").exits(0)
     found = fewstep("evaluate", "runs/sines-seed1", "--units", "3", "--json").exits(0).json()
     assert found["score"] == "error" and len(found["curve"]) == 4 and "ways" not in found, found
+
+
+def check_untrained():
+    """A baseline that is not trained is saved and judged as it is."""
+    for learner in ("nearest", "scratch"):
+        write(RECIPE.format(learner=learner).replace("meta_batch_size = 4\nshards = 2\n", "")
+              .replace("validation_interval = 4\nvalidation_tasks = 20\n", "").split("[learner.network]")[0], "base.toml")
+        run = ["train", "base.toml", "--quiet", "--restart", *sets(run_name=learner)]
+        fewstep(*run).exits(2, "iterations")
+        fewstep(*run, *sets(run_iterations=0)).exits(0)
+        found = fewstep("evaluate", f"runs/{learner}", "--json").exits(0).json()
+        assert found["curve"][-1]["mean"] > 0.3, found
 
 
 def check_texts():
@@ -155,6 +199,7 @@ def main():
     check_evaluate()
     check_data()
     check_functions()
+    check_untrained()
     check_texts()
     print("runs of few-shot learning end as uninterrupted ones do")
 

@@ -107,7 +107,8 @@ TEST_F(FineTuneLearner, ThePretextIsTheCrossEntropyAmongAllBaseClasses) {
 
 TEST_F(FineTuneLearner, LearnsItsPretext) {
   for (const std::string name : {"transfer", "autoencoder"}) {
-    const auto learner = Make(name, std::string("batch_size = 40\nlearning_rate = 0.003\n") + kSmall);
+    const auto learner =
+        Make(name, std::string("batch_size = 40\nlearning_rate = 0.003\n") + kSmall);
     double first = 0, last = 0;
     for (uint64_t i = 0; i < 120; ++i) {
       const double loss = learner->Iterate(Rng(2).Fork("iteration", i)).Get("loss");
@@ -184,8 +185,8 @@ TEST_F(FineTuneLearner, ANetworkStartsFromTheWeightsOfAnotherRun) {
 }
 
 TEST_F(FineTuneLearner, WhatItCannotDoIsRefused) {
-  EXPECT_FALSE(Make("scratch", kSmall)->trained());
-  EXPECT_TRUE(Make("transfer", kSmall)->trained());
+  EXPECT_FALSE(BuiltinLearners().Get("scratch").trained);
+  EXPECT_TRUE(BuiltinLearners().Get("transfer").trained);
   const auto error = [&](const std::string& name, const std::string& keys) -> std::string {
     try {
       Make(name, keys);

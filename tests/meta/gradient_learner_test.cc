@@ -277,6 +277,77 @@ TEST_F(GradientLearner, MamlLearnsSines) {
   EXPECT_LT(after[1], 0.6 * before);
 }
 
+// With a momentum of 1 they are those of the last iteration: of its support sets before the first
+// step, and of its queries after the last one.
+TEST_F(GradientLearner, StatisticsOfEveryNumberOfStepsAreFollowed) {
+  const auto learner = Make("maml",
+                            "norm_momentum = 1.0\nmeta_batch_size = 3\nshards = 2\n"
+                            "inner_learning_rate = 0.5\n[learner.network]\nfilters = 4\n"
+                            "strides = [2, 2]\n");
+  BackboneOptions options;
+  options.filters = 4;
+  options.strides = {2, 2};
+  const auto layout = std::make_shared<ParameterLayout>();
+  const Backbone network(*layout, "", options, source_->form().example, 5);
+  Parameters rows = Parameters{StoredWeights(*learner), layout}.Expand(3);
+  const Rng rng = Rng(9).Fork("iteration", 1);
+  learner->Iterate(rng);
+  const EpisodeBatch batch =
+      source_->Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, 3, episodes_);
+
+  NormStatistics expected[2];
+  rows.flat = rows.flat.detach().requires_grad_();
+  const torch::Tensor scores = network.Forward(rows, batch.support_x, {.record = &expected[0]});
+  const torch::Tensor loss =
+      -scores.log_softmax(2).gather(2, batch.support_y.unsqueeze(2)).mean({1, 2}).sum();
+  rows.flat = rows.flat - 0.5 * torch::autograd::grad({loss}, {rows.flat})[0];
+  network.Forward(rows, batch.query_x, {.record = &expected[1]});
+  TensorFile file;
+  learner->Save(file);
+  for (int step = 0; step < 2; ++step) {
+    for (size_t i = 0; i < 2; ++i) {
+      for (const auto& [name, of] : {std::pair{"mean", expected[step].means[i]},
+                                     {"variance", expected[step].variances[i]}}) {
+        const std::span<const float> stored =
+            file.Values<float>(fmt::format("running{}.{}.{}", step, i, name));
+        const torch::Tensor found = torch::tensor(std::vector<float>(stored.begin(), stored.end()));
+        EXPECT_TRUE(torch::allclose(found, of.mean(0), 1e-3, 1e-5)) << step << i << name;
+      }
+    }
+  }
+}
+
+// What is not adapted has no part in a step, and is learned in the outer loop all the same.
+TEST_F(GradientLearner, NormalizationsStayWhereTheyAreNotAdapted) {
+  for (const bool adapts : {false, true}) {
+    const auto learner = Make("maml", fmt::format("adapt_norm = {}\ninner_learning_rate = 0.5\n"
+                                                  "[learner.network]\nfilters = 4\n"
+                                                  "strides = [2, 2]\n",
+                                                  adapts));
+    const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+    BackboneOptions options;
+    options.filters = 4;
+    options.strides = {2, 2};
+    const auto layout = std::make_shared<ParameterLayout>();
+    const Backbone network(*layout, "", options, source_->form().example, 5);
+    const torch::Tensor flat = StoredWeights(*learner).requires_grad_();
+    const torch::Tensor scores = network.Forward({flat, layout}, batch.support_x);
+    const torch::Tensor loss =
+        -scores.log_softmax(2).gather(2, batch.support_y.unsqueeze(2)).mean();
+    torch::Tensor gradient = torch::autograd::grad({loss}, {flat})[0];
+    if (!adapts) gradient = gradient * (1 - layout->Mask(ParameterRole::kNorm));
+    const torch::Tensor expected =
+        network.Forward({flat.detach() - 0.5 * gradient, layout}, batch.query_x);
+    EXPECT_TRUE(
+        torch::allclose(learner->Predict(batch, 5, NormMode::kBatch, 1)[1], expected, 1e-3, 1e-4))
+        << adapts;
+    // offsets are the second array of a block
+    const torch::Tensor before = StoredWeights(*learner).narrow(1, 4 * 9, 4);
+    learner->Iterate(Rng(1));
+    EXPECT_FALSE(torch::equal(StoredWeights(*learner).narrow(1, 4 * 9, 4), before));
+  }
+}
+
 TEST_F(GradientLearner, PredictionsDoNotDependOnTheOrderOfQueriesOrOtherTasks) {
   episodes_.shots = 3;
   for (const std::string name : {"maml", "reptile"}) {  // reptile in steps of ten examples

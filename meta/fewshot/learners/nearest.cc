@@ -19,7 +19,6 @@ class NearestNeighbour final : public FewShotLearner {
   }
 
   std::string unit() const override { return "support set"; }
-  bool trained() const override { return false; }
   int64_t Units(int64_t) const override { return 0; }
   std::vector<std::string> columns() const override { return {"episodes", "accuracy"}; }
   Metrics Iterate(const Rng&) override { FEWSTEP_CHECK(false, "the nearest neighbour is trained"); }
@@ -50,6 +49,7 @@ class NearestNeighbour final : public FewShotLearner {
 LearnerEntry NearestNeighbourLearner() {
   return {
       .summary = "Nearest neighbour on examples as they are: nothing is trained.",
+      .trained = false,
       .make_options = []() -> std::unique_ptr<Options> {
         return std::make_unique<NearestOptions>();
       },
