@@ -40,6 +40,8 @@ class FewShotLearner {
   // Units that it can be judged after, when `asked` are asked for; -1: as many as in training.
   // What has one unit alone gives 0.
   virtual int64_t Units(int64_t asked) const = 0;
+  // Whether it predicts episodes of any number of ways, rather than of those it was built for.
+  virtual bool any_ways() const { return false; }
   // The columns that Iterate's metrics have, in their order: "episodes", how many it took; ...; and
   // last the score after adaptation.
   virtual std::vector<std::string> columns() const = 0;

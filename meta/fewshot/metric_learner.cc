@@ -82,6 +82,7 @@ class MetricLearner final : public FewShotLearner {
 
   std::string unit() const override { return "support set"; }
   int64_t Units(int64_t) const override { return 0; }
+  bool any_ways() const override { return true; }
   std::vector<std::string> columns() const override { return {"episodes", "loss", "accuracy"}; }
   bool has_batch_norm() const override {
     return !backbone_->norm_channels().empty() || !comparison_->norm_channels().empty();
