@@ -91,6 +91,7 @@ class OnePicture final : public FrameSink {
 // What a show is of: the task, and the mean scores after 0, 1, ... units of every agent.
 nlohmann::ordered_json TaskJson(const Show& show) {
   nlohmann::ordered_json json;
+  json["task"] = nlohmann::ordered_json::object();
   for (size_t i = 0; i < show.controls().size(); ++i) {
     json["task"][show.controls()[i].name] = show.task()[i];
   }

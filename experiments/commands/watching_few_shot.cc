@@ -39,7 +39,8 @@ class LearnerAdaptation final : public EpisodeAdaptation {
   std::shared_ptr<const AdaptedLearner> Advance(std::stop_token stop) override {
     if (stop.stop_requested()) return nullptr;
     // a learner adapts by all units in one go
-    if (reached_ == 0) Predict(bench_.learner->Units(units_));
+    const int64_t units = bench_.learner->Units(units_);
+    if (reached_ == 0 && units > 0) Predict(units);
     ++reached_;
     return Snapshot();
   }

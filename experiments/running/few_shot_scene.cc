@@ -22,14 +22,15 @@ std::vector<double> Doubles(const torch::Tensor& tensor) {
 }
 std::vector<int> Labels(const torch::Tensor& tensor) { return Numbers<int>(tensor, torch::kInt32); }
 
-// "amplitude 3.21, phase 0.42"
-std::string TaskOf(const EpisodeTruth& truth) {
+// "amplitude 3.21, phase 0.42"; "5 points" of a function with many parameters
+std::string TaskOf(const EpisodeTruth& truth, size_t points) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : truth.parameters) {
     parts.push_back(fmt::format("{} {:.2f}", name, value));
   }
   constexpr size_t kMost = 5;
-  return parts.size() > kMost ? "" : fmt::format("{}", fmt::join(parts, ", "));
+  if (parts.size() > kMost) return fmt::format("{} point{}", points, points == 1 ? "" : "s");
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 // "5 ways, 1 shot, 75 queries"; of classes with different numbers "12 shots in all"
@@ -78,7 +79,7 @@ DrawnScene DrawScene(const EpisodeSource& source, DataSplit split, uint64_t seed
     }
     const EpisodeTruth truth = source.Truth(split, seed, index, options, scene.grid_x);
     scene.grid_y = truth.values;
-    scene.task = TaskOf(truth);
+    scene.task = TaskOf(truth, scene.num_support());
   }
   drawn.scene = std::make_shared<const FewShotScene>(std::move(scene));
   return drawn;

@@ -123,9 +123,9 @@ TEST(FitsSvg, HasAPlotForEachOfTheFirstFunctions) {
   ASSERT_EQ(curve.few_shot->fits.size(), kShownFits);
   const std::string svg = FitsSvg(curve, "sines & more");
   const auto count = [&](const std::string& part) {
-    size_t count = 0;
-    for (size_t at = svg.find(part); at != std::string::npos; at = svg.find(part, at + 1)) ++count;
-    return count;
+    size_t found = 0;
+    for (size_t at = svg.find(part); at != std::string::npos; at = svg.find(part, at + 1)) ++found;
+    return found;
   };
   EXPECT_EQ(count("amplitude"), 2 * kShownFits) << "a title, drawn and for who cannot see it";
   // truth, before, after one unit and after the last

@@ -31,7 +31,7 @@ class AnswersPane final : public FewShotPane {
     const bool all = queries <= tables * per_table;
     // where not all are seen the last line says so
     const size_t rows = all ? per_table : std::max<size_t>(1, per_table - 1);
-    const float width = page.width / static_cast<float>(tables);
+    const float width = std::min(page.width / static_cast<float>(tables), 600 * unit);
     for (size_t t = 0; t < tables; ++t) {
       const Rect table = {page.x + static_cast<float>(t) * width, page.y, width - 18 * unit,
                           page.height};

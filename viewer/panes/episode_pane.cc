@@ -73,6 +73,20 @@ class EpisodePane final : public FewShotPane {
     if (size != laid_out_) layout_ = LayoutOf(canvas, page);
     laid_out_ = size;
     const Layout& layout = layout_;
+    // pictures as large as they are drawn
+    const auto side = static_cast<int>(layout.picture);
+    if (side < 4) return;
+    if (sized_support_.empty() || sized_support_[0].width != side) {
+      const auto resize = [&](const std::vector<Image>& images, std::vector<Image>& sized) {
+        sized.clear();
+        for (const Image& image : images) {
+          const int height = side * image.height / std::max(1, image.width);
+          sized.push_back(Resampled(image, side, std::clamp(height, 1, side)));
+        }
+      };
+      resize(support_, sized_support_);
+      resize(queries_, sized_queries_);
+    }
     for (size_t way = 0; way < support_of_.size(); ++way) {
       DrawClass(canvas, page, layout, way, step);
     }
@@ -82,8 +96,7 @@ class EpisodePane final : public FewShotPane {
     if (layout.queries < most_queries_) left.push_back(fmt::format("{} queries", layout.queries));
     const float line = canvas.Measure("0", TextSize::kSmall).y;
     canvas.Text({page.x, page.bottom() - line}, theme::kFaint,
-                fmt::format("the first {} of each class are shown; the wheel zooms",
-                            fmt::join(left, " and ")),
+                fmt::format("the first {} of each class are shown", fmt::join(left, " and ")),
                 TextSize::kSmall);
   }
 
@@ -149,6 +162,7 @@ class EpisodePane final : public FewShotPane {
       (queries >= support ? queries : support) -= 1;
       layout = place(support, queries);
     }
+    layout.picture = std::floor(layout.picture);
     return layout;
   }
   bool hidden(const Layout& layout) const {
@@ -156,7 +170,6 @@ class EpisodePane final : public FewShotPane {
   }
 
   void DrawClass(Canvas& canvas, const Rect& page, const Layout& l, size_t way, int step) {
-    if (l.picture < 4) return;
     const float unit = canvas.scale(), line = canvas.Measure("0", TextSize::kSmall).y;
     const size_t rows = (support_of_.size() + l.columns - 1) / l.columns;
     const size_t column = way / rows, row = way % rows;
@@ -197,10 +210,10 @@ class EpisodePane final : public FewShotPane {
     // what is learned from
     const std::vector<size_t>& support = support_of_[way];
     for (size_t i = 0; i < std::min(l.support, support.size()); ++i) {
-      const Rect place = {support_x + static_cast<float>(i % l.support_columns) * cell,
-                          top + static_cast<float>(i / l.support_columns) * cell, l.picture,
-                          l.picture};
-      Draw(canvas, place, support_[support[i]]);
+      const Rect place = {std::round(support_x + static_cast<float>(i % l.support_columns) * cell),
+                          std::round(top + static_cast<float>(i / l.support_columns) * cell),
+                          l.picture, l.picture};
+      Draw(canvas, place, sized_support_[support[i]]);
     }
     const float between = query_x - 1.5f * l.gap;
     canvas.Line({between, top}, {between, block.bottom() - l.gap}, theme::kGrid, 2 * unit);
@@ -208,12 +221,13 @@ class EpisodePane final : public FewShotPane {
     // what is asked, and the answers
     const std::vector<size_t>& queries = queries_of_[way];
     for (size_t i = 0; i < std::min(l.queries, queries.size()); ++i) {
-      const Rect place = {query_x + static_cast<float>(i % l.query_columns) * cell,
-                          top + static_cast<float>(i / l.query_columns) * (cell + l.below),
-                          l.picture, l.picture};
+      const Rect place = {
+          std::round(query_x + static_cast<float>(i % l.query_columns) * cell),
+          std::round(top + static_cast<float>(i / l.query_columns) * (cell + l.below)), l.picture,
+          l.picture};
       const PredictedClass predicted = PredictedOf(scene(), prediction(step), queries[i]);
       const bool right = predicted.label == static_cast<int>(way);
-      Draw(canvas, place, queries_[queries[i]]);
+      Draw(canvas, place, sized_queries_[queries[i]]);
       const float thick = (right ? 1.5f : 3) * unit;
       canvas.Frame(
           {place.x - thick / 2, place.y - thick / 2, place.width + thick, place.height + thick},
@@ -237,10 +251,12 @@ class EpisodePane final : public FewShotPane {
     }
   }
 
-  // A large picture is made smaller by means, since a canvas leaves pixels out.
+  // Pixel for pixel, in the middle of its place.
   static void Draw(Canvas& canvas, const Rect& place, const Image& image) {
-    const int factor = std::max(1, static_cast<int>(static_cast<float>(image.width) / place.width));
-    canvas.Picture(place, factor > 1 ? Shrunk(image, factor) : image);
+    const auto width = static_cast<float>(image.width), height = static_cast<float>(image.height);
+    canvas.Picture(
+        {std::round(place.x), std::round(place.y + (place.height - height) / 2), width, height},
+        image);
   }
 
   // A name in two lines at most, broken where its parts meet: "Korean" and "character12", or the
@@ -263,6 +279,7 @@ class EpisodePane final : public FewShotPane {
   }
 
   std::vector<Image> support_, queries_;
+  std::vector<Image> sized_support_, sized_queries_;          // as they are drawn
   std::vector<std::vector<size_t>> support_of_, queries_of_;  // of each class
   size_t most_support_ = 0, most_queries_ = 0;                // of a class
   Layout layout_;
