@@ -48,6 +48,8 @@ class Adapted {
   // Of the unit that led here, none at 0 units: the scores of what it was learned from, returns of
   // episodes or the like.
   std::vector<double> support_scores;
+  // Its own scores, where it is judged by itself rather than on what the next unit learns from.
+  std::vector<double> scores;
   // What is believed now, where there is such a belief; and places in the plane that are taken for
   // the goal, each as likely as the others.
   std::vector<Belief> beliefs;

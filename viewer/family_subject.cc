@@ -40,7 +40,7 @@ class FamilySubject final : public Subject {
     return family_.Sample(Split::kTest, tasks, Rng(task_seed_).Fork("tasks")).back().values;
   }
 
-  std::shared_ptr<const Adapted> Begin(std::span<const double> task) override {
+  std::shared_ptr<const Adapted> Begin(std::span<const double> task, int /*units*/) override {
     return adaptation_->Begin(TaskOf(task));
   }
   std::shared_ptr<const Adapted> Advance(std::stop_token stop) override {

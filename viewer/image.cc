@@ -1,6 +1,7 @@
 #include "viewer/image.h"
 
 #include <algorithm>
+#include <cmath>
 #include <png.h>
 
 #include <fmt/format.h>
@@ -40,6 +41,51 @@ Image Shrunk(const Image& image, int factor) {
     }
   }
   return small;
+}
+
+namespace {
+
+// What pixel `i` of `to` covers of `from` pixels: the first of them, and the share of each.
+struct Covered {
+  int first = 0;
+  std::vector<double> shares;
+};
+std::vector<Covered> CoveredBy(int from, int to) {
+  std::vector<Covered> covered;
+  const double size = static_cast<double>(from) / to;
+  for (int i = 0; i < to; ++i) {
+    const double low = i * size, high = std::min<double>(from, (i + 1) * size);
+    Covered& of = covered.emplace_back();
+    of.first = std::min(from - 1, static_cast<int>(low));
+    for (int k = of.first; k < from && (k < high || of.shares.empty()); ++k) {
+      const double share = std::min<double>(high, k + 1) - std::max<double>(low, k);
+      of.shares.push_back(std::max(0.0, share) / (high - low));
+    }
+  }
+  return covered;
+}
+
+}  // namespace
+
+Image Resampled(const Image& image, int width, int height) {
+  FEWSTEP_CHECK(width > 0 && height > 0 && !image.rgb.empty(), "{} x {}", width, height);
+  const std::vector<Covered> columns = CoveredBy(image.width, width),
+                             rows = CoveredBy(image.height, height);
+  Image other = Image::Blank(width, height);
+  uint8_t* out = other.rgb.data();
+  for (const Covered& row : rows) {
+    for (const Covered& column : columns) {
+      double sums[3] = {};
+      for (size_t y = 0; y < row.shares.size(); ++y) {
+        const uint8_t* pixel = image.Pixel(column.first, row.first + static_cast<int>(y));
+        for (const double share : column.shares) {
+          for (double& sum : sums) sum += row.shares[y] * share * *pixel++;
+        }
+      }
+      for (const double sum : sums) *out++ = static_cast<uint8_t>(std::lround(sum));
+    }
+  }
+  return other;
 }
 
 void Paste(const Image& part, int x, int y, Image& whole) {

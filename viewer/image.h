@@ -28,6 +28,9 @@ std::string ToPng(const Image& image);
 // at the right and at the bottom is cut off.
 Image Shrunk(const Image& image, int factor);
 
+// The picture at another size, each pixel the mean of what it covers. Both sides at least 1.
+Image Resampled(const Image& image, int width, int height);
+
 // Puts `part` into `whole` with its top left corner at (x, y), where it must fit.
 void Paste(const Image& part, int x, int y, Image& whole);
 

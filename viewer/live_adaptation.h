@@ -27,14 +27,16 @@ struct AdaptationProgress {
 // Owns a thread that calls Begin and Advance of the subject, which must outlive it.
 class LiveAdaptation {
  public:
-  // `last_score`: one unit more is played, for the score of what came of the last one.
-  LiveAdaptation(Subject& subject, int units, bool last_score);
+  // `last_score`: one unit more is played, for the score of what came of the last one, unless that
+  // has scores of its own.
+  LiveAdaptation(Subject& subject, bool last_score);
   ~LiveAdaptation();  // gives up what is under way
   LiveAdaptation(const LiveAdaptation&) = delete;
   LiveAdaptation& operator=(const LiveAdaptation&) = delete;
 
-  // Adapts to `task` from the start, in place of what is under way, which is stopped half-way.
-  void Start(std::vector<double> task);
+  // Adapts to `task` from the start by `units` units, in place of what is under way, which is
+  // stopped half-way.
+  void Start(std::vector<double> task, int units);
 
   AdaptationProgress progress() const;
   // Returns once the adaptation that was asked for last is ready, or done if so.
@@ -42,15 +44,15 @@ class LiveAdaptation {
 
  private:
   void Work(const std::stop_token& quit);
-  void AdaptTo(const std::vector<double>& task, const std::stop_token& stop);
+  void AdaptTo(const std::vector<double>& task, int units, const std::stop_token& stop);
 
   Subject& subject_;
-  const int units_;
   const bool last_score_;
   mutable std::mutex mutex_;
   mutable std::condition_variable_any changed_;
   std::optional<std::vector<double>> wanted_;  // guarded by mutex_, as all below
-  std::stop_source stop_;                      // of what is under way
+  int wanted_units_ = 0;
+  std::stop_source stop_;  // of what is under way
   AdaptationProgress progress_{.done = true};
   double started_ = 0;
   std::jthread thread_;  // last: it uses the others

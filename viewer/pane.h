@@ -31,6 +31,8 @@ class Pane {
   // "before adapting", "after 2 gradient steps"; set by who makes the pane.
   std::string title;
   std::string label;  // whose it is, where there are several subjects
+  // Where it changes with the steps.
+  virtual std::string Title(int /*step*/) const { return title; }
 
   // From the start. Panes of the same stream start alike.
   virtual void Restart(const Rng& stream) = 0;
@@ -41,6 +43,7 @@ class Pane {
   virtual double step_seconds() const = 0;
   virtual bool has_clock() const { return true; }  // whether these are seconds of anything
   virtual float shape() const { return 1.5f; }     // width of a good picture, of its height
+  virtual bool has_trail() const { return true; }  // whether Look::trail means anything
 
   // The task in a line, as it is then: "velocity 1.25 m/s".
   virtual std::string TaskText(int step) const = 0;
@@ -67,6 +70,7 @@ struct Control {
   std::string name, unit;
   Range trained, valid;
   std::vector<double> choices;  // finitely many values, or empty
+  bool whole = false;           // whole numbers alone
 };
 
 class Subject {
@@ -76,14 +80,26 @@ class Subject {
   virtual const std::string& name() const = 0;  // "runs/quickstart"
   virtual std::string unit() const = 0;         // of adaptation: "gradient step"
   virtual std::string score() const { return "return"; }
+  virtual std::string task_word() const { return "task"; }  // what a task is called
+  // What must be known beside the scores, a line each.
+  virtual std::vector<std::string> notes() const { return {}; }
   virtual const std::vector<Control>& controls() const = 0;
   // The n-th of the tasks that were held out, in the order of controls().
   virtual std::vector<double> HeldOut(uint64_t n) const = 0;
+  // The task that is wanted after `present`, when n were before it.
+  virtual std::vector<double> Following(std::span<const double> /*present*/, uint64_t n) const {
+    return HeldOut(n);
+  }
   // Whether a task can become another while it is played.
   virtual bool task_changes() const { return false; }
+  // Whether playing again has other random numbers.
+  virtual bool plays_anew() const { return true; }
+  // Units of adaptation that a viewer may ask for; 0: their number stays as it is.
+  virtual int most_units() const { return 0; }
 
-  // Adapting, on a thread of its own: as in Adaptation. Nothing else may be called from there.
-  virtual std::shared_ptr<const Adapted> Begin(std::span<const double> task) = 0;
+  // Adapting, on a thread of its own: as in Adaptation, and `units` say how many may be asked for.
+  // Nothing else may be called from there.
+  virtual std::shared_ptr<const Adapted> Begin(std::span<const double> task, int units) = 0;
   virtual std::shared_ptr<const Adapted> Advance(std::stop_token stop) = 0;
 
   // Panes for a task that was adapted to, `units` after 0, 1, ... of them; `shown` are those that

@@ -30,8 +30,7 @@ Show::Show(std::vector<std::unique_ptr<Subject>> subjects, ShowOptions options, 
   options_.shown.erase(std::ranges::unique(options_.shown).begin(), options_.shown.end());
   for (const auto& subject : subjects_) {
     FEWSTEP_CHECK(subject->controls().size() == controls().size(), "tasks of two kinds");
-    live_.push_back(
-        std::make_unique<LiveAdaptation>(*subject, options_.units, options_.last_score));
+    live_.push_back(std::make_unique<LiveAdaptation>(*subject, options_.last_score));
   }
 }
 
@@ -39,7 +38,7 @@ void Show::SetTask(std::vector<double> task) {
   FEWSTEP_CHECK(task.size() == controls().size(), "{} numbers for a task of {}", task.size(),
                 controls().size());
   task_ = std::move(task);
-  for (const auto& live : live_) live->Start(task_);
+  for (const auto& live : live_) live->Start(task_, options_.units);
   refused_.clear();
   waiting_ = true;
   began_ = false;
@@ -53,7 +52,24 @@ std::vector<double> Show::present_task() const {
   return present.empty() ? task_ : std::vector<double>(present.begin(), present.end());
 }
 
-void Show::NextTask() { SetTask(subjects_.front()->HeldOut(held_out_++)); }
+void Show::NextTask() { SetTask(subjects_.front()->Following(task_, held_out_++)); }
+
+int Show::most_units() const {
+  int most = 0;
+  for (const auto& subject : subjects_) most = std::max(most, subject->most_units());
+  return most;
+}
+
+void Show::SetUnits(int units) {
+  FEWSTEP_CHECK(units >= 0 && units <= most_units(), "{} of {} units", units, most_units());
+  // where there were panes after each of them there still are
+  if (options_.shown.size() == static_cast<size_t>(options_.units) + 1) {
+    options_.shown.clear();
+    for (int unit = 0; unit <= units; ++unit) options_.shown.push_back(unit);
+  }
+  options_.units = units;
+  SetTask(task_);
+}
 
 void Show::ChangeTask(std::vector<double> task) {
   FEWSTEP_CHECK(task_changes(), "tasks do not change");
@@ -175,6 +191,10 @@ bool Show::ended() const {
   return std::ranges::all_of(rows_, [](const auto& row) {
     return std::ranges::all_of(row, [](const auto& pane) { return pane->ended(); });
   });
+}
+
+bool Show::stands_still() const {
+  return longest() == 0 && std::ranges::none_of(rows_, [](const auto& row) { return row.empty(); });
 }
 
 double Show::step_seconds() const {

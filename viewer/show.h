@@ -36,6 +36,10 @@ class Show {
   // Adapts to this task in the background; panes go on with the one before until all is done.
   void SetTask(std::vector<double> task);
   void NextTask();  // the next one that was held out
+  // Adapts to the task anew, by so many units; at most Subject::most_units of each subject that has
+  // any.
+  void SetUnits(int units);
+  int most_units() const;  // 0: they stay as they are
   bool task_changes() const { return subjects_.front()->task_changes(); }
   // What the agents play becomes this task while they act, from the present on; only where
   // task_changes(). While another task is adapted to, this one is instead.
@@ -67,9 +71,10 @@ class Show {
   void GoTo(int step);     // pauses; as far as was played
   void Restart();          // a new episode in every pane, all alike at its start
   int step() const { return step_; }
-  int length() const;   // steps that were played, of the longest pane
-  int longest() const;  // that there may be
-  bool ended() const;   // every pane's episode
+  int length() const;         // steps that were played, of the longest pane
+  int longest() const;        // that there may be
+  bool ended() const;         // every pane's episode
+  bool stands_still() const;  // there are panes, and none has steps
   double step_seconds() const;
   int episode() const { return static_cast<int>(episode_); }
   // Stay at the end of an episode, rather than begin the next after a second.

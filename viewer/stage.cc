@@ -71,17 +71,26 @@ Stage::Layout Stage::MakeLayout() const {
     layout.header = {0, 0, right, 30 * unit};
     top = layout.header.height;
   }
-  if (options_.plots && height > 380 * unit) {
+  if (options_.plots && HasPlots() && height > 380 * unit) {
     const float plots = std::clamp(0.25f * height, 110 * unit, 230 * unit);
     layout.plots = {gap, bottom - plots, right - 2 * gap, plots - gap};
     bottom -= plots;
   }
-  if (options_.controls && height > 160 * unit) {
+  if (options_.controls && !show_.stands_still() && height > 160 * unit) {
     layout.timeline = {gap, bottom - 26 * unit, right - 2 * gap, 26 * unit};
     bottom -= layout.timeline.height;
   }
   layout.panes = {gap, top, std::max(1.f, right - 2 * gap), std::max(1.f, bottom - top - gap)};
   return layout;
+}
+
+// A picture that stands still, of what has one unit, leaves them their place.
+bool Stage::HasPlots() const {
+  if (show_.units() > 0) return true;
+  return std::ranges::any_of(show_.rows(), [](const auto& row) {
+    return row.empty() ||
+           std::ranges::any_of(row, [](const auto& pane) { return !pane->Curves().empty(); });
+  });
 }
 
 void Stage::Draw(int width, int height, const Input& input, FrameTarget target) {
@@ -136,9 +145,14 @@ void Stage::DrawHeader(const Rect& rect) {
       if (show_.progress(i).units.size() < show_.progress(slowest).units.size()) slowest = i;
     }
     const size_t units = show_.progress(slowest).units.size();
-    right = fmt::format("adapting: {} of {}", units == 0 ? 0 : units - 1,
-                        CountOf(show_.units(), show_.subject(slowest).unit()));
+    right = "adapting ...";
+    if (show_.units() > 0) {
+      right = fmt::format("adapting: {} of {}", units == 0 ? 0 : units - 1,
+                          CountOf(show_.units(), show_.subject(slowest).unit()));
+    }
     color = theme::kMeasured;
+  } else if (show_.stands_still()) {
+    right = options_.controls && !options_.panel ? "F1: keys" : "";
   } else if (!options_.controls) {
     right = TimeText(show_.step());
   } else {
@@ -210,7 +224,8 @@ void Stage::DrawPane(Pane& pane, const Rect& rect, const Color& color) {
   const std::string caption = pane.Caption(step);
   const float room = rect.width - 3 * margin;
   const float caption_width = canvas.Measure(caption).x;
-  const bool both = canvas.Measure(pane.title).x + caption_width + 2 * margin < room;
+  const std::string title = pane.Title(step);
+  const bool both = canvas.Measure(title).x + caption_width + 2 * margin < room;
   const float lines = both ? line + small : line + 2 * small;
   const Rect head = {rect.x, rect.y, rect.width, lines + 10 * unit};
   const Rect picture = {rect.x, head.bottom(), rect.width, rect.height - head.height};
@@ -223,7 +238,7 @@ void Stage::DrawPane(Pane& pane, const Rect& rect, const Color& color) {
 
   canvas.Box({head.x, head.y, 4 * unit, head.height}, color);
   Point at = {head.x + 1.5f * margin, head.y + 3 * unit};
-  canvas.Text(at, theme::kText, Shortened(canvas, pane.title, room));
+  canvas.Text(at, theme::kText, Shortened(canvas, title, room));
   if (both) canvas.Text({rect.right() - margin - caption_width, at.y}, theme::kText, caption);
   at.y += line + 2 * unit;
   if (!both) {

@@ -73,6 +73,7 @@ class Stage {
  private:
   struct Layout;
   Layout MakeLayout() const;
+  bool HasPlots() const;
   void DrawHeader(const Rect& rect);
   void DrawPanes(const Rect& rect);
   void DrawPane(Pane& pane, const Rect& rect, const Color& color);
@@ -86,6 +87,7 @@ class Stage {
   void TaskControls();
   void TaskSlider(size_t i);
   void AdaptationControls();
+  void UnitsSlider();
   void TimeControls();
   void LookControls();
   void DrawHelp();
@@ -103,6 +105,7 @@ class Stage {
   std::map<std::string, Rect> places_;
   std::vector<double> wanted_;                // the task that sliders stand at
   bool wanted_is_new_ = false;                // it differs from the show's
+  int wanted_units_ = -1;                     // that the slider of units stands at, while held
   std::vector<std::function<void()>> later_;  // once the frame is drawn
   std::vector<std::pair<Pane*, Rect>> drawn_;
   Pane* grabbed_ = nullptr;

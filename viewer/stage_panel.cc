@@ -62,7 +62,7 @@ void Stage::DrawPanel(const Rect& rect) {
   ImGui::Begin("panel", nullptr, kFlags);
   TaskControls();
   AdaptationControls();
-  TimeControls();
+  if (!show_.stands_still()) TimeControls();
   LookControls();
   ImGui::Spacing();
   ImGui::TextDisabled("F1 lists the keys");
@@ -70,7 +70,10 @@ void Stage::DrawPanel(const Rect& rect) {
 }
 
 void Stage::TaskControls() {
-  Heading("TASK");
+  const std::string word = show_.subject(0).task_word();
+  std::string heading = word;
+  for (char& letter : heading) letter = static_cast<char>(std::toupper(letter));
+  Heading(heading.c_str());
   const std::vector<Control>& controls = show_.controls();
   if (wanted_.size() != controls.size()) {
     ImGui::TextDisabled("none yet");
@@ -83,7 +86,7 @@ void Stage::TaskControls() {
                                          controls.front().name, controls.back().name)
                                  .c_str());
   }
-  if (ImGui::Button("Next held-out task", {-1, 0})) {
+  if (ImGui::Button(fmt::format("Next held-out {}", word).c_str(), {-1, 0})) {
     wanted_is_new_ = false;
     Later([this] { show_.NextTask(); });
   }
@@ -94,6 +97,13 @@ void Stage::TaskControls() {
       Later([this] { show_.SetTask(show_.present_task()); });
     }
     Note("adapt", LastItem());
+  }
+  for (size_t i = 0; i < show_.num_subjects(); ++i) {
+    for (const std::string& note : show_.subject(i).notes()) {
+      ImGui::PushStyleColor(ImGuiCol_Text, Vec(theme::kFaint));
+      ImGui::TextWrapped("%s", note.c_str());
+      ImGui::PopStyleColor();
+    }
   }
 }
 
@@ -159,7 +169,8 @@ void Stage::TaskSlider(size_t i) {
   if (ImGui::IsItemActive() && span > 0) {
     const double part = std::clamp((ImGui::GetIO().MousePos.x - from) / length, 0.f, 1.f);
     // a round number within what a pixel stands for
-    const double step = RoundStep(span / length * 2, 1);
+    const double pixels = RoundStep(span / length * 2, 1);
+    const double step = control.whole ? std::max(1.0, pixels) : pixels;
     value = std::clamp(std::round((low + part * span) / step) * step, low, control.valid.high);
     if (live) {
       set();
@@ -182,8 +193,12 @@ void Stage::TaskSlider(size_t i) {
   if (ImGui::IsItemHovered() && !ImGui::IsItemActive()) {
     // beside the panel, so that nothing of it is covered
     ImGui::SetNextWindowPos({rect.x - 20 * unit, rect.center().y}, ImGuiCond_Always, {1, 0.5f});
-    ImGui::SetTooltip("trained on %g to %g; a task may hold %g to %g", control.trained.low,
-                      control.trained.high, low, control.valid.high);
+    if (low == control.trained.low && control.valid.high == control.trained.high) {
+      ImGui::SetTooltip("%g to %g", low, control.valid.high);
+    } else {
+      ImGui::SetTooltip("trained on %g to %g; a task may hold %g to %g", control.trained.low,
+                        control.trained.high, low, control.valid.high);
+    }
   }
   ImGui::SetCursorScreenPos({corner.x + width + 8 * unit, corner.y});
   ImGui::SetNextItemWidth(number);
@@ -192,7 +207,9 @@ void Stage::TaskSlider(size_t i) {
   Note(control.name + " number", LastItem());
   if (ImGui::IsItemDeactivatedAfterEdit() && std::isfinite(typed)) {
     value = std::clamp(typed, low, control.valid.high);
-    if (value != typed) {
+    const bool outside = value != typed;
+    if (control.whole) value = std::round(value);
+    if (outside) {
       Say(fmt::format("a task may hold {} from {:g} to {:g}", control.name, low,
                       control.valid.high));
     }
@@ -224,6 +241,7 @@ void Stage::AdaptationControls() {
     }
     ImGui::ProgressBar(part, {-1, 0}, text.c_str());
   }
+  UnitsSlider();
   // one picture of all units has no panes to choose
   if (show_.rows()[0].size() == 1 && show_.shown().size() > 1) return;
   ImGui::TextDisabled("panes after so many:");
@@ -238,6 +256,25 @@ void Stage::AdaptationControls() {
   }
 }
 
+// How many units there are, where somebody who looks on may say so.
+void Stage::UnitsSlider() {
+  const int most = show_.most_units();
+  if (most == 0) return;
+  if (wanted_units_ < 0) wanted_units_ = show_.units();
+  ImGui::TextUnformatted(fmt::format("{}s", show_.subject(0).unit()).c_str());
+  ImGui::SetNextItemWidth(-1);
+  ImGui::SliderInt("##units", &wanted_units_, 1, most, "%d", ImGuiSliderFlags_AlwaysClamp);
+  Note("units", LastItem());
+  if (ImGui::IsItemDeactivatedAfterEdit()) {
+    Later([this, units = wanted_units_] {
+      if (units != show_.units()) show_.SetUnits(units);
+      wanted_units_ = -1;
+    });
+  } else if (!ImGui::IsItemActive()) {
+    wanted_units_ = -1;
+  }
+}
+
 void Stage::TimeControls() {
   Heading("TIME");
   const float gap = ImGui::GetStyle().ItemSpacing.x;
@@ -246,7 +283,8 @@ void Stage::TimeControls() {
     show_.TogglePause();
   Note("pause", LastItem());
   ImGui::SameLine();
-  if (ImGui::Button("New episode", {0, 0})) Later([this] { show_.Restart(); });
+  if (ImGui::Button(show_.subject(0).plays_anew() ? "New episode" : "Play again", {0, 0}))
+    Later([this] { show_.Restart(); });
   Note("new episode", LastItem());
   if (ImGui::Button("Slower", {third, 0})) show_.ScaleSpeed(0.5);
   Note("slower", LastItem());
@@ -259,8 +297,10 @@ void Stage::TimeControls() {
 }
 
 void Stage::LookControls() {
-  Heading("VIEW");
   Look& look = show_.look();
+  const auto& panes = show_.rows()[0];
+  if (!look.has_model() && !panes.empty() && !panes[0]->has_trail()) return;
+  Heading("VIEW");
   if (!look.has_model()) {
     ImGui::Checkbox("trail", &look.trail);
     return;

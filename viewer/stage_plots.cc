@@ -145,7 +145,11 @@ void Stage::DrawCurves(const Rect& rect, const std::string& name) {
         plot.lines.push_back(
             {.values = curve.target, .color = theme::kTarget, .dashed = true, .until = until});
       }
-      lines.push_back({.values = curve.values, .color = PaneColor(i), .until = until});
+      // of few steps each is seen
+      lines.push_back({.values = curve.values,
+                       .color = PaneColor(i),
+                       .dots = plot.x_max <= 20,
+                       .until = until});
     }
   }
   plot.lines.insert(plot.lines.end(), lines.begin(), lines.end());

@@ -96,7 +96,10 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
   if (arguments.units >= 0) name += fmt::format("-units{}", arguments.units);
   if (arguments.seed >= 0) name += fmt::format("-seed{}", arguments.seed);
   const std::string base = directory.SaveEvaluation(curve, iteration, name);
-  if (!common.json) Print("Saved as {}.{{json,md,svg}}\n", base);
+  if (!common.json) {
+    Print("Saved as {}.{{json,md,svg}}\n", base);
+    if (!curve.few_shot->fits.empty()) Print("Fits are in {}-fits.svg\n", base);
+  }
   return 0;
 }
 
@@ -182,7 +185,8 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "episodes\n"
       "used for adapting. The tasks are the same for every run with the same run.evaluation_seed.\n"
       "Saved in RUN/evaluations/ as JSON, Markdown and SVG, under a name that holds every option\n"
-      "that differs from the recipe's.\n\n"
+      "that differs from the recipe's. Of learners on functions of one number, fits of the first\n"
+      "ones before and after adapting are saved beside it, as NAME-fits.svg.\n\n"
       "With --deterministic the agent is judged acting with the mode of its policy. What it "
       "adapts\n"
       "on stays as its kind needs it: a gradient-based agent samples those episodes and is judged\n"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <span>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -29,7 +30,8 @@ constexpr int kSheetShrink = 2;
 
 struct RecordArguments : WatchArguments {
   std::vector<std::string> out;
-  std::string frames, sheet, picture, size = "1280x720", grid = "3x3";
+  std::string frames, sheet, picture, pictures, size = "1280x720", grid = "3x3";
+  int tasks = 8;
   FilmOptions film;
   double at = -1;
   bool no_plots = false;
@@ -70,6 +72,41 @@ void WaitUntilAdapted(Show& show, const SignalGuard& signals) {
   show.WaitUntilAdapted(/*until_done=*/true);
 }
 
+// Picture `index` of a recording, or its last one, for a sink of many.
+class OnePicture final : public FrameSink {
+ public:
+  OnePicture(int index, FrameSink& into) : index_(index), into_(into) {}
+  bool Wants(int index, bool last) const override {
+    return index == index_ || (last && index < index_);
+  }
+  bool WantsMore(int index) const override { return index < index_; }
+  void Add(const Image& image) override { into_.Add(image); }
+  void Close() override {}
+
+ private:
+  int index_;
+  FrameSink& into_;
+};
+
+// What a show is of: the task, and the mean scores after 0, 1, ... units of every agent.
+nlohmann::ordered_json TaskJson(const Show& show) {
+  nlohmann::ordered_json json;
+  json["task"] = nlohmann::ordered_json::object();
+  for (size_t i = 0; i < show.controls().size(); ++i) {
+    json["task"][show.controls()[i].name] = show.task()[i];
+  }
+  for (size_t i = 0; i < show.num_subjects(); ++i) {
+    std::vector<double> means;
+    for (const std::vector<double>& of_unit : show.progress(i).scores) {
+      double sum = 0;
+      for (const double score : of_unit) sum += score;
+      means.push_back(sum / static_cast<double>(std::max<size_t>(1, of_unit.size())));
+    }
+    json["scores"].push_back(means);
+  }
+  return json;
+}
+
 int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
   SetLogLevel(common.quiet ? LogLevel::kQuiet : LogLevel::kNormal);
   FilmOptions& film = arguments.film;
@@ -81,16 +118,15 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
                 {.key = "--grid", .remedy = fmt::format("At most {} each way", kMostCells)});
   }
   film.plots = !arguments.no_plots;
-  if (arguments.out.empty() && arguments.frames.empty() && arguments.sheet.empty() &&
-      arguments.picture.empty()) {
-    throw Error(ErrorKind::kUsage, "nothing is to be recorded",
-                {.remedy = "Add --out film.mp4, --frames FOLDER, --sheet sheet.png or --picture "
-                           "picture.png"});
-  }
-
   std::vector<std::string> files = arguments.out;
-  for (const std::string& path : {arguments.frames, arguments.sheet, arguments.picture}) {
+  for (const std::string& path :
+       {arguments.frames, arguments.sheet, arguments.picture, arguments.pictures}) {
     if (!path.empty()) files.push_back(path);
+  }
+  if (files.empty()) {
+    throw Error(ErrorKind::kUsage, "nothing is to be recorded",
+                {.remedy = "Add --out film.mp4, --frames FOLDER, --sheet sheet.png, --picture "
+                           "picture.png or --pictures FOLDER"});
   }
   for (size_t i = 0; i < files.size(); ++i) {
     if (std::count(files.begin(), files.end(), files[i]) == 1) continue;
@@ -109,27 +145,48 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
     sinks.push_back(MakeContactSheet(arguments.sheet, columns, rows, kSheetShrink));
   }
 
-  if (!arguments.picture.empty()) {
-    const double index = arguments.at >= 0 ? arguments.at * film.fps : 1e9;
-    sinks.push_back(MakeSinglePicture(arguments.picture, static_cast<int>(index)));
-  }
+  const int at = static_cast<int>(arguments.at >= 0 ? arguments.at * film.fps : 1e9);
+  if (!arguments.picture.empty()) sinks.push_back(MakeSinglePicture(arguments.picture, at));
+  // of every task one picture, into a folder of their own
+  std::unique_ptr<FrameSink> pictures;
+  if (!arguments.pictures.empty()) pictures = MakeFrameFolder(arguments.pictures);
 
   const SignalGuard signals;
   const double start = SteadySeconds();
   LogInfo(fmt::format("{}: adapting ({}, {})", watched->title(), recorder.kind(),
                       recorder.screen().renderer()));
+  Show& show = *watched->show;
   BeginTask(arguments, *watched);
-  WaitUntilAdapted(*watched->show, signals);
-  const int most = recorder.FramesOf(*watched->show);
+  WaitUntilAdapted(show, signals);
+  const double adapting_seconds = show.progress(0).seconds;
   double told = SteadySeconds();
   int frames = 0;
-  recorder.Record(*watched->show, sinks, [&](int count) {
-    frames = count;
-    if (signals.received() != 0) throw Interrupted{signals.received()};
-    if (SteadySeconds() - told < kTellEvery) return;
-    told = SteadySeconds();
-    LogInfo(fmt::format("{} of {} pictures", count, most));
-  });
+  const auto record = [&](std::span<const std::unique_ptr<FrameSink>> of) {
+    const int most = recorder.FramesOf(show);
+    recorder.Record(show, of, [&](int count) {
+      frames = count;
+      if (signals.received() != 0) throw Interrupted{signals.received()};
+      if (SteadySeconds() - told < kTellEvery) return;
+      told = SteadySeconds();
+      LogInfo(fmt::format("{} of {} pictures", count, most));
+    });
+  };
+  if (!sinks.empty()) record(sinks);
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
+  tasks.push_back(TaskJson(show));
+  for (int task = 0; pictures && task < arguments.tasks; ++task) {
+    if (task > 0) {
+      show.NextTask();
+      WaitUntilAdapted(show, signals);
+      tasks.push_back(TaskJson(show));
+    }
+    std::vector<std::unique_ptr<FrameSink>> one;
+    one.push_back(std::make_unique<OnePicture>(at, *pictures));
+    const int before = frames;
+    record(one);
+    frames = before + 1;
+  }
+  if (pictures) pictures->Close();
   const double seconds = SteadySeconds() - start;
 
   if (common.json) {
@@ -138,8 +195,9 @@ int RunRecord(RecordArguments& arguments, const CommonOptions& common) {
                   {"width", film.width},
                   {"height", film.height},
                   {"renderer", recorder.screen().renderer()},
-                  {"adapting_seconds", watched->show->progress(0).seconds},
+                  {"adapting_seconds", adapting_seconds},
                   {"seconds", seconds},
+                  {"tasks", tasks},
                   {"files", files}}));
     return 0;
   }
@@ -160,12 +218,16 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command->footer(
       "The film shows what `fewstep view` shows: panes of one task, before adapting and after\n"
       "each unit of adaptation, from the same start, for one episode. It is drawn with EGL or\n"
-      "OSMesa, so neither a display nor a GPU is needed. Videos are made by ffmpeg.\n\n"
+      "OSMesa, so neither a display nor a GPU is needed. Videos are made by ffmpeg.\n"
+      "Of a run of few-shot learning it shows an episode: support, queries and what is predicted\n"
+      "of them, or a function and its fit, from before adapting to the last unit.\n\n"
       "Examples:\n"
       "  fewstep record runs/quickstart --show 0,1 --out quickstart.mp4\n"
       "  fewstep record runs/quickstart --task direction=-1 --picture backwards.png --at 2\n"
       "  fewstep record runs/quickstart --sheet sheet.png --frames frames\n"
-      "  fewstep record runs/promp-point-nav --size 800x450 --seconds 3 --out film.gif");
+      "  fewstep record runs/promp-point-nav --size 800x450 --seconds 3 --out film.gif\n"
+      "  fewstep record runs/maml-sinusoid-5 --show 0,1,10 --task episode=4 --picture fit.png\n"
+      "  fewstep record runs/maml-omniglot --pictures episodes --tasks 20");
   AddWatchOptions(*command, *arguments);
   command->add_option("--out", arguments->out, "A video: .mp4, .webm or .gif; may be repeated")
       ->type_name("FILE")
@@ -178,8 +240,17 @@ void AddRecordCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->capture_default_str();
   command->add_option("--picture", arguments->picture, "One picture as PNG")->type_name("FILE");
   command
+      ->add_option("--pictures", arguments->pictures,
+                   "A new folder for one picture of each of some held-out tasks, PNG")
+      ->type_name("FOLDER");
+  command
+      ->add_option("--tasks", arguments->tasks,
+                   "How many tasks --pictures shows, from the one that is watched on")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command
       ->add_option("--at", arguments->at,
-                   "The second of the film that --picture shows; default: its end")
+                   "The second of the film that --picture and --pictures show; default: its end")
       ->check(CLI::Range(0.0, 36000.0));
   command->add_option("--size", arguments->size, "Width and height in pixels")
       ->capture_default_str();

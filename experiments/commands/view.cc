@@ -44,12 +44,16 @@ void AddViewCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "adaptation (gradient steps, episodes of a trial), from the same start. Sliders set another\n"
       "task: the agent adapts to it in the background, and the panes begin anew. The mouse turns\n"
       "the camera, and with Ctrl pushes the robot; F1 lists all keys, which are those of MuJoCo's\n"
-      "own viewer where it has them. Without a display: fewstep record.\n\n"
+      "own viewer where it has them. Without a display: fewstep record.\n"
+      "Of a run of few-shot learning it shows an episode and what is predicted of it after each\n"
+      "unit; a button takes the next episode, sliders set shots, units and, where the learner\n"
+      "allows, ways.\n\n"
       "Examples:\n"
       "  fewstep view runs/quickstart\n"
       "  fewstep view runs/quickstart --task direction=-1 --show 0,1\n"
       "  fewstep view runs/promp-point-nav runs/maml-trpo-point-nav\n"
       "  fewstep view bandit-bernoulli@rl2 --agent thompson\n"
+      "  fewstep view runs/maml-sinusoid-5 --units 10\n"
       "  fewstep view runs/quickstart --seconds 5 --screenshot quickstart.png");
   AddWatchOptions(*command, *arguments);
   command->add_flag("--full-screen", arguments->full_screen, "Fill the screen");

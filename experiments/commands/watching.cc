@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "envs/declarative/family_folder.h"
+#include "experiments/commands/watching_few_shot.h"
 #include "experiments/running/agent_adaptation.h"
 #include "viewer/family_subject.h"
 
@@ -89,6 +90,10 @@ Source OpenSource(const std::string& what, const WatchArguments& arguments,
   if (common.catalog.families.Contains(what) || declarative::IsFamilyFolder(what)) {
     return OpenFamily(what, arguments, common);
   }
+  if (common.catalog.data.Contains(what) || common.catalog.functions.Contains(what)) {
+    throw Error(ErrorKind::kUsage, fmt::format("'{}' is data, and nothing that learns", what),
+                {.remedy = "Watch a run of a learner on it"});
+  }
   const std::string near = DidYouMean(what, common.catalog.families.Names());
   throw Error(ErrorKind::kUsage,
               fmt::format("'{}' is no run, no checkpoint and no family{}", what, near),
@@ -99,6 +104,10 @@ std::unique_ptr<Watched::Agent> OpenAgent(Source source, const WatchArguments& a
   auto agent = std::make_unique<Watched::Agent>();
   agent->run = std::move(source.run);
   RunConfig& config = agent->run->config;
+  if (config.few_shot()) {
+    OpenLearner(*agent, source.checkpoint, arguments);
+    return agent;
+  }
   config.run.threads = arguments.threads;
   config.run.device = DeviceKind::kCpu;  // of one task there is little to compute
   if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
@@ -152,7 +161,9 @@ void AddWatchOptions(CLI::App& command, WatchArguments& arguments) {
                      "A checkpoint of the run; default: the newest");
   command.add_option("--agent", arguments.agent,
                      "Who plays a family: random, thompson, ... (fewstep list agents)");
-  command.add_option("--task", arguments.task, "A task parameter; may be repeated")
+  command
+      .add_option("--task", arguments.task,
+                  "A task parameter; of few-shot runs episode, ways or shots; may be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   command
@@ -162,7 +173,7 @@ void AddWatchOptions(CLI::App& command, WatchArguments& arguments) {
   command
       .add_option("--show", arguments.shown,
                   "Units after which there is a pane, as in 0,1,3; default: all, or of\nmany the "
-                  "first two and the last")
+                  "first two and the last; of few-shot runs one pane that goes through them")
       ->delimiter(',')
       ->check(CLI::Range(0, 10000));
   command
@@ -187,6 +198,16 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const Comm
   auto watched = std::make_unique<Watched>();
   for (const std::string& what : arguments.what) {
     watched->agents.push_back(OpenAgent(OpenSource(what, arguments, common), arguments));
+  }
+  const auto learners = std::ranges::count_if(
+      watched->agents, [](const auto& agent) { return agent->learner != nullptr; });
+  if (learners > 0) {
+    if (learners < static_cast<std::ptrdiff_t>(watched->agents.size())) {
+      throw Error(ErrorKind::kUsage, "an agent and a few-shot learner have no task in common");
+    }
+    watched->show = MakeFewShotShow(watched->agents, arguments);
+    if (!arguments.task.empty()) ParseEpisode(*watched->show, arguments.task);
+    return watched;
   }
   const TaskFamily& family = *watched->agents[0]->bench->family;
   for (const auto& agent : watched->agents) {
@@ -241,6 +262,9 @@ std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const Comm
 
 void BeginTask(const WatchArguments& arguments, Watched& watched) {
   if (arguments.task.empty()) return watched.show->NextTask();
+  if (watched.agents[0]->learner) {
+    return watched.show->SetTask(ParseEpisode(*watched.show, arguments.task));
+  }
   const FamilySpec& spec = watched.agents[0]->bench->family->spec();
   watched.show->SetTask(ParseTask(spec, arguments.task).values);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/cli.h"
+#include "experiments/running/few_shot_trainable.h"
 #include "experiments/running/workbench.h"
 #include "viewer/show.h"
 
@@ -27,11 +28,13 @@ struct WatchArguments {
 
 void AddWatchOptions(CLI::App& command, WatchArguments& arguments);
 
-// The agents of a show with all that they need, and the show.
+// The agents of a show with all that they need, and the show. All of them act, or all are few-shot
+// learners.
 struct Watched {
   struct Agent {
-    std::unique_ptr<OpenedRun> run;  // whose catalogue the bench refers to
-    std::unique_ptr<Workbench> bench;
+    std::unique_ptr<OpenedRun> run;    // whose catalogue the bench refers to
+    std::unique_ptr<Workbench> bench;  // of an agent, or
+    std::unique_ptr<FewShotBench> learner;
     std::string name;  // "quickstart: promp on half-cheetah-dir@promp"
     bool adapts = true;
   };
@@ -40,8 +43,8 @@ struct Watched {
   std::string title() const;
 };
 
-// Throws Error when one of them cannot be opened, or two are of different families. Nothing is
-// adapted yet: BeginTask does that.
+// Throws Error when one of them cannot be opened, or two are of different families or data. Nothing
+// is adapted yet: BeginTask does that.
 std::unique_ptr<Watched> OpenWatched(const WatchArguments& arguments, const CommonOptions& common);
 
 // The task that was asked for, or the first that was held out.

@@ -363,10 +363,14 @@ class Renderer {
 
   static bool HasMarkers(const PlotSeries& series) { return series.style != PlotStyle::kBand; }
 
-  static std::string_view Color(size_t index) { return kColors[index % kColors.size()]; }
+  std::string_view Color(size_t index) const {
+    const std::string& own = plot_.series[index].color;
+    return own.empty() ? kColors[index % kColors.size()] : own;
+  }
   // the second round of colours is dashed
-  static std::string_view Dashes(size_t index) {
-    return index < kColors.size() ? "" : " stroke-dasharray=\"6 4\"";
+  std::string_view Dashes(size_t index) const {
+    const bool dashed = plot_.series[index].dashed || index >= kColors.size();
+    return dashed ? " stroke-dasharray=\"6 4\"" : "";
   }
 
   struct Position {

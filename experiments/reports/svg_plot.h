@@ -28,6 +28,8 @@ struct PlotSeries {
   std::string name;               // UTF-8; empty: not in the legend
   std::vector<PlotPoint> points;  // ascending x; without an interval low and high are NaN
   PlotStyle style = PlotStyle::kBand;
+  std::string color = {};  // "#rrggbb"; empty: the next of the palette
+  bool dashed = false;
 };
 
 struct Plot {

@@ -16,6 +16,7 @@
 #include "agents/sampler.h"
 #include "core/metrics.h"
 #include "data/episodes.h"
+#include "data/few_shot_scene.h"
 #include "experiments/reports/statistics.h"
 #include "meta/meta_agent.h"
 
@@ -78,7 +79,14 @@ struct FewShotProtocol {
     std::vector<Interval> mean;  // [U + 1]
   };
   std::vector<OtherMode> others;
+  // Of functions of one number to one number: the first episodes, as pictures.
+  struct Fit {
+    FewShotScene scene;
+    std::vector<FewShotPrediction> units;  // [U + 1]
+  };
+  std::vector<Fit> fits;  // [kShownFits], or all episodes
 };
+inline constexpr size_t kShownFits = 6;
 
 // The column of a training run's metrics that holds an evaluation after so many units.
 std::string EvaluationColumn(std::string_view score, size_t unit);

@@ -6,18 +6,13 @@
 
 #include "agents/device.h"
 #include "core/error.h"
+#include "experiments/running/few_shot_scene.h"
 
 namespace fewstep {
 namespace {
 
 // What one prediction of an evaluation holds at once.
 constexpr int64_t kEpisodesAtOnce = 4;
-
-// Scores of T episodes, [T].
-torch::Tensor Scores(const torch::Tensor& predicted, const torch::Tensor& y, bool classifies) {
-  if (classifies) return (predicted.argmax(2) == y).to(torch::kFloat64).mean(1);
-  return (predicted - y).to(torch::kFloat64).square().mean({1, 2});
-}
 
 class FewShotTrainable final : public Trainable {
  public:
@@ -185,7 +180,8 @@ AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
     for (size_t mode = 0; mode < modes.size(); ++mode) {
       const std::vector<torch::Tensor> predicted = learner.Predict(batch, ways, modes[mode], units);
       for (size_t unit = 0; unit < predicted.size(); ++unit) {
-        const torch::Tensor of = Scores(predicted[unit].to(torch::kCPU), batch.query_y, classifies);
+        const torch::Tensor of =
+            EpisodeScores(predicted[unit].to(torch::kCPU), batch.query_y, classifies);
         for (int64_t i = 0; i < last - first; ++i) {
           scores[mode][unit][static_cast<size_t>(first + i)] = of[i].item<double>();
         }
@@ -217,6 +213,13 @@ AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
         protocol.others.emplace_back(NameOf(kNormModeNames, modes[mode]));
     for (const std::vector<double>& of_unit : scores[mode])
       other.mean.push_back(StudentMean(of_unit));
+  }
+  // curves of the first functions
+  if (!classifies && form.example.size() == 1 && form.outputs == 1) {
+    for (size_t i = 0; i < std::min(kShownFits, count); ++i) {
+      const DrawnScene drawn = DrawScene(source, options.split, options.seed, i, episodes);
+      protocol.fits.push_back({*drawn.scene, PredictScene(learner, drawn, modes[0], units)});
+    }
   }
   curve.few_shot = std::move(protocol);
   return curve;

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "experiments/reports/belief_report.h"
 #include "experiments/reports/curve_report.h"
+#include "experiments/reports/fit_report.h"
 
 namespace fewstep {
 namespace {
@@ -137,6 +138,9 @@ std::string RunDirectory::SaveEvaluation(const AdaptationCurve& curve, int64_t i
     if (!curve.beliefs[0].goals.empty()) {
       WriteFileAtomically(base + "-goals.svg", GoalsSvg(curve, title));
     }
+  }
+  if (curve.few_shot && !curve.few_shot->fits.empty()) {
+    WriteFileAtomically(base + "-fits.svg", FitsSvg(curve, title));
   }
   return base;
 }

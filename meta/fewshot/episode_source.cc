@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 #include "core/hash.h"
 
@@ -72,6 +74,22 @@ class ExampleSource final : public EpisodeSource {
     return batch;
   }
 
+  EpisodeTruth Truth(DataSplit split, uint64_t seed, uint64_t index, const EpisodeOptions& options,
+                     std::span<const double> /*x*/) const override {
+    const Episode episode = EpisodeSampler(*set_, split, rotations_, options).Draw(seed, index);
+    EpisodeTruth truth;
+    for (size_t label = 0; label < episode.classes.size(); ++label) {
+      const auto of = static_cast<size_t>(episode.classes[label]);
+      truth.classes.push_back(set_->classes()[of].name);
+      // the same class with other turns may be beside it
+      const int turns =
+          std::ranges::find(episode.support, static_cast<int>(label), &EpisodeExample::label)
+              ->turns;
+      if (turns > 0) truth.classes.back() += fmt::format(", {}°", 90 * turns);
+    }
+    return truth;
+  }
+
  private:
   std::unique_ptr<ExampleSet> set_;
   Rotations rotations_;
@@ -85,7 +103,9 @@ class FunctionSource final : public EpisodeSource {
       : family_(std::move(family)),
         form_{.example = {.picture = false, .width = static_cast<int>(family_->input_size())},
               .classification = false,
-              .outputs = family_->output_size()},
+              .outputs = family_->output_size(),
+              .low = family_->range().first,
+              .high = family_->range().second},
         hash_(HashOf(definition)) {}
 
   const EpisodeForm& form() const override { return form_; }
@@ -118,6 +138,22 @@ class FunctionSource final : public EpisodeSource {
       write(episode.query_y, batch.query_y[i]);
     }
     return batch;
+  }
+
+  EpisodeTruth Truth(DataSplit split, uint64_t seed, uint64_t index,
+                     const EpisodeOptions& /*options*/, std::span<const double> x) const override {
+    const RegressionTask task = DrawEpisode(*family_, split, seed, index, 0, 0).task;
+    EpisodeTruth truth;
+    for (size_t i = 0; i < task.values.size(); ++i) {
+      truth.parameters.emplace_back(family_->parameters()[i], task.values[i]);
+    }
+    const auto inputs = static_cast<size_t>(family_->input_size()),
+               outputs = static_cast<size_t>(family_->output_size());
+    truth.values.resize(x.size() / inputs * outputs);
+    for (size_t i = 0; i < x.size() / inputs; ++i) {
+      family_->Evaluate(task, &x[i * inputs], &truth.values[i * outputs]);
+    }
+    return truth;
   }
 
  private:

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agents/torch.h"
 #include "data/episodes.h"
@@ -25,7 +28,16 @@ struct EpisodeBatch {
 struct EpisodeForm {
   ExampleShape example;
   bool classification = true;
-  int64_t outputs = 0;  // of regression; of classification the ways of an episode
+  int64_t outputs = 0;       // of regression; of classification the ways of an episode
+  double low = 0, high = 0;  // of regression: where numbers of x lie, for pictures
+};
+
+// What a learner is not told of an episode: for pictures of it.
+struct EpisodeTruth {
+  std::vector<std::string> classes;  // [ways], by label; of functions none
+  // Of a function: its parameters by name, and its values [X, O] at the x that were asked for.
+  std::vector<std::pair<std::string, double>> parameters;
+  std::vector<double> values;
 };
 
 // Immutable: any number of threads.
@@ -44,6 +56,9 @@ class EpisodeSource {
   // EpisodeSize::kVariable and kImbalanced `count` is 1: no two have the same size.
   virtual EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
                             const EpisodeOptions& options) const = 0;
+  // Of episode `index` of that stream; x [X, example...] are inputs of a function.
+  virtual EpisodeTruth Truth(DataSplit split, uint64_t seed, uint64_t index,
+                             const EpisodeOptions& options, std::span<const double> x) const = 0;
 };
 
 // Of labelled examples, which it owns.

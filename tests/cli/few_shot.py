@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+import xml.etree.ElementTree
 
 from fewstep import (agent_tensors, begin, checkpoints, fewstep, lines, metrics, read, sets, start, tensors,
                      train, wait_for)
@@ -133,9 +134,8 @@ def check_evaluate():
     fewstep("evaluate", "runs/small", "--data", "sinusoid@maml").exits(2, "was trained on 1 x 14 x 14")
     fewstep("evaluate", "runs/small", "--data", "nothing").exits(2, "there are no data called 'nothing'")
     fewstep("evaluate", "runs/small", "--data", "glyphs").exits(2, "has examples of 1 x 28 x 28")
-    for words in (["view", "runs/small"], ["gradient-noise", "runs/small"]):
-        refused = fewstep(*words)
-        assert refused.code != 0 and "internal" not in refused.err, refused
+    refused = fewstep("gradient-noise", "runs/small")
+    assert refused.code != 0 and "internal" not in refused.err, refused
     assert "glyphs" in fewstep("list", "runs").exits(0).out
 
 
@@ -166,6 +166,15 @@ def check_functions():
     fewstep("train", "sines.toml", "--quiet", "--seeds", "1..2").exits(0)
     found = fewstep("evaluate", "runs/sines-seed1", "--units", "3", "--json").exits(0).json()
     assert found["score"] == "error" and len(found["curve"]) == 4 and "ways" not in found, found
+    # a plot a function: the truth, and fits before, after one unit and after the last
+    for name, paths in (("iteration-000005", 4), ("iteration-000005-units3", 4)):
+        svg = read(f"runs/sines-seed1/evaluations/{name}-fits.svg").decode()
+        root = xml.etree.ElementTree.fromstring(svg)
+        assert root.tag.endswith("svg") and svg.count("amplitude") == 12 and svg.count("<path") == 6 * paths, svg
+    shown = fewstep("evaluate", "runs/sines-seed1").exits(0)
+    assert "iteration-000005-fits.svg" in shown.out, shown
+    assert fewstep("evaluate", "runs/sines-seed1", "--threads", "2", "--units", "3").exits(0)
+    assert read("runs/sines-seed1/evaluations/iteration-000005-units3-fits.svg").decode() == svg
 
 
 def check_untrained():

@@ -1,6 +1,7 @@
 """`fewstep record` without a display: films and pictures of every kind of agent and family."""
 
 import glob
+import json
 import os
 import shutil
 import signal
@@ -82,6 +83,75 @@ with open("once.png", "rb") as one, open("again.png", "rb") as two:
 # two runs on the same task
 fewstep("record", "runs/promp-point-nav", "runs/promp-point-nav", "--picture", "two.png", "--seconds",
         "0.2", "--quiet").exits(0)
+
+# few-shot learning: pictures and vectors of classes, functions of one number and of several
+NETWORKS = {"conv": "filters = 8\nstrides = [2, 2, 2]\n", "mlp": 'kind = "mlp"\nhidden = [8]\n'}
+GLYPHS = "alphabets = 10\ncharacters = 8\ndrawings = 8\nsize = 14\n"
+with open("points.csv", "w") as file:
+    file.write("split,class,a,b\n")
+    for split in ("train", "validation", "test"):
+        for label in range(6):
+            for row in range(8):
+                file.write(f"{split},{split}{label},{label + 0.1 * row},{(label * 7) % 5 - 0.1 * row}\n")
+TABLE = f'path = "{os.path.abspath("points.csv")}"\nlabel = "class"\nsplit_column = "split"\n'
+LEARNERS = [("maml", "glyphs", GLYPHS, "conv"), ("prototypical", "glyphs", GLYPHS, "conv"),
+            ("maml", "table", TABLE, "mlp"),
+            ("maml", "sinusoid@maml", "", "mlp"), ("fomaml", "random-features", "", "mlp")]
+for learner, data, keys, network in LEARNERS:
+    name = f"{learner}-{data.split('@')[0]}"
+    episodes = "[data.episodes]\nways = 3\nqueries = 3\n" if data in ("glyphs", "table") else "[data.episodes]\nshots = 5\n"
+    with open(f"{name}.toml", "w") as file:
+        file.write(f'[run]\nname = "{name}"\niterations = 2\nevaluation_tasks = 12\nevaluation_units = 2\n'
+                   f'[data]\nname = "{data}"\n{keys}{episodes}[learner]\nname = "{learner}"\nmeta_batch_size = 2\n'
+                   f'[learner.network]\n{NETWORKS[network]}')
+    fewstep("train", f"{name}.toml", "--quiet").exits(0)
+    summary = fewstep("record", f"runs/{name}", "--picture", f"{name}.png", "--pictures", f"{name}-episodes", "--tasks",
+                      "4", "--json", "--quiet").exits(0).json()
+    assert png_size(f"{name}.png") == (1280, 720), name
+    pictures = sorted(glob.glob(f"{name}-episodes/*.png"))
+    assert len(pictures) == 4, pictures
+    contents = {open(path, "rb").read() for path in pictures}
+    assert len(contents) == 4 and open(f"{name}.png", "rb").read() in contents
+    # what is shown is what is judged
+    evaluation = json.load(open(f"runs/{name}/evaluations/iteration-000002.json"))
+    for task in summary["tasks"]:
+        index = int(task["task"]["episode"])
+        judged = [point["scores"][index] for point in evaluation["curve"]]
+        assert len(judged) == len(task["scores"][0]), (name, task)
+        assert all(abs(a - b) < 1e-4 * (1 + b) for a, b in zip(task["scores"][0], judged)), (name, index, task, judged)
+    assert [task["task"]["episode"] for task in summary["tasks"]] == [0, 1, 2, 3]
+
+# the same episode, the same picture; another one another; ways and shots where there are such
+one = ["record", "runs/prototypical-glyphs", "--quiet", "--picture"]
+fewstep(*one, "once.png", "--task", "episode=2").exits(0)
+fewstep(*one, "again.png", "--task", "episode=2", "--threads", "2").exits(0)
+fewstep(*one, "other.png", "--task", "episode=3", "--task", "ways=5", "--task", "shots=2").exits(0)
+with open("once.png", "rb") as first, open("again.png", "rb") as second, open("other.png", "rb") as third:
+    picture = first.read()
+    assert picture == second.read() and picture != third.read()
+    assert picture == open("prototypical-glyphs-episodes/000002.png", "rb").read()
+fewstep(*one, "a.png", "--task", "ways=100").exits(2, "A whole number from 2 to")
+fewstep(*one, "a.png", "--task", "shots=2.5").exits(2, "A whole number from 1 to")
+fewstep(*one, "a.png", "--task", "way=3").exits(2, "did you mean 'ways'")
+fewstep(*one, "a.png", "--show", "1").exits(2, "one unit of adaptation")
+fewstep(*one, "a.png", "--episodes", "3").exits(2, "for agents that act")
+fewstep("record", "runs/maml-glyphs", "--task", "ways=4", "--picture", "a.png").exits(2, "episode, shots")
+fewstep("record", "runs/maml-glyphs", "runs/promp-point-nav", "--picture", "a.png").exits(2, "no task in common")
+fewstep("record", "runs/maml-glyphs", "runs/maml-sinusoid", "--picture", "a.png").exits(2, "different data")
+fewstep("record", "omniglot", "--picture", "a.png").exits(2, "is data")
+
+# films go through the units, panes stand side by side, two learners share an episode
+film = fewstep("record", "runs/maml-sinusoid", "--units", "4", "--frames", "fits", "--fps", "4", "--size", "640x360",
+               "--json", "--quiet").exits(0).json()
+assert film["frames"] == len(glob.glob("fits/*.png")) == 4 * 4 * 1.5 + 4, film
+fewstep("record", "runs/maml-glyphs", "--show", "0,1,5", "--picture", "side.png", "--quiet").exits(0)
+fewstep("record", "runs/maml-glyphs", "runs/prototypical-glyphs", "--picture", "two.png", "--quiet").exits(0)
+
+# a picture of each of some tasks, of agents as well
+several = fewstep("record", "runs/promp-point-nav", "--pictures", "tasks", "--tasks", "3", "--at", "0.5", "--json",
+                  "--quiet").exits(0).json()
+assert len(glob.glob("tasks/*.png")) == len(several["tasks"]) == 3 and several["frames"] == 3, several
+fewstep("record", "runs/promp-point-nav", "--pictures", "tasks").exits(2, "not empty")
 
 # OSMesa where EGL is not wanted
 has_osmesa = bool(glob.glob("/usr/lib/*/libOSMesa.so.8"))

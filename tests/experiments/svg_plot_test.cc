@@ -164,6 +164,16 @@ TEST(RenderSvg, AxesShowWhatTheyAreToldTo) {
   EXPECT_GE(Count(svg, ">40<"), 2);
 }
 
+TEST(RenderSvg, SeriesMayHaveAColorAndDashes) {
+  const std::vector<PlotPoint> points = {{0, 0, kNaN, kNaN}, {1, 1, kNaN, kNaN}};
+  const std::string svg =
+      RenderSvg({.series = {{.name = "own", .points = points, .color = "#123456", .dashed = true},
+                            {.name = "next", .points = points}}});
+  EXPECT_EQ(Count(svg, "#123456"), 2) << "a line, and the legend's";
+  EXPECT_EQ(Count(svg, "stroke-dasharray"), 2);
+  EXPECT_EQ(Count(svg, "#d55e00"), 2) << "others have the palette's";
+}
+
 TEST(RenderSvgGrid, PutsPlotsRowByRow) {
   const Plot plot{.title = "one", .width = 400, .height = 300};
   const std::string svg = RenderSvgGrid("all of <them>", {plot, plot, plot}, 2);

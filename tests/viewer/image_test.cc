@@ -41,6 +41,29 @@ TEST(Image, ShrinksToMeans) {
   EXPECT_EQ(small.Pixel(1, 0)[0], 50);  // (80 + 120 + 0 + 0) / 4
 }
 
+TEST(Image, OfAnotherSizeIsOfMeans) {
+  const Image image = Gradient(6, 4);
+  EXPECT_EQ(Resampled(image, 6, 4).rgb, image.rgb);
+  // as often larger or smaller as whole numbers say
+  const Image large = Resampled(image, 12, 12);
+  for (int y = 0; y < 12; ++y) {
+    for (int x = 0; x < 12; ++x) {
+      for (int c = 0; c < 3; ++c) EXPECT_EQ(large.Pixel(x, y)[c], image.Pixel(x / 2, y / 3)[c]);
+    }
+  }
+  const Image small = Resampled(image, 3, 2), means = Shrunk(image, 2);
+  for (size_t i = 0; i < small.rgb.size(); ++i) EXPECT_NEAR(small.rgb[i], means.rgb[i], 1);
+  // a white pixel in black keeps its share of the light
+  Image dot = Image::Blank(5, 5);
+  for (size_t c = 0; c < 3; ++c) dot.rgb[3 * 12 + c] = 255;
+  for (const int size : {1, 2, 3, 4, 7, 11}) {
+    const Image drawn = Resampled(dot, size, size);
+    double light = 0;
+    for (const uint8_t byte : drawn.rgb) light += byte / 255.0 / (3 * size * size);
+    EXPECT_NEAR(light, 1 / 25.0, 0.003) << size;
+  }
+}
+
 TEST(Image, TakesAnotherImageInItsPlace) {
   Image whole = Image::Blank(10, 8);
   const Image part = Gradient(3, 2);

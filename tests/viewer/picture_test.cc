@@ -8,10 +8,11 @@
 #include "core/child_process.h"
 #include "core/error.h"
 #include "envs/outside_families.h"
-#include "tests/viewer/own_panes.h"
 #include "tests/viewer/pictures.h"
+#include "tests/viewer/scripted_learner.h"
 #include "tests/viewer/show_testing.h"
 #include "viewer/recorder.h"
+#include "viewer/theme.h"
 
 namespace fewstep {
 namespace {
@@ -146,45 +147,65 @@ TEST_F(PictureTest, ShowsWhatIsBelieved) {
       0.005);
 }
 
-// The frame knows nothing of agents.
-TEST_F(PictureTest, OfAFitThatMovesWithEveryStep) {
+// Of a learner that is no agent: a show, adapted to its first episode.
+std::unique_ptr<Show> LearnerShow(ScriptedData data, ShowOptions options) {
   std::vector<std::unique_ptr<Subject>> subjects;
-  subjects.push_back(std::make_unique<SineSubject>());
-  Show show(std::move(subjects), {.units = 6}, Rng(1));
-  show.SetTask({3.0, 1.0});
-  show.WaitUntilAdapted();
-  ASSERT_EQ(show.rows()[0].size(), 1u);
-  const auto& pane = dynamic_cast<const SinePane&>(*show.rows()[0][0]);
-  Stage stage(show, screen_, {});
+  subjects.push_back(LearnerSubject(data, nullptr, !options.shown.empty()));
+  options.last_score = false;
+  auto show = std::make_unique<Show>(std::move(subjects), std::move(options), Rng(1));
+  show->NextTask();
+  show->WaitUntilAdapted();
+  return show;
+}
+
+TEST_F(PictureTest, OfAFitThatMovesWithEveryStep) {
+  const auto show = LearnerShow(ScriptedData::kSines, {.units = 5});
+  Stage stage(*show, screen_, {});
   Image last = Draw(stage);
-  for (int step = 1; step <= 6; ++step) {
-    show.StepBy(1);
-    EXPECT_LT(pane.Error(step), pane.Error(step - 1));
+  for (int step = 1; step <= 5; ++step) {
+    show->StepBy(1);
     const Image next = Draw(stage);
     EXPECT_GT(Difference(Cut(last, *stage.Where("pane 0")), Cut(next, *stage.Where("pane 0"))),
               1e-3)
         << step;
     last = next;
   }
-  EXPECT_TRUE(stage.Where("amplitude"));
-  EXPECT_TRUE(stage.Where("phase"));
+  for (const char* slider : {"episode", "shots", "units"}) EXPECT_TRUE(stage.Where(slider));
+  EXPECT_FALSE(stage.Where("ways"));
   Keep(last, "sinusoid");
 }
 
 TEST_F(PictureTest, OfAnEpisodeOfImages) {
-  std::vector<std::unique_ptr<Subject>> subjects;
-  subjects.push_back(std::make_unique<ImageSubject>());
-  Show show(std::move(subjects), {.units = 3}, Rng(1));
-  show.NextTask();
-  show.WaitUntilAdapted();
-  Stage stage(show, screen_, {});
-  const Image image = Draw(stage);
-  Keep(image, "images");
-  // more of the bars is green after three steps
-  const auto green = [&](const char* pane) {
-    return PixelsLike(Cut(image, *stage.Where(pane)), theme::kTarget);
+  const auto show = LearnerShow(ScriptedData::kPictures, {.units = 3});
+  Stage stage(*show, screen_, {});
+  const Image before = Draw(stage);
+  show->StepBy(3);
+  const Image after = Draw(stage);
+  Keep(before, "images-before");
+  Keep(after, "images");
+  // what is wrong is marked in red, what is right in green
+  const Rect pane = *stage.Where("pane 0");
+  const auto like = [&](const Image& image, const Color& color) {
+    return PixelsLike(Cut(image, {pane.x, pane.y + 40, pane.width, pane.height - 40}), color);
   };
-  EXPECT_GT(green("pane 3"), green("pane 0") + 100);
+  EXPECT_GT(like(before, theme::kBad), 2000);
+  EXPECT_EQ(like(after, theme::kBad), 0);
+  EXPECT_GT(like(after, theme::kTarget), like(before, theme::kTarget) + 1000);
+  EXPECT_TRUE(stage.Where("ways"));
+}
+
+TEST_F(PictureTest, OfEpisodesSideBySideAndOfTables) {
+  const auto panes = LearnerShow(ScriptedData::kPictures, {.units = 3, .shown = {0, 1, 3}});
+  Stage stage(*panes, screen_, {});
+  const Image image = Draw(stage, 1280, 800);
+  Keep(image, "images-side-by-side");
+  EXPECT_GT(Difference(Cut(image, *stage.Where("pane 0")), Cut(image, *stage.Where("pane 2"))),
+            0.02);
+  const auto table = LearnerShow(ScriptedData::kVectors, {.units = 3});
+  Stage of_table(*table, screen_, {});
+  const Image rows = Draw(of_table);
+  Keep(rows, "answers");
+  EXPECT_GT(PixelsLike(Cut(rows, *of_table.Where("pane 0")), theme::kBad), 500);
 }
 
 // Frames with more corners than sixteen bits can number.

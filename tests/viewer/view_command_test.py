@@ -79,6 +79,24 @@ message = run("view", tiny, "--checkpoint",
               str(next((scratch / "point" / "checkpoints").glob("*.safetensors"))), expect=3)
 assert "checkpoint of point-nav@maml" in message, message
 
+# runs of few-shot learning: a function and pictures
+LEARNERS = {"sines": "[data]\nname = 'sinusoid@maml'\n[data.episodes]\nshots = 5\n[learner]\nname = 'maml'\n"
+                     "[learner.network]\nkind = 'mlp'\nhidden = [8]\n",
+            "glyphs": "[data]\nname = 'glyphs'\nalphabets = 10\ncharacters = 4\ndrawings = 8\nsize = 14\n"
+                      "[data.episodes]\nways = 3\nqueries = 3\n[learner]\nname = 'prototypical'\n"
+                      "[learner.network]\nfilters = 8\nstrides = [2, 2, 2]\n"}
+for name, keys in LEARNERS.items():
+    learner = scratch / f"{name}.toml"
+    learner.write_text(f"[run]\nname = '{name}'\ndirectory = '{scratch}'\niterations = 1\nevaluation_tasks = 4\n"
+                       f"evaluation_units = 2\n{keys}")
+    run("train", str(learner), "--quiet")
+    run("view", str(scratch / name), "--task", "episode=2", "--seconds", "1", "--screenshot", str(picture))
+    assert png_size(picture) == (1280, 800), png_size(picture)
+message = run("view", str(scratch / "glyphs"), "--task", "ways=99", expect=2)
+assert "A whole number from 2" in message, message
+message = run("view", "sinusoid@maml", expect=2)
+assert "is data" in message, message
+
 # the display goes away: a message, and the end
 with tempfile.TemporaryFile() as errors:
     read_end, write_end = os.pipe()

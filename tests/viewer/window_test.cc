@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "tests/viewer/pictures.h"
+#include "tests/viewer/scripted_learner.h"
 #include "tests/viewer/show_testing.h"
 #include "viewer/theme.h"
 
@@ -320,6 +321,108 @@ TEST_F(WindowTest, TellsOfAnAdaptationThatFails) {
   Click("next task");
   show_->WaitUntilAdapted();
   EXPECT_TRUE(show_->error().empty());
+}
+
+class LearnerWindowTest : public WindowTest {
+ protected:
+  void Open(ScriptedData data) {
+    told_ = std::make_shared<ScriptedLearner::Told>();
+    std::vector<std::unique_ptr<Subject>> subjects;
+    subjects.push_back(LearnerSubject(data, told_));
+    show_ = std::make_unique<Show>(std::move(subjects),
+                                   ShowOptions{.units = 3, .last_score = false}, Rng(1));
+    show_->HoldAtEnd(true);
+    show_->NextTask();
+    show_->WaitUntilAdapted();
+    window_.Open(*show_);
+    window_.Frame(0);
+  }
+  // Takes a slider from where it is to `part` of it, and lets go.
+  void Slide(const std::string& name, float part) {
+    const Rect track = *window_.stage().Where(name);
+    MoveTo(track.center());
+    Button(0, true);
+    MoveTo({track.x + part * track.width, track.center().y});
+    Button(0, false);
+    window_.Frame(0);
+    show_->WaitUntilAdapted();
+    window_.Frame(0);
+  }
+
+  std::shared_ptr<ScriptedLearner::Told> told_;
+};
+
+TEST_F(LearnerWindowTest, GoesThroughTheUnitsAndStays) {
+  Open(ScriptedData::kSines);
+  const Image before = Pane(0);
+  window_.Play(8, FrameClock());
+  EXPECT_EQ(show_->step(), 3);
+  EXPECT_GT(Difference(before, Pane(0)), 0.001);
+  Press(Key::kLeft);
+  EXPECT_EQ(show_->step(), 2);
+  Click("new episode");  // plays again from before adapting
+  EXPECT_EQ(show_->step(), 0);
+  Keep(window_.Capture(), "window-fit");
+}
+
+TEST_F(LearnerWindowTest, AButtonTakesTheNextEpisode) {
+  Open(ScriptedData::kPictures);
+  const Image first = Pane(0);
+  Click("next task");
+  show_->WaitUntilAdapted();
+  window_.Frame(0);
+  EXPECT_EQ(show_->task()[0], 1);
+  EXPECT_GT(Difference(first, Pane(0)), 0.01);
+  Press(Key::kEnter);
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(show_->task()[0], 2);
+}
+
+TEST_F(LearnerWindowTest, SlidersSetWaysShotsAndUnits) {
+  Open(ScriptedData::kPictures);
+  Slide("ways", 1);
+  EXPECT_EQ(show_->task(), (std::vector<double>{0, 20, 2}));
+  Slide("shots", 0);
+  EXPECT_EQ(show_->task(), (std::vector<double>{0, 20, 1}));
+  Slide("units", 1);
+  EXPECT_EQ(show_->units(), 8);
+  EXPECT_EQ(show_->rows()[0][0]->longest(), 8);
+  Keep(window_.Capture(), "window-20-ways");
+  // whole numbers alone
+  Slide("ways", 0.33f);
+  EXPECT_EQ(show_->task()[1], std::round(show_->task()[1]));
+  // the next episode keeps them
+  Click("next task");
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(show_->task()[2], 1);
+  EXPECT_EQ(show_->units(), 8);
+}
+
+TEST_F(LearnerWindowTest, WhatCannotBeDrawnIsSaidInThePanel) {
+  Open(ScriptedData::kPictures);
+  const Image fine = window_.Capture();
+  told_->most_ways = 10;
+  const Rect track = *window_.stage().Where("ways");
+  MoveTo({track.right() - 2, track.center().y});
+  Button(0, true);
+  Button(0, false);
+  for (int i = 0; i < 1000 && show_->error().empty(); ++i) window_.Frame(0);
+  EXPECT_EQ(show_->error(), "too many ways");
+  EXPECT_GT(PixelsLike(Cut(window_.Capture(), {900, 0, 300, 760}), theme::kBad),
+            PixelsLike(Cut(fine, {900, 0, 300, 760}), theme::kBad) + 50);
+}
+
+// The window goes on while an episode is adapted to.
+TEST_F(LearnerWindowTest, NeverWaits) {
+  Open(ScriptedData::kPictures);
+  told_->milliseconds = 60'000;
+  Click("next task");
+  for (int i = 0; i < 10; ++i) window_.Frame(1.0 / 30);
+  EXPECT_TRUE(show_->adapting());
+  told_->milliseconds = 0;
+  Click("next task");
+  show_->WaitUntilAdapted();
+  EXPECT_EQ(show_->task()[0], 2);
 }
 
 TEST(NoDisplay, IsAnErrorWithARemedy) {
