@@ -128,10 +128,9 @@ std::unique_ptr<Show> MakeFewShotShow(std::span<const std::unique_ptr<Watched::A
                               first.data_name, bench.hash, config.data_name, other->learner->hash));
     }
     if (form.classification && learner.ways() > 0 && learner.ways() != episodes.ways) {
-      throw Error(
-          ErrorKind::kUsage,
-          fmt::format("{} has an output for each of {} ways, and {} has episodes of {}",
-                      config.run.name, config.data->episodes.ways, first.run.name, episodes.ways));
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("{} has an output for each of {} ways, and {} has episodes of {}",
+                              config.run.name, learner.ways(), first.run.name, episodes.ways));
     }
     any_ways = any_ways && learner.ways() == 0;
     const int64_t asked =
