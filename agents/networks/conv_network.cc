@@ -16,6 +16,10 @@ ConvNetwork::ConvNetwork(ParameterLayout& layout, const std::string& prefix, Con
         ConvLayer::Shape{
             .in = channels, .out = shape_.filters, .stride = block.stride, .gain = gain});
     channels = shape_.filters;
+    // what is convolved, normalised and rectified; of what is pooled the places, too
+    const double places = static_cast<double>(layers_.back().Side(height)) *
+                          static_cast<double>(layers_.back().Side(width));
+    kept_numbers_ += static_cast<double>(channels) * places * (block.pool ? 2.5 : 2);
     for (int64_t* side : {&height, &width}) {
       *side = layers_.back().Side(*side);
       if (block.pool) *side /= 2;

@@ -36,6 +36,8 @@ class ConvNetwork {
   const ConvNetworkShape& shape() const { return shape_; }
   const FeatureMaps& features() const { return maps_; }  // before the linear layer
   int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : maps_.size(); }
+  // Numbers of one picture that a pass keeps for its gradient.
+  double kept_numbers() const { return kept_numbers_; }
   // Channels of each batch normalisation, in their order.
   std::vector<int64_t> norm_channels() const;
 
@@ -51,6 +53,7 @@ class ConvNetwork {
   std::vector<ConvLayer> layers_;  // a block each
   size_t head_slice_ = 0;
   FeatureMaps maps_;
+  double kept_numbers_ = 0;
 };
 
 }  // namespace fewstep

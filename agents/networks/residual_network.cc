@@ -25,6 +25,8 @@ ResidualNetwork::ResidualNetwork(ParameterLayout& layout, const std::string& pre
     blocks_.push_back(
         {std::move(convs),
          ConvLayer(layout, name + "shortcut", {.in = in, .out = out, .kernel = 1, .gain = gain})});
+    // of every layer what is convolved and normalised
+    kept_numbers_ += 2.0 * (kConvs + 1) * static_cast<double>(out * height * width);
     in = out;
     height /= 2;
     width /= 2;

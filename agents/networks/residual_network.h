@@ -29,7 +29,8 @@ class ResidualNetwork {
 
   const FeatureMaps& features() const { return maps_; }  // before the linear layer
   int64_t outputs() const { return shape_.outputs > 0 ? shape_.outputs : maps_.size(); }
-  std::vector<int64_t> norm_channels() const;  // as ConvNetwork
+  double kept_numbers() const { return kept_numbers_; }  // as ConvNetwork
+  std::vector<int64_t> norm_channels() const;            // as ConvNetwork
 
   // pictures [T, B, C, H, W] -> [T, B, outputs()], with rows [T, P], or one row for all [1, P].
   torch::Tensor Forward(const Parameters& rows, const torch::Tensor& pictures,
@@ -46,6 +47,7 @@ class ResidualNetwork {
   std::vector<Block> blocks_;
   size_t head_slice_ = 0;
   FeatureMaps maps_;
+  double kept_numbers_ = 0;
 };
 
 }  // namespace fewstep

@@ -31,7 +31,13 @@ class FewShotTrainable final : public Trainable {
     return {{"data", config_.data_name}};
   }
   bool trained() const override { return trained_; }
-  std::vector<Footprint> footprints() const override { return {}; }
+  std::vector<Footprint> footprints() const override {
+    return {{.purpose = "an iteration",
+             .keys = "learner.meta_batch_size, learner.training_queries, learner.batch_size",
+             .bytes = bench_.learner->IterationBytes(),
+             .items = 0,
+             .item_name = ""}};
+  }
 
   std::vector<std::string> columns() const override {
     std::vector<std::string> columns = bench_.learner->columns();

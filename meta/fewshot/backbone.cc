@@ -132,6 +132,18 @@ int64_t Backbone::outputs() const {
   return std::get<ResidualNetwork>(network_).outputs();
 }
 
+double Backbone::kept_numbers() const {
+  if (const auto* conv = std::get_if<ConvNetwork>(&network_)) return conv->kept_numbers();
+  if (const auto* residual = std::get_if<ResidualNetwork>(&network_)) {
+    return residual->kept_numbers();
+  }
+  double numbers = 0;
+  for (const int64_t width : std::get<Mlp>(network_).shape().widths) {
+    numbers += static_cast<double>(width);
+  }
+  return numbers;
+}
+
 std::vector<int64_t> Backbone::norm_channels() const {
   if (const auto* conv = std::get_if<ConvNetwork>(&network_)) return conv->norm_channels();
   if (const auto* residual = std::get_if<ResidualNetwork>(&network_)) {

@@ -54,6 +54,8 @@ class Backbone {
   int64_t outputs() const;
   // Before the linear layer; of a perceptron what it gives.
   FeatureMaps features() const;
+  // Numbers of one example that a pass keeps for its gradient.
+  double kept_numbers() const;
   // Channels of each batch normalisation, in their order; empty: no batch statistics matter to it.
   std::vector<int64_t> norm_channels() const;
 

@@ -96,6 +96,15 @@ class FineTuneLearner final : public FewShotLearner {
     }
     return {"examples", "loss"};
   }
+  double IterationBytes() const override {
+    const EpisodeForm& form = source_.form();
+    const double tasks = classifies() ? 1 : static_cast<double>(options_.batch_size);
+    const double examples =
+        tasks * (ExamplesOf(form, batch_, batch_.shots) + ExamplesOf(form, batch_, batch_.queries));
+    return examples * sizeof(float) *
+           (backbone_->kept_numbers() + static_cast<double>(form.example.size()));
+  }
+
   bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};

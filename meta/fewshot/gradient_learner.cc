@@ -123,6 +123,26 @@ class GradientLearner final : public FewShotLearner {
     return {"episodes", "loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};
   }
   int64_t Units(int64_t asked) const override { return asked < 0 ? options_.inner.steps : asked; }
+  // Tasks of all shards: their pictures, what one pass keeps, or with the second order the passes
+  // of all steps, and a row of each for every step.
+  double IterationBytes() const override {
+    const EpisodeForm& form = source_.form();
+    const double support = ExamplesOf(form, training_, training_.shots),
+                 queries = ExamplesOf(form, training_, training_.queries);
+    const bool second = options_.inner.order == GradientOrder::kSecond &&
+                        options_.outer == GradientLearnerOptions::Outer::kGradient;
+    const double steps = second ? static_cast<double>(options_.inner.steps) : 1;
+    const double per_step = options_.inner_batch_size > 0
+                                ? std::min(support, static_cast<double>(options_.inner_batch_size))
+                                : support;
+    // the backward pass of a step is differentiated, too
+    const double passes = (second ? 2 : 1) * steps * per_step + queries;
+    const double numbers = passes * backbone_->kept_numbers() +
+                           (support + queries) * static_cast<double>(form.example.size()) +
+                           (steps + 1) * static_cast<double>(layout_->size());
+    return static_cast<double>(options_.training.meta_batch_size) * numbers * sizeof(float);
+  }
+
   bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }
   std::vector<NormMode> norm_modes() const override {
     if (!has_batch_norm()) return {NormMode::kBatch};

@@ -47,6 +47,9 @@ class FewShotLearner {
   // update is not finite, and is then as before the call.
   virtual Metrics Iterate(const Rng& rng) = 0;
 
+  // What an iteration holds at least, beside the learner itself: bytes.
+  virtual double IterationBytes() const = 0;
+
   // Whether batch statistics matter to what it predicts.
   virtual bool has_batch_norm() const = 0;
   // The modes that it can predict with; the first is that of its publication.
@@ -60,6 +63,13 @@ class FewShotLearner {
   virtual void Save(CheckpointWriter checkpoint) const = 0;
   virtual void Load(CheckpointReader checkpoint) = 0;
 };
+
+// Examples of a class-wise episode's support or queries; of functions they are points.
+inline double ExamplesOf(const EpisodeForm& form, const EpisodeOptions& episodes,
+                         int64_t of_class) {
+  return static_cast<double>(of_class) *
+         (form.classification ? static_cast<double>(episodes.ways) : 1.0);
+}
 
 // What a learner is built with. All references outlive it.
 struct LearnerContext {

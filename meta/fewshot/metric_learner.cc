@@ -83,6 +83,15 @@ class MetricLearner final : public FewShotLearner {
   std::string unit() const override { return "support set"; }
   int64_t Units(int64_t) const override { return 0; }
   std::vector<std::string> columns() const override { return {"episodes", "loss", "accuracy"}; }
+  double IterationBytes() const override {
+    const EpisodeForm& form = source_.form();
+    const double examples = static_cast<double>(options_.training.meta_batch_size) *
+                            (ExamplesOf(form, training_, training_.shots) +
+                             ExamplesOf(form, training_, training_.queries));
+    return examples * sizeof(float) *
+           (backbone_->kept_numbers() + static_cast<double>(form.example.size()));
+  }
+
   bool has_batch_norm() const override {
     return !backbone_->norm_channels().empty() || !comparison_->norm_channels().empty();
   }

@@ -152,6 +152,8 @@ def check_data():
     train(*none, "--set", "data.episodes.shots=4").exits(2, "4 shots and 3 queries are 7 examples")
     train(*none, "--set", "learner.network.kind=mlp", "--set", "learner.network.hidden=[]").exits(2, "without layers")
     train(*none, "--set", "run.save_replay=false").exits(2, "save_replay")
+    train(*none, "--set", "learner.meta_batch_size=1000000", "--set", "learner.network.filters=512").exits(
+        2, "an iteration", "learner.meta_batch_size")
     write("[run]\n[data]\nname = \"omniglot\"\n[learner]\nname = \"maml\"\n", "omniglot.toml")
     fewstep("train", "omniglot.toml").exits(2, "--data-dir")
     fewstep("train", "omniglot.toml", "--data-dir", "runs").exits(2, "no Omniglot in it")

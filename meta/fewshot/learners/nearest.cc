@@ -23,6 +23,8 @@ class NearestNeighbour final : public FewShotLearner {
   std::vector<std::string> columns() const override { return {"episodes", "accuracy"}; }
   Metrics Iterate(const Rng&) override { FEWSTEP_CHECK(false, "the nearest neighbour is trained"); }
 
+  double IterationBytes() const override { return 0; }
+
   bool has_batch_norm() const override { return false; }
   std::vector<NormMode> norm_modes() const override { return {NormMode::kBatch}; }
   std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t ways, NormMode,
