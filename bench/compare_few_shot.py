@@ -1,6 +1,7 @@
-"""Iterations a second of MAML, in fewstep and in PyTorch, on the same episodes with the same network.
+"""Iterations a second of MAML in fewstep and in PyTorch: the same episodes, the same network.
 
-Usage: compare_few_shot.py FEW_SHOT_BENCH WORK_DIRECTORY [--rounds N] [--only TEXT] [--python PYTHON]
+Usage: compare_few_shot.py FEW_SHOT_BENCH WORK_DIRECTORY [--rounds N] [--threads N...]
+                           [--only TEXT] [--python PYTHON] [--check]
 
 First everybody computes the loss and the meta-gradient of one iteration, from the same weights and
 episodes; without agreement nothing is measured. Then everybody is measured in turn, round after
