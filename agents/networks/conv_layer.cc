@@ -15,8 +15,10 @@ ConvLayer::ConvLayer(ParameterLayout& layout, const std::string& name, const Sha
                                  static_cast<double>(places * (shape.in + shape.out)));
   layout.Add(name + ".weight", {shape.out, shape.in * places}, ParameterRole::kBody,
              Initial::Xavier(scale));
-  layout.Add(name + ".offset", {shape.out}, ParameterRole::kNorm);
-  if (shape.gain) {
+  layout.Add(name + ".offset", {shape.out},
+             shape.normalized ? ParameterRole::kNorm : ParameterRole::kBody);
+  shape_.gain = shape.normalized && shape.gain;
+  if (shape_.gain) {
     layout.Add(name + ".gain", {shape.out}, ParameterRole::kNorm, Initial::Constant(1));
   }
 }

@@ -17,6 +17,7 @@ class ConvLayer {
     int64_t in = 1, out = 1;  // channels
     int64_t kernel = 3;       // padded so that a stride of 1 keeps the size
     int64_t stride = 1;
+    bool normalized = true;  // false: the offset is a bias
     bool gain = true;  // whether the normalisation has a learned factor beside its learned offset
   };
 

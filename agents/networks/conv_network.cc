@@ -8,18 +8,21 @@ namespace fewstep {
 ConvNetwork::ConvNetwork(ParameterLayout& layout, const std::string& prefix, ConvNetworkShape shape)
     : shape_(std::move(shape)) {
   int64_t channels = shape_.channels, height = shape_.height, width = shape_.width;
-  const bool gain = shape_.gain && shape_.normalization.kind != Normalization::kNone;
+  const bool normalized = shape_.normalization.kind != Normalization::kNone;
   for (size_t i = 0; i < shape_.blocks.size(); ++i) {
     const ConvBlock& block = shape_.blocks[i];
-    layers_.emplace_back(
-        layout, fmt::format("{}block{}", prefix, i),
-        ConvLayer::Shape{
-            .in = channels, .out = shape_.filters, .stride = block.stride, .gain = gain});
+    layers_.emplace_back(layout, fmt::format("{}block{}", prefix, i),
+                         ConvLayer::Shape{.in = channels,
+                                          .out = shape_.filters,
+                                          .stride = block.stride,
+                                          .normalized = normalized,
+                                          .gain = shape_.gain});
     channels = shape_.filters;
     // what is convolved, normalised and rectified; of what is pooled the places, too
     const double places = static_cast<double>(layers_.back().Side(height)) *
                           static_cast<double>(layers_.back().Side(width));
-    kept_numbers_ += static_cast<double>(channels) * places * (block.pool ? 2.5 : 2);
+    kept_numbers_ +=
+        static_cast<double>(channels) * places * ((normalized ? 2 : 1) + (block.pool ? 0.5 : 0));
     for (int64_t* side : {&height, &width}) {
       *side = layers_.back().Side(*side);
       if (block.pool) *side /= 2;

@@ -14,8 +14,10 @@ torch::Tensor Normalizer::Batch(const torch::Tensor& x, const torch::Tensor& gai
   const size_t index = next_++;
   torch::Tensor result, mean, inverse_deviation;
   if (context_.given == nullptr || context_.record != nullptr) {
+    // its second derivative wants a factor where there is an offset
+    const torch::Tensor factor = gain.defined() ? gain : torch::ones_like(offset);
     std::tie(result, mean, inverse_deviation) = at::native_batch_norm(
-        x, gain, offset, {}, {}, /*training=*/true, /*momentum=*/0, shape_.epsilon);
+        x, factor, offset, {}, {}, /*training=*/true, /*momentum=*/0, shape_.epsilon);
   }
   if (context_.record != nullptr) {
     context_.record->means.push_back(mean.detach().view({tasks_, -1}));

@@ -13,20 +13,22 @@ ResidualNetwork::ResidualNetwork(ParameterLayout& layout, const std::string& pre
                                  ResidualNetworkShape shape)
     : shape_(std::move(shape)) {
   int64_t in = shape_.channels, height = shape_.height, width = shape_.width;
-  const bool gain = shape_.normalization.kind != Normalization::kNone;
+  const bool normalized = shape_.normalization.kind != Normalization::kNone;
   for (size_t i = 0; i < shape_.widths.size(); ++i) {
     const std::string name = fmt::format("{}block{}.", prefix, i);
     const int64_t out = shape_.widths[i];
     std::vector<ConvLayer> convs;
     for (int c = 0; c < kConvs; ++c) {
-      convs.emplace_back(layout, fmt::format("{}conv{}", name, c),
-                         ConvLayer::Shape{.in = c == 0 ? in : out, .out = out, .gain = gain});
+      convs.emplace_back(
+          layout, fmt::format("{}conv{}", name, c),
+          ConvLayer::Shape{.in = c == 0 ? in : out, .out = out, .normalized = normalized});
     }
-    blocks_.push_back(
-        {std::move(convs),
-         ConvLayer(layout, name + "shortcut", {.in = in, .out = out, .kernel = 1, .gain = gain})});
+    blocks_.push_back({std::move(convs),
+                       ConvLayer(layout, name + "shortcut",
+                                 {.in = in, .out = out, .kernel = 1, .normalized = normalized})});
     // of every layer what is convolved and normalised
-    kept_numbers_ += 2.0 * (kConvs + 1) * static_cast<double>(out * height * width);
+    kept_numbers_ +=
+        (normalized ? 2.0 : 1.0) * (kConvs + 1) * static_cast<double>(out * height * width);
     in = out;
     height /= 2;
     width /= 2;

@@ -61,6 +61,14 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
   const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
   FewShotEvaluation options = FewShotEvaluationOf(config);
   options.split = *split;
+  if (arguments.ways > 0 && !config.data->classifies) {
+    throw Error(ErrorKind::kUsage, "functions have no ways", {.key = "--ways"});
+  }
+  if (options.shape.size == EpisodeSize::kVariable &&
+      (arguments.ways > 0 || arguments.shots > 0 || arguments.queries > 0)) {
+    throw Error(ErrorKind::kUsage, "the run's episodes have ways and shots of chance",
+                {.key = "data.episodes.size"});
+  }
   if (arguments.ways > 0) options.shape.ways = arguments.ways;
   if (arguments.shots > 0) options.shape.shots = arguments.shots;
   if (arguments.queries > 0) options.shape.queries = arguments.queries;
@@ -115,6 +123,9 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
     run = std::filesystem::absolute(run).parent_path().parent_path().string();
   }
   auto [catalog, config] = OpenRun(run, common.catalog);
+  if (arguments.best && !checkpoint_path.empty()) {
+    throw Error(ErrorKind::kUsage, "two checkpoints were given", {.key = "--best"});
+  }
   if (arguments.best && config.run.validation_interval == 0) {
     throw Error(ErrorKind::kUsage, "the run has no validation to tell which checkpoint is best",
                 {.file = config.run_path(),

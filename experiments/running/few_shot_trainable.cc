@@ -16,8 +16,8 @@ constexpr int64_t kEpisodesAtOnce = 4;
 
 class FewShotTrainable final : public Trainable {
  public:
-  FewShotTrainable(const RunConfig& config, const Catalog& catalog)
-      : bench_(config, catalog),
+  FewShotTrainable(const RunConfig& config, const Catalog& catalog, bool begins)
+      : bench_(config, catalog, begins),
         config_(config),
         trained_(catalog.learners.Get(config.learner_name).trained) {}
 
@@ -32,8 +32,14 @@ class FewShotTrainable final : public Trainable {
   }
   bool trained() const override { return trained_; }
   std::vector<Footprint> footprints() const override {
+    // on a GPU it is not this machine's memory
+    if (config_.run.iterations == 0 || !bench_.device.is_cpu()) return {};
+    const bool batches = std::ranges::any_of(
+        DescribeFields(*config_.learner),
+        [](const FieldDescription& field) { return field.key == "batch_size"; });
     return {{.purpose = "an iteration",
-             .keys = "learner.meta_batch_size, learner.training_queries, learner.batch_size",
+             .keys = batches ? "learner.batch_size"
+                             : "learner.meta_batch_size, learner.training_queries",
              .bytes = bench_.learner->IterationBytes(),
              .items = 0,
              .item_name = ""}};
@@ -109,7 +115,7 @@ std::unique_ptr<EpisodeSource> MakeEpisodeSource(const std::string& name,
       options.rotations);
 }
 
-FewShotBench::FewShotBench(const RunConfig& config, const Catalog& catalog)
+FewShotBench::FewShotBench(const RunConfig& config, const Catalog& catalog, bool begins)
     : source(MakeEpisodeSource(config.data_name, *config.data, catalog)),
       hash(source->hash()),
       pool(ResolveThreads(config.run.threads), UseOneTorchThread),
@@ -119,13 +125,14 @@ FewShotBench::FewShotBench(const RunConfig& config, const Catalog& catalog)
   if (config.run.validation_interval > 0) {
     source->Check(DataSplit::kValidation, config.data->episodes);
   }
-  learner = catalog.learners.Get(config.learner_name)
-                .make(*config.learner,
-                      {.source = *source,
-                       .episodes = config.data->episodes,
-                       .pool = pool,
-                       .device = device,
-                       .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init")});
+  learner =
+      catalog.learners.Get(config.learner_name)
+          .make(*config.learner, {.source = *source,
+                                  .episodes = config.data->episodes,
+                                  .pool = pool,
+                                  .device = device,
+                                  .init = Rng(static_cast<uint64_t>(config.run.seed)).Fork("init"),
+                                  .begins = begins});
 }
 
 FewShotEvaluation FewShotEvaluationOf(const RunConfig& config) {
@@ -245,8 +252,9 @@ void LoadLearner(const TensorFile& file, const FewShotBench& bench, const RunCon
   bench.learner->Load(file);
 }
 
-std::unique_ptr<Trainable> MakeFewShotTrainable(const RunConfig& config, const Catalog& catalog) {
-  return std::make_unique<FewShotTrainable>(config, catalog);
+std::unique_ptr<Trainable> MakeFewShotTrainable(const RunConfig& config, const Catalog& catalog,
+                                                bool begins) {
+  return std::make_unique<FewShotTrainable>(config, catalog, begins);
 }
 
 }  // namespace fewstep

@@ -13,7 +13,8 @@ namespace fewstep {
 // What a recipe of few-shot learning names, built. The constructor reads the data; it throws Error
 // when they are not there, or cannot give the episodes that are asked for.
 struct FewShotBench {
-  FewShotBench(const RunConfig& config, const Catalog& catalog);
+  // `begins`: it is about to be trained, from pretrained weights where the recipe names some.
+  FewShotBench(const RunConfig& config, const Catalog& catalog, bool begins = false);
 
   std::unique_ptr<EpisodeSource> source;
   std::string hash;  // of the data and how they are cut up: equal ones give the same episodes
@@ -53,6 +54,7 @@ AdaptationCurve Evaluate(FewShotBench& bench, const RunConfig& config,
 void LoadLearner(const TensorFile& file, const FewShotBench& bench, const RunConfig& config);
 
 // Both must outlive it.
-std::unique_ptr<Trainable> MakeFewShotTrainable(const RunConfig& config, const Catalog& catalog);
+std::unique_ptr<Trainable> MakeFewShotTrainable(const RunConfig& config, const Catalog& catalog,
+                                                bool begins);
 
 }  // namespace fewstep

@@ -80,7 +80,8 @@ void RunOptions::VisitAll(FieldVisitor& v) {
       "evaluation_units", evaluation_units,
       {.help =
            "Units of adaptation of an evaluation (gradient steps for gradient-based agents); -1 "
-           "fills the family's trial, or means 3 where there is none.",
+           "fills the family's trial, or means 3 where there is none; of few-shot learners as many "
+           "as in training.",
        .unit = "units",
        .min = -1,
        .max = 100000});

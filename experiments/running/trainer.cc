@@ -1,6 +1,5 @@
 #include "experiments/running/trainer.h"
 
-#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -103,6 +102,29 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
   return checkpoint;
 }
 
+// What is judged is the best by validation, where there is one; its iteration. The file is apart
+// from the generations: what of it is not what the run remembers is passed over.
+int64_t LoadBest(Trainable& trainable, RunDirectory& directory, const LoopResult& loop) {
+  if (loop.best_iteration < 0) return loop.iteration;
+  try {
+    const TensorFile best = CheckpointStore::Load(directory.best_path());
+    if (best.Scalar<int64_t>("run.iteration") == loop.best_iteration) {
+      trainable.Load(best, /*with_replay=*/false);
+      LogInfo(fmt::format("judged as it was after iteration {}, the best by validation",
+                          loop.best_iteration));
+      return loop.best_iteration;
+    }
+    LogWarning(
+        fmt::format("{} is not of iteration {}, the best by validation: the last one is "
+                    "judged",
+                    directory.best_path(), loop.best_iteration));
+  } catch (const Error& error) {
+    LogWarning(fmt::format("{}; the last iteration is judged instead of the best by validation",
+                           error.what()));
+  }
+  return loop.iteration;
+}
+
 // Trains to the end and measures what came of it; who interrupts that finds every iteration saved.
 TrainResult Finish(Trainable& trainable, RunConfig& config, RunDirectory& directory,
                    const TensorFile* checkpoint, int64_t first, const TrainOptions& options) {
@@ -115,14 +137,7 @@ TrainResult Finish(Trainable& trainable, RunConfig& config, RunDirectory& direct
                      .learning_curve = trainable.learning_curve()};
   if (result.signal != 0) return result;
   const SignalGuard signals;
-  // what is judged is the best by validation, where there is one
-  int64_t judged = result.iteration;
-  if (config.run.validation_interval > 0 && std::filesystem::exists(directory.best_path())) {
-    const TensorFile best = CheckpointStore::Load(directory.best_path());
-    trainable.Load(best, /*with_replay=*/false);
-    judged = best.Scalar<int64_t>("run.iteration");
-    LogInfo(fmt::format("judged as it was after iteration {}, the best by validation", judged));
-  }
+  const int64_t judged = LoadBest(trainable, directory, loop);
   result.evaluation = trainable.Evaluate();
   result.evaluation_path =
       directory.SaveEvaluation(result.evaluation, judged, fmt::format("iteration-{:06}", judged));
@@ -140,12 +155,13 @@ TrainResult Finish(Trainable& trainable, RunConfig& config, RunDirectory& direct
 
 TrainResult Train(RunConfig& config, const Catalog& catalog, bool resume,
                   const TrainOptions& options, const std::function<void()>& before_writing) {
+  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
+  const bool begins = !resume || directory.checkpoints().List().empty();
   const std::unique_ptr<Trainable> trainable = config.few_shot()
-                                                   ? MakeFewShotTrainable(config, catalog)
+                                                   ? MakeFewShotTrainable(config, catalog, begins)
                                                    : MakeMetaRlTrainable(config, catalog);
   for (const Footprint& footprint : trainable->footprints()) CheckFootprint(footprint);
   if (before_writing) before_writing();
-  RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
 
   if (!resume) {
     // a recipe that could not be read back could not be resumed

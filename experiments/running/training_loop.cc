@@ -1,5 +1,6 @@
 #include "experiments/running/training_loop.h"
 
+#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
@@ -67,6 +68,7 @@ struct Best {
     file.AddScalar<int64_t>("run.best_iteration", iteration);
   }
   bool IsBeatenBy(const Trainable::Validation& by) const {
+    if (!std::isfinite(by.value)) return false;
     if (iteration < 0) return true;
     return by.larger_is_better ? by.value > value : by.value < value;
   }
@@ -98,7 +100,7 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
   const LearningCurve curve = trainable.learning_curve();
   Progress progress(first, run.iterations,
                     {.quiet = options.quiet, .effort_unit = curve.effort_unit});
-  LoopResult result{.iteration = first};
+  LoopResult result{.iteration = first, .best_iteration = best.iteration};
   double effort = 0;
   // what was last known of the curve: some iterations have none of it
   std::map<std::string, double> latest;
@@ -134,7 +136,8 @@ LoopResult RunTrainingLoop(Trainable& trainable, const RunOptions& run, RunDirec
 
     // logs and checkpoint
     directory.Log(iteration, metrics, timing);
-    result = {.iteration = iteration, .signal = signals.received()};
+    result = {
+        .iteration = iteration, .signal = signals.received(), .best_iteration = best.iteration};
     const bool last = iteration == run.iterations;
     const bool due = iteration % run.checkpoint_interval == 0;
     const bool replay_due = run.replay_interval == 0 ? due : iteration % run.replay_interval == 0;

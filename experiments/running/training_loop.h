@@ -17,8 +17,9 @@ inline constexpr const char* kReplayLeftOut = "left out";  // it is in another g
 inline constexpr const char* kReplayNotKept = "not kept";  // run.save_replay = false
 
 struct LoopResult {
-  int64_t iteration = 0;  // iterations done
-  int signal = 0;         // the signal that interrupted it, 0 when it finished
+  int64_t iteration = 0;        // iterations done
+  int signal = 0;               // the signal that interrupted it, 0 when it finished
+  int64_t best_iteration = -1;  // the best by validation; -1: none
 };
 
 struct LoopOptions {

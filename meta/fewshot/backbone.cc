@@ -32,8 +32,9 @@ void BackboneOptions::Visit(FieldVisitor& v) {
            {.help = "Of pictures: over what a channel is normalised."});
   v.Field("spatial_mean", spatial_mean,
           {.help = "Of pictures: features are means over places, instead of all of them."});
-  v.Field("epsilon", epsilon,
-          {.help = "Of pictures: added to the variances of a normalisation.", .min = 0, .max = 1});
+  v.Field(
+      "epsilon", epsilon,
+      {.help = "Of pictures: added to the variances of a normalisation.", .min = 1e-12, .max = 1});
   v.Field("hidden", hidden,
           {.help = "Of mlp: width of each hidden layer.", .unit = "units", .min = 1, .max = 65536});
   v.Choice("activation", activation, kActivationNames, {.help = "Of mlp."});
@@ -93,7 +94,11 @@ MlpShape MlpShapeOf(const BackboneOptions& options, const ExampleShape& example,
   MlpShape shape;
   shape.widths.push_back(example.size());
   shape.widths.insert(shape.widths.end(), options.hidden.begin(), options.hidden.end());
-  if (outputs > 0) shape.widths.push_back(outputs);
+  if (outputs > 0) {
+    shape.widths.push_back(outputs);
+  } else {
+    shape.head_role = ParameterRole::kBody;  // all of it is features
+  }
   shape.activation = options.activation;
   shape.initial = options.initial;
   return shape;

@@ -15,8 +15,8 @@ void FineTuneOptions::Visit(FieldVisitor& v) {
   constexpr double kMany = 1e6;
   if (pretext != Pretext::kNone) {
     v.Field("batch_size", batch_size,
-            {.help = "Examples of an iteration, each of another class; of functions the tasks, and "
-                     "all points of each.",
+            {.help = "Base classes of an iteration, with two examples of each; of functions the "
+                     "tasks, with all their points.",
              .min = 1,
              .max = kMany});
     v.Field("learning_rate", learning_rate, {.help = "Of Adam.", .min = 0, .max = 10});
@@ -79,10 +79,20 @@ class FineTuneLearner final : public FewShotLearner {
         batch_.ways = options.batch_size;
         batch_.queries = 1;
       }
+      if (const int64_t most = source_.num_classes(DataSplit::kTrain);
+          classifies() && options.batch_size > most) {
+        throw Error(ErrorKind::kUsage,
+                    fmt::format("an iteration of {} classes, but there are {} to train on",
+                                options.batch_size, most),
+                    {.key = "batch_size",
+                     .remedy = fmt::format("Set learner.batch_size = {} or less", most)});
+      }
       source_.Check(DataSplit::kTrain, batch_);
     }
     row_ = Initialized(layout, context.init);
-    TakePretrained(options.network.weights, slices, row_);
+    if (context.begins) {
+      TakePretrained(options.network.weights, slices, row_);
+    }
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
     running_ = RunningNorm(backbone_->norm_channels(), device_);
@@ -122,7 +132,7 @@ class FineTuneLearner final : public FewShotLearner {
     const Parameters row = row_.WithFlat(leaf);
     const torch::Tensor x = torch::cat({batch.support_x, batch.query_x}, 1);
     NormStatistics norm;
-    const torch::Tensor features = backbone_->Forward(row, x, {.record = &norm});
+    const torch::Tensor features = Features(row, x, {.record = &norm});
     torch::Tensor loss, correct;
     if (!classifies()) {
       loss = (features - torch::cat({batch.support_y, batch.query_y}, 1)).square().mean();
@@ -175,17 +185,16 @@ class FineTuneLearner final : public FewShotLearner {
           backbone_->Forward(rows, batch.support_x, {.record = &support});
           if (has_batch_norm()) norm.given = &support;
         }
-        predictions.push_back(tuned.Outputs(rows, backbone_->Forward(rows, batch.query_x, norm)));
+        predictions.push_back(tuned.Outputs(rows, Features(rows, batch.query_x, norm)));
         if (options_.head_only && tuned.has_head && !support_features.defined()) {
-          support_features = backbone_->Forward(rows, batch.support_x, running);
+          support_features = Features(rows, batch.support_x, running);
         }
       }
       if (unit == units) return predictions;
       const torch::AutoGradMode with_gradient(true);
       rows.flat = rows.flat.detach().requires_grad_(true);
-      const torch::Tensor features = support_features.defined()
-                                         ? support_features
-                                         : backbone_->Forward(rows, batch.support_x, running);
+      const torch::Tensor features =
+          support_features.defined() ? support_features : Features(rows, batch.support_x, running);
       const torch::Tensor losses = Losses(tuned.Outputs(rows, features), batch.support_y);
       rows = AdaptStep(rows, losses, options_.tuning, tuned.mask, state);
       rows.flat = rows.flat.detach();
@@ -209,6 +218,15 @@ class FineTuneLearner final : public FewShotLearner {
 
  private:
   bool classifies() const { return source_.form().classification; }
+
+  // What a last layer for classes reads. A perceptron's last hidden layer gets its activation here,
+  // which the network leaves out where it ends.
+  torch::Tensor Features(const Parameters& rows, const torch::Tensor& examples,
+                         const NormContext& norm) const {
+    const torch::Tensor features = backbone_->Forward(rows, examples, norm);
+    if (!classifies() || options_.network.kind != BackboneKind::kMlp) return features;
+    return options_.network.activation == Activation::kTanh ? features.tanh() : features.relu();
+  }
 
   // What is tuned: the network, and for classes a last layer for those of an episode, which begins
   // at 0.

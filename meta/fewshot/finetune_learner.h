@@ -20,7 +20,7 @@ struct FineTuneOptions : Options {
     kReconstruction,  // itself, from its features: an autoencoder
     kNone,            // it is not trained
   } pretext = Pretext::kLabels;
-  int64_t batch_size = 64;  // examples of an iteration, of different classes; of functions: tasks
+  int64_t batch_size = 64;  // base classes of an iteration, two examples each; of functions: tasks
   double learning_rate = 1e-3, norm_momentum = 0.1;
   std::vector<int64_t> decoder = {256};
   InnerLoopOptions tuning;

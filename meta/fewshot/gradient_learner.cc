@@ -99,7 +99,9 @@ class GradientLearner final : public FewShotLearner {
     layout_ = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout_, "", options.network, form.example, outputs_);
     Parameters row = Initialized(layout_, context.init);
-    TakePretrained(options.network.weights, layout_->slices().size(), row);
+    if (context.begins) {
+      TakePretrained(options.network.weights, layout_->slices().size(), row);
+    }
     meta_ = row.flat.to(device_);
     if (options.learn_inner_rates) {
       // learned rates are what the step is multiplied by, so that its own rate is 1
@@ -123,8 +125,8 @@ class GradientLearner final : public FewShotLearner {
     return {"episodes", "loss", score + "_0", fmt::format("{}_{}", score, options_.inner.steps)};
   }
   int64_t Units(int64_t asked) const override { return asked < 0 ? options_.inner.steps : asked; }
-  // Tasks of all shards: their pictures, what one pass keeps, or with the second order the passes
-  // of all steps, and a row of each for every step.
+  // Of one shard: pictures, what one pass keeps, or with the second order the passes of all steps,
+  // and a row of each for every step.
   double IterationBytes() const override {
     const EpisodeForm& form = source_.form();
     const double support = ExamplesOf(form, training_, training_.shots),
@@ -136,11 +138,13 @@ class GradientLearner final : public FewShotLearner {
                                 ? std::min(support, static_cast<double>(options_.inner_batch_size))
                                 : support;
     // the backward pass of a step is differentiated, too
-    const double passes = (second ? 2 : 1) * steps * per_step + queries;
+    const double passes = second ? 2 * steps * per_step + queries : std::max(per_step, queries);
     const double numbers = passes * backbone_->kept_numbers() +
                            (support + queries) * static_cast<double>(form.example.size()) +
                            (steps + 1) * static_cast<double>(layout_->size());
-    return static_cast<double>(options_.training.meta_batch_size) * numbers * sizeof(float);
+    return std::ceil(static_cast<double>(options_.training.meta_batch_size) /
+                     static_cast<double>(options_.shards)) *
+           numbers * sizeof(float);
   }
 
   bool has_batch_norm() const override { return !backbone_->norm_channels().empty(); }

@@ -77,7 +77,8 @@ struct LearnerContext {
   EpisodeOptions episodes;  // that it is judged on
   WorkerPool& pool;         // each thread runs LibTorch with one intra-op thread
   torch::Device device = torch::kCPU;
-  Rng init{0};  // stream of the initial parameters
+  Rng init{0};         // stream of the initial parameters
+  bool begins = true;  // false: what it has learned is loaded, and no pretrained weights are read
 };
 
 struct LearnerEntry {

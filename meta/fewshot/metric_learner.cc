@@ -73,7 +73,9 @@ class MetricLearner final : public FewShotLearner {
                   {.key = "network", .remedy = "Give learner.network strides or hidden layers"});
     }
     row_ = Initialized(layout, context.init);
-    TakePretrained(options.network.weights, slices, row_);
+    if (context.begins) {
+      TakePretrained(options.network.weights, slices, row_);
+    }
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
     running_ = {RunningNorm(backbone_->norm_channels(), device_),
@@ -85,7 +87,9 @@ class MetricLearner final : public FewShotLearner {
   std::vector<std::string> columns() const override { return {"episodes", "loss", "accuracy"}; }
   double IterationBytes() const override {
     const EpisodeForm& form = source_.form();
-    const double examples = static_cast<double>(options_.training.meta_batch_size) *
+    // a shard's graph is given back before the next begins on its thread
+    const double examples = std::ceil(static_cast<double>(options_.training.meta_batch_size) /
+                                      static_cast<double>(options_.shards)) *
                             (ExamplesOf(form, training_, training_.shots) +
                              ExamplesOf(form, training_, training_.queries));
     return examples * sizeof(float) *

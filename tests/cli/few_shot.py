@@ -86,6 +86,19 @@ def check_best(run):
     again = fewstep("evaluate", run, "--best", "--json").exits(0).json()
     assert again["iteration"] == best, (again["iteration"], validated)
     assert os.path.exists(f"{run}/evaluations/iteration-{best:06}.json"), os.listdir(f"{run}/evaluations")
+    fewstep("evaluate", run, "--best", "--checkpoint", "x.safetensors").exits(2, "two checkpoints")
+    # what is damaged or gone is passed over, in words
+    path = f"{run}/checkpoints/best.safetensors"
+    whole = read(path)
+    for broken in (whole[:-9], None):
+        os.remove(path)
+        if broken is not None:
+            with open(path, "wb") as file:
+                file.write(broken)
+        again = fewstep("resume", run).exits(0)
+        assert "the last iteration is judged instead" in again.err, again
+    with open(path, "wb") as file:
+        file.write(whole)
     # the same episodes, at the units of training
     validation = fewstep("evaluate", run, "--best", "--split", "validation", "--json").exits(0).json()
     assert abs(validation["curve"][-1]["mean"] - validated[best]) < 0.3, (validation, validated)
@@ -166,6 +179,7 @@ def check_data():
 def check_functions():
     write(FUNCTIONS, "sines.toml")
     fewstep("train", "sines.toml", "--quiet", "--seeds", "1..2").exits(0)
+    fewstep("evaluate", "runs/sines-seed1", "--ways", "3").exits(2, "functions have no ways")
     found = fewstep("evaluate", "runs/sines-seed1", "--units", "3", "--json").exits(0).json()
     assert found["score"] == "error" and len(found["curve"]) == 4 and "ways" not in found, found
     # a plot a function: the truth, and fits before, after one unit and after the last
@@ -177,6 +191,18 @@ def check_functions():
     assert "iteration-000005-fits.svg" in shown.out, shown
     assert fewstep("evaluate", "runs/sines-seed1", "--threads", "2", "--units", "3").exits(0)
     assert read("runs/sines-seed1/evaluations/iteration-000005-units3-fits.svg").decode() == svg
+
+
+def check_pretrained():
+    """The weights of another run are read when a run begins, and never again."""
+    pretrained = "runs/maml-t2/checkpoints/best.safetensors"
+    train("--quiet", "--restart", *sets(run_name="taken"), "--set", f"learner.network.weights={pretrained}").exits(0)
+    os.rename(pretrained, pretrained + ".away")
+    fewstep("evaluate", "runs/taken").exits(0)
+    fewstep("resume", "runs/taken", "--quiet", *sets(run_iterations=21)).exits(0)
+    train("--quiet", "--restart", *sets(run_name="taken"), "--set", f"learner.network.weights={pretrained}").exits(
+        3, "best.safetensors")
+    os.rename(pretrained + ".away", pretrained)
 
 
 def check_untrained():
@@ -210,6 +236,7 @@ def main():
     check_evaluate()
     check_data()
     check_functions()
+    check_pretrained()
     check_untrained()
     check_texts()
     print("runs of few-shot learning end as uninterrupted ones do")

@@ -32,7 +32,9 @@ TEST_F(FineTuneLearner, TheHeadAloneIsLogisticRegressionOnFeatures) {
   constexpr int64_t kPixels = 14 * 14, kUnits = 9;
   const auto features = [&](const torch::Tensor& x) {
     const torch::Tensor weight = row.narrow(0, 0, kPixels * kUnits).view({kPixels, kUnits});
-    return x.flatten(1).to(torch::kFloat64).mm(weight) + row.narrow(0, kPixels * kUnits, kUnits);
+    const torch::Tensor sums =
+        x.flatten(1).to(torch::kFloat64).mm(weight) + row.narrow(0, kPixels * kUnits, kUnits);
+    return sums.relu();
   };
   for (int64_t t = 0; t < 2; ++t) {
     torch::Tensor weight = torch::zeros({kUnits, 5}, torch::kFloat64),
@@ -94,7 +96,7 @@ TEST_F(FineTuneLearner, ThePretextIsTheCrossEntropyAmongAllBaseClasses) {
        {std::pair{batch.support_x[0], batch.support_y[0]}, {batch.query_x[0], batch.query_y[0]}}) {
     for (int64_t i = 0; i < 8; ++i) {
       const torch::Tensor scores =
-          (xs[i].flatten().unsqueeze(0).to(torch::kFloat64).mm(w0) + b0).mm(w1) + b1;
+          (xs[i].flatten().unsqueeze(0).to(torch::kFloat64).mm(w0) + b0).relu().mm(w1) + b1;
       const int64_t label = batch.classes[0][ys[i].item<int64_t>()].item<int64_t>();
       ASSERT_LT(label, classes);
       loss -= scores.log_softmax(1)[0][label].item<double>() / 16;
@@ -169,6 +171,15 @@ TEST_F(FineTuneLearner, ANetworkStartsFromTheWeightsOfAnotherRun) {
     const int64_t rest = row.size(1) - body;
     EXPECT_TRUE(torch::equal(row.narrow(1, body, rest), fresh.narrow(1, body, rest))) << name;
   }
+  // of a perceptron every layer is features where no last one follows
+  const auto perceptron = Make("transfer", kMlp);
+  TensorFile of_perceptron;
+  perceptron->Save(of_perceptron);
+  SaveTensorFile(of_perceptron, path + "2");
+  const auto taken = Make("prototypical", fmt::format("{}weights = \"{}2\"\n", kMlp, path), 1, 9);
+  EXPECT_TRUE(torch::equal(StoredWeights(*taken),
+                           StoredWeights(*perceptron).narrow(1, 0, 14 * 14 * 9 + 9)));
+  std::filesystem::remove(path + "2");
   const auto error = [&](const std::string& network) -> std::string {
     try {
       Make("maml", fmt::format("[learner.network]\n{}\nweights = \"{}\"\n", network, path));
@@ -195,7 +206,8 @@ TEST_F(FineTuneLearner, WhatItCannotDoIsRefused) {
     }
     return "none";
   };
-  EXPECT_THAT(error("transfer", "batch_size = 500"), testing::HasSubstr("500 ways"));
+  EXPECT_THAT(error("transfer", "batch_size = 500"),
+              testing::HasSubstr("500 classes, but there are"));
   EXPECT_THAT(error("scratch", "batch_size = 5"), testing::HasSubstr("unknown key"));
   source_ = Functions("sinusoid@maml");
   EXPECT_THAT(error("autoencoder", kMlp), testing::HasSubstr("no pictures to be rebuilt"));

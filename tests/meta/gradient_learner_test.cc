@@ -105,6 +105,12 @@ TEST(MetaGradient, OfConvolutionalNetworksIsThatOfDifferences) {
   }
 }
 
+TEST(MetaGradient, WithoutAFactorOfTheNormalizationIsThatOfDifferences) {
+  BackboneOptions options = ConvOptions(false, Normalization::kBatch);
+  options.gain = false;
+  ExpectGradientOfDifferences(Problem(options));
+}
+
 TEST(MetaGradient, ThroughEveryInnerOptimizerIsThatOfDifferences) {
   for (const InnerOptimizer optimizer :
        {InnerOptimizer::kGradient, InnerOptimizer::kMomentum, InnerOptimizer::kAdam}) {
