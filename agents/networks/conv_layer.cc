@@ -62,19 +62,19 @@ torch::Tensor FeaturesOf(const torch::Tensor& x, int64_t tasks, bool spatial_mea
   return spatial_mean ? by_task.mean({3, 4}) : by_task.flatten(2);
 }
 
-size_t AddHead(ParameterLayout& layout, const std::string& prefix, int64_t features,
-               int64_t outputs) {
-  const size_t slice = layout.slices().size();
-  if (outputs > 0) {
-    layout.Add(prefix + "head.weight", {features, outputs}, ParameterRole::kHead,
-               Initial::Xavier());
-    layout.Add(prefix + "head.bias", {1, outputs}, ParameterRole::kHead);
-  }
+std::optional<size_t> AddHead(ParameterLayout& layout, const std::string& prefix, int64_t features,
+                              int64_t outputs) {
+  if (outputs == 0) return std::nullopt;
+  const size_t slice = layout.Add(prefix + "head.weight", {features, outputs}, ParameterRole::kHead,
+                                  Initial::Xavier());
+  layout.Add(prefix + "head.bias", {1, outputs}, ParameterRole::kHead);
   return slice;
 }
 
-torch::Tensor ApplyHead(const Parameters& rows, size_t slice, const torch::Tensor& features) {
-  const torch::Tensor weight = rows.View(slice), bias = rows.View(slice + 1);
+torch::Tensor ApplyHead(const Parameters& rows, std::optional<size_t> slice,
+                        const torch::Tensor& features) {
+  if (!slice) return features;
+  const torch::Tensor weight = rows.View(*slice), bias = rows.View(*slice + 1);
   if (rows.num_tasks() == 1) return features.matmul(weight[0]) + bias;
   return torch::baddbmm(bias, features, weight);
 }

@@ -1,6 +1,7 @@
 // A convolution and the normalisation behind it, as a function of slices of rows of parameters.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,10 +52,12 @@ void CheckPlaces(int64_t left_height, int64_t left_width, int64_t height, int64_
 void CheckGroups(const Normalizer::Shape& normalization, const std::vector<int64_t>& channels);
 // x [B, G * C, H, W] -> features [B, G, F]: all places of all channels, or means over places.
 torch::Tensor FeaturesOf(const torch::Tensor& x, int64_t tasks, bool spatial_mean);
-// A linear layer at the end: appends prefix + "head.weight", "head.bias" where there are outputs;
-// its first slice. Then features [T, B, F] with rows [T, P] or [1, P] -> [T, B, outputs].
-size_t AddHead(ParameterLayout& layout, const std::string& prefix, int64_t features,
-               int64_t outputs);
-torch::Tensor ApplyHead(const Parameters& rows, size_t slice, const torch::Tensor& features);
+// A linear layer at the end: appends prefix + "head.weight", "head.bias" where there are outputs,
+// and returns its first slice; without outputs there is none. Then features [T, B, F] with rows
+// [T, P] or [1, P] -> [T, B, outputs]; features as they are without a layer.
+std::optional<size_t> AddHead(ParameterLayout& layout, const std::string& prefix, int64_t features,
+                              int64_t outputs);
+torch::Tensor ApplyHead(const Parameters& rows, std::optional<size_t> slice,
+                        const torch::Tensor& features);
 
 }  // namespace fewstep

@@ -1,6 +1,7 @@
 #include "agents/networks/conv_network.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace fewstep {
@@ -32,7 +33,7 @@ ConvNetwork::ConvNetwork(ParameterLayout& layout, const std::string& prefix, Con
   CheckGroups(shape_.normalization, {shape_.filters});
   maps_.channels = channels;
   if (!shape_.spatial_mean) maps_ = {channels, height, width};
-  head_slice_ = AddHead(layout, prefix, maps_.size(), shape_.outputs);
+  head_ = AddHead(layout, prefix, maps_.size(), shape_.outputs);
 }
 
 std::vector<int64_t> ConvNetwork::norm_channels() const {
@@ -55,12 +56,8 @@ torch::Tensor ConvNetwork::Features(const Parameters& rows, torch::Tensor x,
 
 torch::Tensor ConvNetwork::Forward(const Parameters& rows, const torch::Tensor& pictures,
                                    const NormContext& norm) const {
-  const torch::Tensor features =
-      MapTasks(rows, pictures, norm,
-               [this](const Parameters& of, const torch::Tensor& part, const NormContext& norm_of) {
-                 return Features(of, part, norm_of);
-               });
-  return shape_.outputs == 0 ? features : ApplyHead(rows, head_slice_, features);
+  const NetworkOfTasks features = std::bind_front(&ConvNetwork::Features, this);
+  return ApplyHead(rows, head_, MapTasks(rows, pictures, norm, features));
 }
 
 }  // namespace fewstep

@@ -51,7 +51,7 @@ class ConvNetwork {
 
   ConvNetworkShape shape_;
   std::vector<ConvLayer> layers_;  // a block each
-  size_t head_slice_ = 0;
+  std::optional<size_t> head_;     // its first slice
   FeatureMaps maps_;
   double kept_numbers_ = 0;
 };

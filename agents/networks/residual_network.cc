@@ -1,5 +1,6 @@
 #include "agents/networks/residual_network.h"
 
+#include <functional>
 #include <utility>
 
 #include "core/error.h"
@@ -37,7 +38,7 @@ ResidualNetwork::ResidualNetwork(ParameterLayout& layout, const std::string& pre
   CheckGroups(shape_.normalization, shape_.widths);
   maps_.channels = in;
   if (!shape_.spatial_mean) maps_ = {in, height, width};
-  head_slice_ = AddHead(layout, prefix, maps_.size(), shape_.outputs);
+  head_ = AddHead(layout, prefix, maps_.size(), shape_.outputs);
 }
 
 std::vector<int64_t> ResidualNetwork::norm_channels() const {
@@ -65,12 +66,8 @@ torch::Tensor ResidualNetwork::Features(const Parameters& rows, torch::Tensor x,
 
 torch::Tensor ResidualNetwork::Forward(const Parameters& rows, const torch::Tensor& pictures,
                                        const NormContext& norm) const {
-  const torch::Tensor features =
-      MapTasks(rows, pictures, norm,
-               [this](const Parameters& of, const torch::Tensor& part, const NormContext& norm_of) {
-                 return Features(of, part, norm_of);
-               });
-  return shape_.outputs == 0 ? features : ApplyHead(rows, head_slice_, features);
+  const NetworkOfTasks features = std::bind_front(&ResidualNetwork::Features, this);
+  return ApplyHead(rows, head_, MapTasks(rows, pictures, norm, features));
 }
 
 }  // namespace fewstep

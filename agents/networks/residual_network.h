@@ -45,7 +45,7 @@ class ResidualNetwork {
 
   ResidualNetworkShape shape_;
   std::vector<Block> blocks_;
-  size_t head_slice_ = 0;
+  std::optional<size_t> head_;  // its first slice
   FeatureMaps maps_;
   double kept_numbers_ = 0;
 };

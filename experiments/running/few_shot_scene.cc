@@ -94,7 +94,8 @@ std::vector<FewShotPrediction> PredictScene(const FewShotLearner& learner, const
   for (const torch::Tensor& queries : learner.Predict(batch, ways, mode, units)) {
     const torch::Tensor of = queries.to(torch::kCPU);  // [1, Q, N] or [1, Q, O]
     FewShotPrediction& prediction = predictions.emplace_back();
-    prediction.query = Doubles(scene.classifies() ? of.to(torch::kFloat64).softmax(2) : of);
+    prediction.query =
+        Doubles(scene.classifies() ? learner.Probabilities(of.to(torch::kFloat64)) : of);
     prediction.score = EpisodeScores(of, batch.query_y, scene.classifies()).item<double>();
   }
   if (scene.classifies()) return predictions;

@@ -56,12 +56,16 @@ class FewShotTrainable final : public Trainable {
     return columns;
   }
   LearningCurve learning_curve() const override {
-    LearningCurve curve{.effort = "episodes",
-                        .effort_label = "training episodes",
-                        .effort_unit = "episodes",
-                        .score = score()};
     const std::vector<std::string> columns = bench_.learner->columns();
-    // the last is after adaptation, and one before it where there is one
+    LearningCurve curve{.effort = columns.front(),
+                        .effort_label = "training " + columns.front(),
+                        .effort_unit = columns.front(),
+                        .score = score()};
+    if (!columns.back().starts_with(score())) {  // nothing adapts in training
+      curve.score = columns.back();
+      curve.lines = {{columns.back(), "in training"}};
+      return curve;
+    }
     curve.lines = {{columns.back(), "after adaptation"}};
     if (const std::string before = score() + "_0"; std::ranges::count(columns, before) > 0) {
       curve.lines.push_back({before, "before adaptation"});
@@ -72,7 +76,8 @@ class FewShotTrainable final : public Trainable {
   Metrics Iterate(const Rng& rng) override { return bench_.learner->Iterate(rng); }
   Metrics Timing(const Metrics& metrics, double seconds) override {
     Metrics timing;
-    timing.Add("episodes_per_second", metrics.GetOr("episodes", 0) / seconds);
+    const std::string effort = bench_.learner->columns().front();
+    timing.Add(effort + "_per_second", metrics.GetOr(effort, 0) / seconds);
     return timing;
   }
   AdaptationCurve Evaluate() override {

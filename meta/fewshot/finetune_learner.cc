@@ -247,12 +247,12 @@ class FineTuneLearner final : public FewShotLearner {
       }
     }
     torch::Tensor Outputs(const Parameters& rows, const torch::Tensor& features) const {
-      return has_head ? ApplyHead(rows, head, features) : features;
+      return ApplyHead(rows, head, features);
     }
 
     std::shared_ptr<ParameterLayout> layout;
     bool has_head;
-    size_t head = 0;
+    std::optional<size_t> head;
     Parameters start;
     torch::Tensor mask;  // of what is tuned; undefined: everything
   };

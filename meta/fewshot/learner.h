@@ -40,8 +40,9 @@ class FewShotLearner {
   // Units that it can be judged after, when `asked` are asked for; -1: as many as in training.
   // What has one unit alone gives 0.
   virtual int64_t Units(int64_t asked) const = 0;
-  // The columns that Iterate's metrics have, in their order: "episodes", how many it took; ...; and
-  // last the score after adaptation.
+  // The columns that Iterate's metrics have, in their order: how many "episodes" or "examples" it
+  // took; ...; and last what a learning curve shows: the score after adaptation, or where nothing
+  // adapts in training what is learned instead.
   virtual std::vector<std::string> columns() const = 0;
   // An iteration of training. Everything random comes from `rng`. Throws Error(kRuntime) when the
   // update is not finite, and is then as before the call.
@@ -59,6 +60,11 @@ class FewShotLearner {
   // [T, Q, ways], or values [T, Q, O]. What has one unit alone gives one element.
   virtual std::vector<torch::Tensor> Predict(const EpisodeBatch& episodes, int64_t ways,
                                              NormMode mode, int64_t units) const = 0;
+
+  // Scores of classes as what a person is shown, [..., ways] -> the same shape, sums of 1.
+  virtual torch::Tensor Probabilities(const torch::Tensor& scores) const {
+    return scores.softmax(-1);
+  }
 
   virtual void Save(CheckpointWriter checkpoint) const = 0;
   virtual void Load(CheckpointReader checkpoint) = 0;

@@ -162,6 +162,10 @@ class MetricLearner final : public FewShotLearner {
                    norm(running_.comparison))};
   }
 
+  torch::Tensor Probabilities(const torch::Tensor& scores) const override {
+    return comparison_->Probabilities(scores);
+  }
+
   void Save(CheckpointWriter checkpoint) const override {
     SaveWeights(checkpoint, row_);
     adam_.Save(checkpoint.Scope("adam"));

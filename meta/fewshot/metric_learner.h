@@ -27,6 +27,8 @@ class Comparison {
                                const NormContext& norm) const = 0;
   // What is minimised, [T, Q], for labels [T, Q]: the cross-entropy.
   virtual torch::Tensor Losses(const torch::Tensor& scores, const torch::Tensor& labels) const;
+  // Scores as what a person is shown, [..., N], sums of 1.
+  virtual torch::Tensor Probabilities(const torch::Tensor& scores) const { return scores.exp(); }
   // Channels of each batch normalisation of its own.
   virtual std::vector<int64_t> norm_channels() const { return {}; }
 };

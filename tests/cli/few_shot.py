@@ -217,6 +217,21 @@ def check_untrained():
         assert found["curve"][-1]["mean"] > 0.3, found
 
 
+def check_pretexts():
+    """What is learned before anything adapts is called by its name."""
+    text = RECIPE.format(learner="autoencoder").replace("meta_batch_size = 4\nshards = 2\n", "batch_size = 10\n")
+    write(text, "pretext.toml")
+    for learner, column in (("autoencoder", "loss"), ("transfer", "base_accuracy")):
+        run = f"runs/{learner}"
+        shown = fewstep("train", "pretext.toml", "--restart", *sets(run_name=learner, learner_name=learner)).exits(0)
+        assert column.split("_")[-1] in shown.err and "examples/s" in shown.err, shown
+        first = json.loads(read(f"{run}/metrics.jsonl").splitlines()[0])
+        assert first["examples"] == 20 and column in first, first
+        assert "examples_per_second" in json.loads(read(f"{run}/timing.jsonl").splitlines()[0])
+        svg = read(f"{run}/evaluations/learning.svg").decode()
+        assert "training examples" in svg and "after adaptation" not in svg, svg
+
+
 def check_texts():
     for name in ("omniglot", "glyphs", "sinusoid@maml", "maml", "prototypical"):
         assert "name" in fewstep("describe", name).exits(0).out
@@ -238,6 +253,7 @@ def main():
     check_functions()
     check_pretrained()
     check_untrained()
+    check_pretexts()
     check_texts()
     print("runs of few-shot learning end as uninterrupted ones do")
 

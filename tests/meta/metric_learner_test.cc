@@ -64,6 +64,16 @@ class Predictions : public MetricLearner {
     return backbone.Forward(row, torch::cat({batch.support_x, batch.query_x}, 1))[0].to(
         torch::kFloat64);
   }
+  // An array of the rule's own that the learner saves.
+  static torch::Tensor OfTheRule(const FewShotLearner& learner, const std::string& name) {
+    TensorFile file;
+    learner.Save(file);
+    const std::string full = "weights.comparison." + name;
+    const std::span<const float> values = file.Values<float>(full);
+    return torch::tensor(std::vector<float>(values.begin(), values.end()))
+        .to(torch::kFloat64)
+        .view(file.At(full).shape);
+  }
   static constexpr const char* kMlp = "[learner.network]\nkind = \"mlp\"\nhidden = [8, 5]\n";
 };
 
@@ -120,15 +130,7 @@ TEST_F(Predictions, OfRelationNetworksAreThoseOfLoops) {
   const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
   const torch::Tensor predicted = learner->Predict(batch, 3, NormMode::kBatch, 0)[0];
   const torch::Tensor features = FeaturesOf(*learner, batch);
-  TensorFile file;
-  learner->Save(file);
-  const auto stored = [&](const std::string& name) {
-    const std::string full = "weights.comparison." + name;
-    const std::span<const float> values = file.Values<float>(full);
-    return torch::tensor(std::vector<float>(values.begin(), values.end()))
-        .to(torch::kFloat64)
-        .view(file.At(full).shape);
-  };
+  const auto stored = [&](const std::string& name) { return OfTheRule(*learner, name); };
   for (int64_t q = 0; q < 12; ++q) {
     for (int64_t k = 0; k < 3; ++k) {
       torch::Tensor sum = torch::zeros({5}, torch::kFloat64);
@@ -153,15 +155,7 @@ TEST_F(Predictions, OfFullContextEmbeddingsAreThoseOfLoops) {
   const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
   const torch::Tensor predicted = learner->Predict(batch, 3, NormMode::kBatch, 0)[0].exp();
   const torch::Tensor features = FeaturesOf(*learner, batch);
-  TensorFile file;
-  learner->Save(file);
-  const auto stored = [&](const std::string& name) {
-    const std::string full = "weights.comparison." + name;
-    const std::span<const float> values = file.Values<float>(full);
-    return torch::tensor(std::vector<float>(values.begin(), values.end()))
-        .to(torch::kFloat64)
-        .view(file.At(full).shape);
-  };
+  const auto stored = [&](const std::string& name) { return OfTheRule(*learner, name); };
   struct State {
     torch::Tensor h = torch::zeros({5}, torch::kFloat64), c = torch::zeros({5}, torch::kFloat64);
   };
@@ -227,6 +221,24 @@ TEST_F(Predictions, OfTheNearestNeighbourAreThoseOfLoops) {
       label = batch.support_y[0][s].item<int64_t>();
     }
     EXPECT_EQ(predicted[0][q].item<int64_t>(), label);
+  }
+}
+
+TEST_F(Predictions, AreShownAsProbabilities) {
+  for (const std::string name : {"matching", "prototypical", "relation", "nearest"}) {
+    const auto learner = Make(name, name == "nearest" ? "" : kMlp);
+    const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+    const torch::Tensor scores = learner->Predict(batch, 3, NormMode::kBatch, 0)[0];
+    const torch::Tensor shown = learner->Probabilities(scores);
+    EXPECT_TRUE(torch::allclose(shown.sum(2), torch::ones({1, 12}), 1e-4, 1e-5)) << name;
+    EXPECT_GE(shown.min().item<double>(), 0) << name;
+    EXPECT_TRUE(torch::equal(shown.argmax(2), scores.argmax(2))) << name;
+    // as they are where they are probabilities; a relation is a score of its own
+    if (name == "relation") {
+      EXPECT_TRUE(torch::allclose(shown * scores.sum(2, true), scores, 1e-4, 1e-6));
+    } else if (name != "nearest") {
+      EXPECT_TRUE(torch::allclose(shown, scores.exp()));
+    }
   }
 }
 

@@ -39,6 +39,11 @@ class NearestNeighbour final : public FewShotLearner {
         distances.unsqueeze(2).masked_fill(belongs.logical_not(), kNever).max(3))};  // [T, Q, N]
   }
 
+  // It has no doubts.
+  torch::Tensor Probabilities(const torch::Tensor& scores) const override {
+    return torch::one_hot(scores.argmax(-1), scores.size(-1)).to(scores.scalar_type());
+  }
+
   void Save(CheckpointWriter) const override {}
   void Load(CheckpointReader) override {}
 

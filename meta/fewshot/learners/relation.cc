@@ -79,6 +79,11 @@ class Relation final : public Comparison {
     return (scores - target).square().mean(2);
   }
 
+  // Relations are scored one by one.
+  torch::Tensor Probabilities(const torch::Tensor& scores) const override {
+    return scores / scores.sum(-1, /*keepdim=*/true);
+  }
+
  private:
   FeatureMaps features_;
   std::optional<ConvNetwork> convolutions_;
