@@ -20,6 +20,12 @@ EpisodeBatch EpisodeBatch::To(torch::Device device) const {
           classes.defined() ? classes.to(device) : classes};
 }
 
+torch::Tensor EpisodeLosses(const torch::Tensor& outputs, const torch::Tensor& y,
+                            bool classification) {
+  if (!classification) return (outputs - y.to(outputs.scalar_type())).square().mean({1, 2});
+  return -outputs.log_softmax(2).gather(2, y.unsqueeze(2)).mean({1, 2});
+}
+
 namespace {
 
 class ExampleSource final : public EpisodeSource {

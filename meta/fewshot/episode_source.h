@@ -24,6 +24,11 @@ struct EpisodeBatch {
   EpisodeBatch To(torch::Device device) const;
 };
 
+// What is minimised, [T], means over a task's examples: the cross-entropy of scores [T, B, ways]
+// for labels [T, B], or the squared error of values [T, B, O].
+torch::Tensor EpisodeLosses(const torch::Tensor& outputs, const torch::Tensor& y,
+                            bool classification);
+
 // What a source gives: the form of an example and of what is predicted.
 struct EpisodeForm {
   ExampleShape example;

@@ -185,8 +185,8 @@ class FineTuneLearner final : public FewShotLearner {
           backbone_->Forward(rows, batch.support_x, {.record = &support});
           if (has_batch_norm()) norm.given = &support;
         }
-        predictions.push_back(tuned.Outputs(rows, Features(rows, batch.query_x, norm)));
-        if (options_.head_only && tuned.has_head && !support_features.defined()) {
+        predictions.push_back(ApplyHead(rows, tuned.head, Features(rows, batch.query_x, norm)));
+        if (options_.head_only && tuned.head && !support_features.defined()) {
           support_features = Features(rows, batch.support_x, running);
         }
       }
@@ -195,7 +195,8 @@ class FineTuneLearner final : public FewShotLearner {
       rows.flat = rows.flat.detach().requires_grad_(true);
       const torch::Tensor features =
           support_features.defined() ? support_features : Features(rows, batch.support_x, running);
-      const torch::Tensor losses = Losses(tuned.Outputs(rows, features), batch.support_y);
+      const torch::Tensor losses =
+          EpisodeLosses(ApplyHead(rows, tuned.head, features), batch.support_y, classifies());
       rows = AdaptStep(rows, losses, options_.tuning, tuned.mask, state);
       rows.flat = rows.flat.detach();
       if (state.first.defined()) state.first = state.first.detach();
@@ -232,11 +233,11 @@ class FineTuneLearner final : public FewShotLearner {
   // at 0.
   struct Tuned {
     Tuned(const FineTuneLearner& learner, int64_t tasks, int64_t ways)
-        : layout(std::make_shared<ParameterLayout>()), has_head(ways > 0) {
+        : layout(std::make_shared<ParameterLayout>()) {
       const Backbone same(*layout, "", learner.options_.network, learner.source_.form().example,
-                          has_head ? 0 : learner.source_.form().outputs);
+                          ways > 0 ? 0 : learner.source_.form().outputs);
       torch::Tensor flat = learner.row_.flat.narrow(1, 0, layout->size());
-      if (has_head) {
+      if (ways > 0) {
         const int64_t body = layout->size();
         head = AddHead(*layout, "", same.outputs(), ways);
         flat = torch::cat({flat, torch::zeros({1, layout->size() - body}, flat.options())}, 1);
@@ -246,22 +247,12 @@ class FineTuneLearner final : public FewShotLearner {
         mask = layout->Mask(ParameterRole::kHead).to(learner.device_);
       }
     }
-    torch::Tensor Outputs(const Parameters& rows, const torch::Tensor& features) const {
-      return ApplyHead(rows, head, features);
-    }
 
     std::shared_ptr<ParameterLayout> layout;
-    bool has_head;
-    std::optional<size_t> head;
+    std::optional<size_t> head;  // of functions the network's own
     Parameters start;
     torch::Tensor mask;  // of what is tuned; undefined: everything
   };
-
-  // [T], means over a task's examples.
-  torch::Tensor Losses(const torch::Tensor& outputs, const torch::Tensor& y) const {
-    if (!classifies()) return (outputs - y).square().mean({1, 2});
-    return -outputs.log_softmax(2).gather(2, y.unsqueeze(2)).mean({1, 2});
-  }
 
   FineTuneOptions options_;
   const EpisodeSource& source_;

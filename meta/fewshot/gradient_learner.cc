@@ -324,10 +324,8 @@ class GradientLearner final : public FewShotLearner {
     return options_.learning_rate + way * (options_.final_learning_rate - options_.learning_rate);
   }
 
-  // Mean over a task's examples, [T].
   torch::Tensor Losses(const torch::Tensor& outputs, const torch::Tensor& y) const {
-    if (!classifies()) return (outputs - y.to(outputs.scalar_type())).square().mean({1, 2});
-    return -outputs.log_softmax(2).gather(2, y.unsqueeze(2)).mean({1, 2});
+    return EpisodeLosses(outputs, y, classifies());
   }
   // What is judged, [T]: the part of right answers, or the squared error.
   torch::Tensor Scores(const torch::Tensor& outputs, const torch::Tensor& y) const {
