@@ -43,6 +43,38 @@ Parameters Parameters::Expand(int64_t num_tasks) const {
   return WithFlat(flat.expand({num_tasks, flat.size(1)}));
 }
 
+ParameterArrays::ParameterArrays(const Parameters& rows) {
+  const std::vector<ParameterSlice>& slices = rows.layout->slices();
+  std::vector<int64_t> sizes;
+  for (const ParameterSlice& slice : slices) sizes.push_back(slice.size);
+  arrays_ = rows.flat.split_with_sizes(sizes, 1);
+  for (size_t i = 0; i < slices.size(); ++i) {
+    std::vector<int64_t> shape = {rows.num_tasks()};
+    shape.insert(shape.end(), slices[i].shape.begin(), slices[i].shape.end());
+    arrays_[i] = arrays_[i].view(shape);
+  }
+}
+
+std::vector<ParameterArrays> ParameterArrays::ByTask() const {
+  std::vector<ParameterArrays> tasks(static_cast<size_t>(num_tasks()), ParameterArrays());
+  for (const torch::Tensor& array : arrays_) {
+    const std::vector<torch::Tensor> parts = array.split(1, 0);
+    for (size_t t = 0; t < tasks.size(); ++t) tasks[t].arrays_.push_back(parts[t]);
+  }
+  return tasks;
+}
+
+ParameterArrays ParameterArrays::Expand(int64_t num_tasks) const {
+  ParameterArrays expanded;
+  for (const torch::Tensor& array : arrays_) {
+    FEWSTEP_CHECK(array.size(0) == 1, "expanding {} rows", array.size(0));
+    std::vector<int64_t> shape = array.sizes().vec();
+    shape[0] = num_tasks;
+    expanded.arrays_.push_back(array.expand(shape));
+  }
+  return expanded;
+}
+
 namespace {
 
 using Block = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,

@@ -97,6 +97,25 @@ struct Parameters {
   Parameters WithFlat(torch::Tensor new_flat) const { return {std::move(new_flat), layout}; }
 };
 
+// All arrays of T rows, as Parameters::View has them. Their gradients become one row in one piece,
+// where a view by itself gives a row of zeros around its own, and rows are summed.
+class ParameterArrays {
+ public:
+  explicit ParameterArrays(const Parameters& rows);
+
+  int64_t num_tasks() const { return arrays_[0].size(0); }
+  const torch::Tensor& operator[](size_t index) const { return arrays_[index]; }
+
+  // Those of each task by itself.
+  std::vector<ParameterArrays> ByTask() const;
+  // As Parameters::Expand.
+  ParameterArrays Expand(int64_t num_tasks) const;
+
+ private:
+  ParameterArrays() = default;
+  std::vector<torch::Tensor> arrays_;
+};
+
 // One row as its layout says, [1, P] float32. Every array draws from rng.Fork(its name), so that it
 // does not depend on what else there is.
 Parameters Initialized(std::shared_ptr<const ParameterLayout> layout, const Rng& rng);

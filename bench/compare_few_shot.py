@@ -10,8 +10,7 @@ WORK_DIRECTORY/few_shot.json.
 
 PyTorch does it in two ways, each on 1 and on 2 threads: `eager` is a loop over tasks with
 torch.autograd.grad, `vmap` is torch.func over all tasks at once. Networks are functions of lists of
-tensors, which costs less than modules. PyTorch gets episodes that are drawn already, and does not
-score queries before adaptation, as fewstep does.
+tensors, which costs less than modules. PyTorch gets episodes that are drawn already.
 
 PyTorch is installed from its wheel into WORK_DIRECTORY, once (0.2 GB where pip's index has the
 build for processors, 4 GB else); --python names a Python that has it.

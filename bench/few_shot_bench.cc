@@ -1,6 +1,6 @@
 // Iterations of MAML, second and first order, on pictures of 28 x 28 and on sines, through the
-// interface that training goes through: episodes drawn, adaptation, queries scored before and after
-// it, meta-gradient, Adam. bench/compare_few_shot.py does the same in PyTorch.
+// interface that training goes through: episodes drawn, adaptation, queries scored after it,
+// meta-gradient, Adam. bench/compare_few_shot.py does the same in PyTorch.
 //
 //   LEARNER/SHAPE/threads:N   T meta-batch, N ways, K shots, Q queries a class, S inner steps
 //
@@ -22,6 +22,7 @@
 #include "bench/peak_memory.h"
 #include "bench/stopwatch.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "data/data_catalog.h"
 #include "meta/fewshot/learner.h"
 
@@ -174,6 +175,7 @@ int WriteOne(const std::string& name, const std::string& path) {
 
 int main(int argc, char** argv) {
   using namespace fewstep;
+  KeepFreedMemory();
   if (argc == 4 && std::strcmp(argv[1], "--write") == 0) return WriteOne(argv[2], argv[3]);
   for (const std::string learner : {"maml", "fomaml"}) {
     for (const Setting& setting : kSettings) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,6 +36,13 @@ void RequireMemory(double bytes, std::string_view purpose, std::string keys) {
               fmt::format("{} needs at least {:.4g} GB of memory, there are {:.4g} GB", purpose,
                           bytes / kGigabyte, usable / kGigabyte),
               {.key = std::move(keys), .remedy = remedy});
+}
+
+void KeepFreedMemory() {
+  constexpr int kAnySize = std::numeric_limits<int>::max();
+  constexpr int kMostOfOldVersions = 32 << 20;
+  mallopt(M_TRIM_THRESHOLD, kAnySize);
+  if (mallopt(M_MMAP_THRESHOLD, kAnySize) == 0) mallopt(M_MMAP_THRESHOLD, kMostOfOldVersions);
 }
 
 }  // namespace fewstep

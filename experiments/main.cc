@@ -1,3 +1,7 @@
+#include "core/memory.h"
 #include "experiments/cli.h"
 
-int main(int argc, char** argv) { return fewstep::RunCommandLine(argc, argv); }
+int main(int argc, char** argv) {
+  fewstep::KeepFreedMemory();
+  return fewstep::RunCommandLine(argc, argv);
+}

@@ -5,17 +5,19 @@
 namespace fewstep {
 namespace {
 
-torch::Tensor SideBySide(const Parameters& rows, const torch::Tensor& pictures,
+torch::Tensor SideBySide(const ParameterArrays& rows, const torch::Tensor& pictures,
                          const NormContext& norm, const NetworkOfTasks& network) {
   const int64_t tasks = pictures.size(0);
   const torch::Tensor x = pictures.transpose(0, 1).flatten(1, 2);  // [B, T * C, H, W]
   return network(rows.num_tasks() == tasks ? rows : rows.Expand(tasks), x, norm).transpose(0, 1);
 }
 
-torch::Tensor OneByOne(const Parameters& rows, const torch::Tensor& pictures,
+torch::Tensor OneByOne(const ParameterArrays& rows, const torch::Tensor& pictures,
                        const NormContext& norm, const NetworkOfTasks& network) {
   std::vector<torch::Tensor> results;
   std::vector<NormStatistics> records;
+  const std::vector<ParameterArrays> by_task =
+      rows.num_tasks() == 1 ? std::vector{rows} : rows.ByTask();
   for (int64_t t = 0; t < pictures.size(0); ++t) {
     NormStatistics given, record;
     if (norm.given != nullptr) {
@@ -25,7 +27,7 @@ torch::Tensor OneByOne(const Parameters& rows, const torch::Tensor& pictures,
         }
       }
     }
-    const Parameters row = rows.num_tasks() == 1 ? rows : rows.Rows(t, t + 1);
+    const ParameterArrays& row = by_task[by_task.size() == 1 ? 0 : static_cast<size_t>(t)];
     results.push_back(network(row, pictures[t],
                               {.given = norm.given == nullptr ? nullptr : &given,
                                .record = norm.record == nullptr ? nullptr : &record})
@@ -46,7 +48,7 @@ torch::Tensor OneByOne(const Parameters& rows, const torch::Tensor& pictures,
 
 }  // namespace
 
-torch::Tensor MapTasks(const Parameters& rows, const torch::Tensor& pictures,
+torch::Tensor MapTasks(const ParameterArrays& rows, const torch::Tensor& pictures,
                        const NormContext& norm, const NetworkOfTasks& network) {
   const int64_t num_rows = rows.num_tasks(), tasks = pictures.size(0);
   FEWSTEP_CHECK(num_rows == 1 || num_rows == tasks, "{} rows for {} tasks", num_rows, tasks);

@@ -11,12 +11,12 @@ namespace fewstep {
 
 // Of G tasks: pictures [B, G * C, H, W] with rows [G, P] -> [B, G, F]. What comes out of it for a
 // task depends on nothing of another.
-using NetworkOfTasks = std::function<torch::Tensor(const Parameters& rows, const torch::Tensor& x,
-                                                   const NormContext& norm)>;
+using NetworkOfTasks = std::function<torch::Tensor(
+    const ParameterArrays& rows, const torch::Tensor& x, const NormContext& norm)>;
 
 // pictures [T, B, C, H, W] -> [T, B, F], with rows [T, P], or one row for all [1, P]. On processors
 // tasks go one after the other (docs/performance.md has the measurement), on a GPU side by side.
-torch::Tensor MapTasks(const Parameters& rows, const torch::Tensor& pictures,
+torch::Tensor MapTasks(const ParameterArrays& rows, const torch::Tensor& pictures,
                        const NormContext& norm, const NetworkOfTasks& network);
 
 }  // namespace fewstep

@@ -25,17 +25,17 @@ ConvLayer::ConvLayer(ParameterLayout& layout, const std::string& name, const Sha
 
 int64_t ConvLayer::Side(int64_t side) const { return (side - 1) / shape_.stride + 1; }
 
-torch::Tensor ConvLayer::Forward(const Parameters& rows, const torch::Tensor& x,
-                                 Normalizer& normalize) const {
+torch::Tensor ConvLayer::Forward(const ParameterArrays& rows, const torch::Tensor& x,
+                                 Normalizer& normalize, double slope) const {
   const int64_t tasks = rows.num_tasks();
   const torch::Tensor weight =
-      rows.View(slice_)
+      rows[slice_]
           .reshape({tasks * shape_.out, shape_.in, shape_.kernel, shape_.kernel})
           .contiguous(x.suggest_memory_format());
   const torch::Tensor y =
       Convolve(x, weight, {.stride = shape_.stride, .padding = shape_.kernel / 2, .groups = tasks});
-  return normalize(y, shape_.gain ? rows.View(slice_ + 2).flatten() : torch::Tensor(),
-                   rows.View(slice_ + 1).flatten());
+  return normalize(y, shape_.gain ? rows[slice_ + 2].flatten() : torch::Tensor(),
+                   rows[slice_ + 1].flatten(), slope);
 }
 
 void CheckPlaces(int64_t left_height, int64_t left_width, int64_t height, int64_t width,
@@ -71,10 +71,10 @@ std::optional<size_t> AddHead(ParameterLayout& layout, const std::string& prefix
   return slice;
 }
 
-torch::Tensor ApplyHead(const Parameters& rows, std::optional<size_t> slice,
+torch::Tensor ApplyHead(const ParameterArrays& rows, std::optional<size_t> slice,
                         const torch::Tensor& features) {
   if (!slice) return features;
-  const torch::Tensor weight = rows.View(*slice), bias = rows.View(*slice + 1);
+  const torch::Tensor &weight = rows[*slice], &bias = rows[*slice + 1];
   if (rows.num_tasks() == 1) return features.matmul(weight[0]) + bias;
   return torch::baddbmm(bias, features, weight);
 }

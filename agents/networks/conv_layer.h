@@ -28,10 +28,10 @@ class ConvLayer {
   // Of a side of a picture, what is left.
   int64_t Side(int64_t side) const;
 
-  // Of G tasks side by side, rows [G, P]: x [B, G * in, H, W] -> [B, G * out, H', W'], in the
-  // memory format of x.
-  torch::Tensor Forward(const Parameters& rows, const torch::Tensor& x,
-                        Normalizer& normalize) const;
+  // Of G tasks side by side: x [B, G * in, H, W] -> [B, G * out, H', W'], in the memory format of
+  // x; what is below 0 times `slope`.
+  torch::Tensor Forward(const ParameterArrays& rows, const torch::Tensor& x, Normalizer& normalize,
+                        double slope) const;
 
  private:
   Shape shape_;
@@ -53,11 +53,11 @@ void CheckGroups(const Normalizer::Shape& normalization, const std::vector<int64
 // x [B, G * C, H, W] -> features [B, G, F]: all places of all channels, or means over places.
 torch::Tensor FeaturesOf(const torch::Tensor& x, int64_t tasks, bool spatial_mean);
 // A linear layer at the end: appends prefix + "head.weight", "head.bias" where there are outputs,
-// and returns its first slice; without outputs there is none. Then features [T, B, F] with rows
-// [T, P] or [1, P] -> [T, B, outputs]; features as they are without a layer.
+// and returns its first slice; without outputs there is none. Then features [T, B, F] with rows of
+// T tasks or of one -> [T, B, outputs]; features as they are without a layer.
 std::optional<size_t> AddHead(ParameterLayout& layout, const std::string& prefix, int64_t features,
                               int64_t outputs);
-torch::Tensor ApplyHead(const Parameters& rows, std::optional<size_t> slice,
+torch::Tensor ApplyHead(const ParameterArrays& rows, std::optional<size_t> slice,
                         const torch::Tensor& features);
 
 }  // namespace fewstep

@@ -41,14 +41,14 @@ std::vector<int64_t> ConvNetwork::norm_channels() const {
   return std::vector<int64_t>(shape_.blocks.size(), shape_.filters);
 }
 
-torch::Tensor ConvNetwork::Features(const Parameters& rows, torch::Tensor x,
+torch::Tensor ConvNetwork::Features(const ParameterArrays& rows, torch::Tensor x,
                                     const NormContext& norm) const {
   Normalizer normalize(shape_.normalization, rows.num_tasks(), norm);
   // maxima over places are four times as fast with channels side by side, on processors
   const bool pools = std::ranges::any_of(shape_.blocks, &ConvBlock::pool);
   x = x.contiguous(pools ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    x = layers_[i].Forward(rows, x, normalize).relu_();
+    x = layers_[i].Forward(rows, x, normalize, /*slope=*/0);
     if (shape_.blocks[i].pool) x = torch::max_pool2d(x, {2, 2});
   }
   return FeaturesOf(x, rows.num_tasks(), shape_.spatial_mean);
@@ -57,7 +57,8 @@ torch::Tensor ConvNetwork::Features(const Parameters& rows, torch::Tensor x,
 torch::Tensor ConvNetwork::Forward(const Parameters& rows, const torch::Tensor& pictures,
                                    const NormContext& norm) const {
   const NetworkOfTasks features = std::bind_front(&ConvNetwork::Features, this);
-  return ApplyHead(rows, head_, MapTasks(rows, pictures, norm, features));
+  const ParameterArrays arrays(rows);
+  return ApplyHead(arrays, head_, MapTasks(arrays, pictures, norm, features));
 }
 
 }  // namespace fewstep

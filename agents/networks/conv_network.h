@@ -47,7 +47,8 @@ class ConvNetwork {
                         const NormContext& norm = {}) const;
 
  private:
-  torch::Tensor Features(const Parameters& rows, torch::Tensor x, const NormContext& norm) const;
+  torch::Tensor Features(const ParameterArrays& rows, torch::Tensor x,
+                         const NormContext& norm) const;
 
   ConvNetworkShape shape_;
   std::vector<ConvLayer> layers_;  // a block each

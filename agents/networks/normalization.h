@@ -47,14 +47,17 @@ class Normalizer {
   Normalizer(const Shape& shape, int64_t tasks, const NormContext& context)
       : shape_(shape), tasks_(tasks), context_(context) {}
 
-  // The next normalisation: x [B, T * C, H, W] -> the same shape, with factor and offset [T * C]; a
-  // factor that is undefined is 1.
+  // The next normalisation and the rectifier behind it: x [B, T * C, H, W] -> the same shape, with
+  // factor and offset [T * C]; a factor that is undefined is 1. Below 0 numbers are multiplied by
+  // `slope`: 0 is ReLU, 1 is no rectifier.
   torch::Tensor operator()(const torch::Tensor& x, const torch::Tensor& gain,
-                           const torch::Tensor& offset);
+                           const torch::Tensor& offset, double slope);
 
  private:
   torch::Tensor Batch(const torch::Tensor& x, const torch::Tensor& gain,
-                      const torch::Tensor& offset);
+                      const torch::Tensor& offset, double slope);
+  torch::Tensor OfGroups(const torch::Tensor& x, const torch::Tensor& gain,
+                         const torch::Tensor& offset) const;
 
   Shape shape_;
   int64_t tasks_;

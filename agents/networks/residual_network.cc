@@ -48,17 +48,16 @@ std::vector<int64_t> ResidualNetwork::norm_channels() const {
   return channels;
 }
 
-torch::Tensor ResidualNetwork::Features(const Parameters& rows, torch::Tensor x,
+torch::Tensor ResidualNetwork::Features(const ParameterArrays& rows, torch::Tensor x,
                                         const NormContext& norm) const {
   Normalizer normalize(shape_.normalization, rows.num_tasks(), norm);
   x = x.contiguous(at::MemoryFormat::ChannelsLast);
   for (const Block& block : blocks_) {
     torch::Tensor y = x;
     for (size_t c = 0; c < block.convs.size(); ++c) {
-      y = block.convs[c].Forward(rows, y, normalize);
-      if (c + 1 < block.convs.size()) y = at::leaky_relu_(y, kSlope);
+      y = block.convs[c].Forward(rows, y, normalize, c + 1 < block.convs.size() ? kSlope : 1);
     }
-    x = at::leaky_relu(y + block.shortcut.Forward(rows, x, normalize), kSlope);
+    x = at::leaky_relu(y + block.shortcut.Forward(rows, x, normalize, 1), kSlope);
     x = torch::max_pool2d(x, {2, 2});
   }
   return FeaturesOf(x, rows.num_tasks(), shape_.spatial_mean);
@@ -67,7 +66,8 @@ torch::Tensor ResidualNetwork::Features(const Parameters& rows, torch::Tensor x,
 torch::Tensor ResidualNetwork::Forward(const Parameters& rows, const torch::Tensor& pictures,
                                        const NormContext& norm) const {
   const NetworkOfTasks features = std::bind_front(&ResidualNetwork::Features, this);
-  return ApplyHead(rows, head_, MapTasks(rows, pictures, norm, features));
+  const ParameterArrays arrays(rows);
+  return ApplyHead(arrays, head_, MapTasks(arrays, pictures, norm, features));
 }
 
 }  // namespace fewstep

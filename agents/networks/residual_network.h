@@ -41,7 +41,8 @@ class ResidualNetwork {
     std::vector<ConvLayer> convs;
     ConvLayer shortcut;
   };
-  torch::Tensor Features(const Parameters& rows, torch::Tensor x, const NormContext& norm) const;
+  torch::Tensor Features(const ParameterArrays& rows, torch::Tensor x,
+                         const NormContext& norm) const;
 
   ResidualNetworkShape shape_;
   std::vector<Block> blocks_;

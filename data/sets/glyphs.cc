@@ -91,7 +91,7 @@ std::vector<uint8_t> DrawGlyph(std::vector<Stroke> strokes, int side, double wob
 
   // ink by the distance to the nearest point of a stroke, with soft borders of a pixel
   const auto size = static_cast<size_t>(side);
-  std::vector<double> nearest(size * size, 1);
+  std::vector<double> nearest(size * size, 1);  // squared
   const double reach = pen + 2.0 / side;
   for (const Stroke& stroke : strokes) {
     const int steps = 4 * side * (static_cast<int>(stroke.size()) - 1);
@@ -106,14 +106,15 @@ std::vector<uint8_t> DrawGlyph(std::vector<Stroke> strokes, int side, double wob
       for (int y = top; y <= bottom; ++y) {
         for (int x = left; x <= right; ++x) {
           double& distance = nearest[static_cast<size_t>(y) * size + static_cast<size_t>(x)];
-          distance = std::min(distance, std::hypot((x + 0.5) / side - p.x, (y + 0.5) / side - p.y));
+          const double dx = (x + 0.5) / side - p.x, dy = (y + 0.5) / side - p.y;
+          distance = std::min(distance, dx * dx + dy * dy);
         }
       }
     }
   }
   std::vector<uint8_t> pixels(size * size);
   for (size_t i = 0; i < pixels.size(); ++i) {
-    const double ink = std::clamp((pen - nearest[i]) * side + 0.5, 0.0, 1.0);
+    const double ink = std::clamp((pen - std::sqrt(nearest[i])) * side + 0.5, 0.0, 1.0);
     pixels[i] = static_cast<uint8_t>(std::lround(255 * ink));
   }
   return pixels;

@@ -185,7 +185,8 @@ class FineTuneLearner final : public FewShotLearner {
           backbone_->Forward(rows, batch.support_x, {.record = &support});
           if (has_batch_norm()) norm.given = &support;
         }
-        predictions.push_back(ApplyHead(rows, tuned.head, Features(rows, batch.query_x, norm)));
+        predictions.push_back(
+            ApplyHead(ParameterArrays(rows), tuned.head, Features(rows, batch.query_x, norm)));
         if (options_.head_only && tuned.head && !support_features.defined()) {
           support_features = Features(rows, batch.support_x, running);
         }
@@ -195,8 +196,8 @@ class FineTuneLearner final : public FewShotLearner {
       rows.flat = rows.flat.detach().requires_grad_(true);
       const torch::Tensor features =
           support_features.defined() ? support_features : Features(rows, batch.support_x, running);
-      const torch::Tensor losses =
-          EpisodeLosses(ApplyHead(rows, tuned.head, features), batch.support_y, classifies());
+      const torch::Tensor losses = EpisodeLosses(
+          ApplyHead(ParameterArrays(rows), tuned.head, features), batch.support_y, classifies());
       rows = AdaptStep(rows, losses, options_.tuning, tuned.mask, state);
       rows.flat = rows.flat.detach();
       if (state.first.defined()) state.first = state.first.detach();

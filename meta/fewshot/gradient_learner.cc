@@ -159,7 +159,8 @@ class GradientLearner final : public FewShotLearner {
         source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
             .To(device_);
     const Shards shards(tasks, options_.shards, pool_);
-    std::vector<torch::Tensor> sums(shards.size());  // loss, scores before and after
+    // loss, and scores: before, of the support sets, which are as new then as the queries
+    std::vector<torch::Tensor> sums(shards.size());
     // of every number of steps, of every shard
     std::vector<std::vector<NormStatistics>> norms(running_.size(),
                                                    std::vector<NormStatistics>(shards.size()));
@@ -170,20 +171,19 @@ class GradientLearner final : public FewShotLearner {
       const auto norm = [&](int64_t step) {
         return has_batch_norm() ? &norms[static_cast<size_t>(step)][shard.index] : nullptr;
       };
+      torch::Tensor before;
+      const auto judge = [&](int64_t step, const torch::Tensor& outputs, const torch::Tensor& y) {
+        if (step == 0) before = Scores(outputs.detach(), y).sum() / tasks;
+      };
       const Parameters adapted =
-          Adapt(start, SupportLoss(of, order, norm), options_.inner, Scale(leaf));
+          Adapt(start, SupportLoss(of, order, norm, judge), options_.inner, Scale(leaf));
       const bool differentiates = options_.outer == GradientLearnerOptions::Outer::kGradient;
       const torch::AutoGradMode mode(differentiates);
       const torch::Tensor outputs =
           backbone_->Forward(adapted, of.query_x, {.record = norm(options_.inner.steps)});
       const torch::Tensor loss = Losses(outputs, of.query_y).sum() / static_cast<double>(tasks);
-      torch::Tensor before;
-      {
-        const torch::NoGradGuard no_grad;
-        before = backbone_->Forward(start, of.query_x);
-      }
-      sums[shard.index] = torch::stack({loss.detach(), Scores(before, of.query_y).sum() / tasks,
-                                        Scores(outputs.detach(), of.query_y).sum() / tasks});
+      sums[shard.index] =
+          torch::stack({loss.detach(), before, Scores(outputs.detach(), of.query_y).sum() / tasks});
       return std::pair{loss, adapted};
     };
 
@@ -237,8 +237,7 @@ class GradientLearner final : public FewShotLearner {
     std::vector<torch::Tensor> predictions;
     Parameters rows = Rows(meta_.detach(), batch.num_tasks());
     InnerState state;
-    const LossFunction loss =
-        SupportLoss(batch, Rng(0).Fork("order"), [](int64_t) { return nullptr; });
+    const LossFunction loss = SupportLoss(batch, Rng(0).Fork("order"));
     const NormStatistics running = MeanOf(running_);
     for (int64_t unit = 0;; ++unit) {
       {
@@ -336,18 +335,27 @@ class GradientLearner final : public FewShotLearner {
   // The loss of a step. In steps of some examples, tasks go through their support sets in an order
   // that is drawn anew each time around; the sets themselves are in an order of chance, so that one
   // order serves all tasks.
-  // `norm` says where the statistics of a step go.
+  // `norm` says where the statistics of a step go, `judge` sees what is predicted before it.
   using NormOfStep = std::function<NormStatistics*(int64_t step)>;
-  LossFunction SupportLoss(const EpisodeBatch& batch, const Rng& rng,
-                           const NormOfStep& norm) const {
+  using Judge =
+      std::function<void(int64_t step, const torch::Tensor& outputs, const torch::Tensor& y)>;
+  LossFunction SupportLoss(
+      const EpisodeBatch& batch, const Rng& rng,
+      const NormOfStep& norm = [](int64_t) { return nullptr; },
+      const Judge& judge = [](int64_t, const torch::Tensor&, const torch::Tensor&) {}) const {
+    const auto loss = [this, norm, judge](const Parameters& rows, int64_t step,
+                                          const torch::Tensor& x, const torch::Tensor& y) {
+      const torch::Tensor outputs = backbone_->Forward(rows, x, {.record = norm(step)});
+      judge(step, outputs, y);
+      return Losses(outputs, y);
+    };
     const int64_t size = options_.inner_batch_size, all = batch.support_x.size(1);
     if (size == 0 || size >= all) {
-      return [this, batch, norm](const Parameters& rows, int64_t step) {
-        return Losses(backbone_->Forward(rows, batch.support_x, {.record = norm(step)}),
-                      batch.support_y);
+      return [batch, loss](const Parameters& rows, int64_t step) {
+        return loss(rows, step, batch.support_x, batch.support_y);
       };
     }
-    return [this, batch, norm, rng, size, all](const Parameters& rows, int64_t step) {
+    return [this, batch, loss, rng, size, all](const Parameters& rows, int64_t step) {
       torch::Tensor chosen = torch::empty({size}, torch::kInt64);
       std::vector<int> order(static_cast<size_t>(all));
       for (int64_t i = 0, round = -1; i < size; ++i) {
@@ -360,9 +368,8 @@ class GradientLearner final : public FewShotLearner {
         chosen[i] = order[static_cast<size_t>(place % all)];
       }
       chosen = chosen.to(device_);
-      return Losses(
-          backbone_->Forward(rows, batch.support_x.index_select(1, chosen), {.record = norm(step)}),
-          batch.support_y.index_select(1, chosen));
+      return loss(rows, step, batch.support_x.index_select(1, chosen),
+                  batch.support_y.index_select(1, chosen));
     };
   }
 
