@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <tuple>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -73,7 +74,8 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
   if (arguments.shots > 0) options.shape.shots = arguments.shots;
   if (arguments.queries > 0) options.shape.queries = arguments.queries;
   std::unique_ptr<EpisodeSource> other;
-  if (!arguments.data.empty()) {
+  const bool other_data = !arguments.data.empty() && arguments.data != config.data_name;
+  if (other_data) {
     if (!catalog.data.Contains(arguments.data) && !catalog.functions.Contains(arguments.data)) {
       throw Error(ErrorKind::kUsage, fmt::format("there are no data called '{}'", arguments.data),
                   {.key = "--data", .remedy = "fewstep list data shows what there is"});
@@ -93,11 +95,12 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
   }
   // every option that differs from the recipe's is part of the name
   std::string name = fmt::format("iteration-{:06}", iteration);
-  if (!arguments.data.empty()) name += "-" + arguments.data;
-  for (const auto& [key, value] : {std::pair{"ways", arguments.ways},
-                                   {"shots", arguments.shots},
-                                   {"queries", arguments.queries}}) {
-    if (value > 0) name += fmt::format("-{}{}", key, value);
+  if (other_data) name += "-" + arguments.data;
+  const EpisodeOptions &shape = options.shape, &own = config.data->episodes;
+  for (const auto& [key, value, of_recipe] : {std::tuple{"ways", shape.ways, own.ways},
+                                              {"shots", shape.shots, own.shots},
+                                              {"queries", shape.queries, own.queries}}) {
+    if (value != of_recipe) name += fmt::format("-{}{}", key, value);
   }
   if (*split != DataSplit::kTest) name += "-" + arguments.split;
   if (arguments.tasks >= 0) name += fmt::format("-tasks{}", arguments.tasks);

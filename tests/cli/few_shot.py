@@ -146,7 +146,9 @@ def check_evaluate():
     fewstep("evaluate", "runs/small", "--ways", "50").exits(2, "50 ways")
     fewstep("evaluate", "runs/small", "--data", "sinusoid@maml").exits(2, "was trained on 1 x 14 x 14")
     fewstep("evaluate", "runs/small", "--data", "nothing").exits(2, "there are no data called 'nothing'")
-    fewstep("evaluate", "runs/small", "--data", "glyphs").exits(2, "has examples of 1 x 28 x 28")
+    # the run's own data and episodes by their names are no others
+    own = fewstep("evaluate", "runs/small", "--data", "glyphs", "--ways", "3").exits(0)
+    assert own.out == shown.out, own
     refused = fewstep("gradient-noise", "runs/small")
     assert refused.code != 0 and "internal" not in refused.err, refused
     assert "glyphs" in fewstep("list", "runs").exits(0).out

@@ -10,6 +10,7 @@
 #include "agents/device.h"
 #include "data/data_catalog.h"
 #include "meta/fewshot/learner.h"
+#include "tests/agents/learning_testing.h"
 
 namespace fewstep {
 

@@ -261,8 +261,8 @@ TEST_F(GradientLearner, AllLearnToAdaptToNewGlyphs) {
         {"meta-sgd", "inner_learning_rate = 0.4\n"},
         {"anil", "inner_learning_rate = 0.4\n"},
         {"reptile", "training_shots = 4\ninner_learning_rate = 0.003\n"}}) {
-    const auto learner = Make(name, keys + kSmall);
-    for (uint64_t i = 0; i < 60; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
+    const auto learner = Make(name, keys + kSmall, 1, TestSeed());
+    for (uint64_t i = 0; i < 60; ++i) learner->Iterate(Rng(TestSeed()).Fork("iteration", i));
     const std::vector<double> scores = Scores(*learner, name == "reptile" ? 20 : 3, 40);
     EXPECT_LT(scores.front(), 0.35) << name;  // before: nothing is known of the classes' names
     EXPECT_GT(scores.back(), 0.38) << name;
@@ -275,9 +275,10 @@ TEST_F(GradientLearner, MamlLearnsSines) {
   episodes_.queries = 10;
   const auto learner = Make("maml",
                             "meta_batch_size = 25\nshards = 1\ninner_learning_rate = 0.01\n"
-                            "[learner.network]\nkind = \"mlp\"\nhidden = [40, 40]\n");
+                            "[learner.network]\nkind = \"mlp\"\nhidden = [40, 40]\n",
+                            1, TestSeed());
   const double before = Scores(*learner, 1, 100).back();
-  for (uint64_t i = 0; i < 1500; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
+  for (uint64_t i = 0; i < 1500; ++i) learner->Iterate(Rng(TestSeed()).Fork("iteration", i));
   const std::vector<double> after = Scores(*learner, 5, 100);
   EXPECT_LT(after[1], 0.6 * after[0]);
   EXPECT_LT(after[1], 0.6 * before);

@@ -269,8 +269,8 @@ TEST_F(Predictions, FollowTheirQueriesAndLabels) {
 
 TEST_F(MetricLearner, LearnsToTellNewGlyphsApart) {
   for (const std::string name : {"matching", "prototypical", "relation"}) {
-    const auto learner = Make(name, kSmall);
-    for (uint64_t i = 0; i < 100; ++i) learner->Iterate(Rng(2).Fork("iteration", i));
+    const auto learner = Make(name, kSmall, 1, TestSeed());
+    for (uint64_t i = 0; i < 100; ++i) learner->Iterate(Rng(TestSeed()).Fork("iteration", i));
     for (const NormMode mode : learner->norm_modes()) {
       EXPECT_GT(Accuracy(*learner, mode, 60), 0.5) << name << " " << NameOf(kNormModeNames, mode);
     }
