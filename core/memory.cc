@@ -39,9 +39,9 @@ void RequireMemory(double bytes, std::string_view purpose, std::string keys) {
 }
 
 void KeepFreedMemory() {
-  constexpr int kAnySize = std::numeric_limits<int>::max();
+  constexpr int kNever = -1, kAnySize = std::numeric_limits<int>::max();
   constexpr int kMostOfOldVersions = 32 << 20;
-  mallopt(M_TRIM_THRESHOLD, kAnySize);
+  mallopt(M_TRIM_THRESHOLD, kNever);
   if (mallopt(M_MMAP_THRESHOLD, kAnySize) == 0) mallopt(M_MMAP_THRESHOLD, kMostOfOldVersions);
 }
 

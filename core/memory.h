@@ -15,9 +15,10 @@ double UsableMemory();
 // `keys` are the options to lower: "agent.episodes, family.horizon".
 void RequireMemory(double bytes, std::string_view purpose, std::string keys);
 
-// From now on memory that is freed stays with the process. glibc otherwise gives tensors of some
-// megabytes back to the kernel and gets them anew, every page of which costs a fault: a third of an
-// iteration on pictures (docs/performance.md). Call it before there are threads.
+// From now on memory that the calling thread frees stays with the process, and of other threads
+// what is smaller than a heap of theirs (64 MiB). glibc otherwise gives tensors of some megabytes
+// back to the kernel and gets them anew, every page of which costs a fault
+// (docs/performance.md). Call it before there are threads.
 void KeepFreedMemory();
 
 }  // namespace fewstep

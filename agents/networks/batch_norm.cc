@@ -60,7 +60,7 @@ std::array<std::vector<double>, K> Means(const Extent& e, F f) {
   for (std::vector<double>& of : sums) of.assign(static_cast<size_t>(e.channels), 0);
   if (e.planes) {
     constexpr int64_t kLongest = 256;
-    S values[K][kLongest];
+    alignas(64) S values[K][kLongest];  // wherever the stack lies, sums are of the same packets
     for (int64_t o = 0; o < e.rows * e.channels; ++o) {
       const int64_t c = o % e.channels;
       for (int64_t begin = 0; begin < e.places; begin += kLongest) {
@@ -151,7 +151,7 @@ S Slope(S u, S slope) {
 }
 
 // What the derivatives read beside their gradients: the normalised n = (x - mean) d, of channel c,
-// and the slope of the rectifier at each number.
+// where the mean is rounded to x's type, and the slope of the rectifier at each number.
 template <typename S>
 struct Point {
   const S* x;
@@ -337,7 +337,7 @@ BatchNormResult OfLibTorch(const Tensor& x, const Tensor& gain, const Tensor& of
   BatchNormResult result;
   std::tie(result.y, result.mean, result.inverse_deviation) =
       at::native_batch_norm(x, gain, offset, {}, {}, /*training=*/true, /*momentum=*/0, epsilon);
-  if (slope != 1) result.y = slope == 0 ? result.y.relu() : at::leaky_relu(result.y, slope);
+  if (slope != 1) result.y = slope == 0 ? result.y.relu_() : at::leaky_relu_(result.y, slope);
   return result;
 }
 

@@ -38,8 +38,9 @@ void CheckOwnCheckpoint(const TensorFile& checkpoint, const RunConfig& config) {
 }
 
 // Of few-shot learning: other episodes, or more units.
-int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const Catalog& catalog,
-                    const std::string& checkpoint_path, const CommonOptions& common) {
+int EvaluateFewShot(const EvaluateArguments& arguments, const RunOptions& recipe, RunConfig& config,
+                    const Catalog& catalog, const std::string& checkpoint_path,
+                    const CommonOptions& common) {
   if (arguments.episodes >= 0 || arguments.deterministic || arguments.sampled ||
       arguments.measure != "episodes") {
     throw Error(ErrorKind::kUsage,
@@ -103,9 +104,12 @@ int EvaluateFewShot(const EvaluateArguments& arguments, RunConfig& config, const
     if (value != of_recipe) name += fmt::format("-{}{}", key, value);
   }
   if (*split != DataSplit::kTest) name += "-" + arguments.split;
-  if (arguments.tasks >= 0) name += fmt::format("-tasks{}", arguments.tasks);
-  if (arguments.units >= 0) name += fmt::format("-units{}", arguments.units);
-  if (arguments.seed >= 0) name += fmt::format("-seed{}", arguments.seed);
+  for (const auto& [key, value, of_recipe] :
+       {std::tuple{"tasks", config.run.evaluation_tasks, recipe.evaluation_tasks},
+        {"units", config.run.evaluation_units, recipe.evaluation_units},
+        {"seed", config.run.evaluation_seed, recipe.evaluation_seed}}) {
+    if (value != of_recipe) name += fmt::format("-{}{}", key, value);
+  }
   const std::string base = directory.SaveEvaluation(curve, iteration, name);
   if (!common.json) {
     Print("Saved as {}.{{json,md,svg}}\n", base);
@@ -136,6 +140,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
                  .remedy = "Train with run.validation_interval, which few-shot recipes have"});
   }
   const EvaluationOptions own = EvaluationOf(config);
+  const RunOptions recipe = config.run;
   config.run.threads = arguments.threads;
   if (arguments.seed >= 0) config.run.evaluation_seed = arguments.seed;
   if (arguments.tasks >= 0) config.run.evaluation_tasks = arguments.tasks;
@@ -143,7 +148,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (arguments.episodes >= 0) config.run.evaluation_episodes = arguments.episodes;
   if (!arguments.device.empty()) config.run.device = ValueOf(kDeviceNames, arguments.device);
   if (config.few_shot())
-    return EvaluateFewShot(arguments, config, catalog, checkpoint_path, common);
+    return EvaluateFewShot(arguments, recipe, config, catalog, checkpoint_path, common);
   if (arguments.ways > 0 || arguments.shots > 0 || arguments.queries > 0 ||
       !arguments.data.empty()) {
     throw Error(ErrorKind::kUsage,
@@ -234,8 +239,10 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
                    "steps are complete, as MAML's figures were made")
       ->check(CLI::IsMember(NamesOf(kMeasureNames)))
       ->capture_default_str();
-  command->add_option("--data", arguments->data,
-                      "Of few-shot learning: other data of the same form, as they are by default");
+  command->add_option(
+      "--data", arguments->data,
+      "Of few-shot learning: other data of the same form, as they are by default; the "
+      "run's own name means its own [data]");
   command->add_option("--ways", arguments->ways, "Of few-shot learning: ways of the episodes")
       ->check(CLI::Range(2, 1000000));
   command->add_option("--shots", arguments->shots, "Of few-shot learning: shots of the episodes")

@@ -94,6 +94,7 @@ class GradientLearner final : public FewShotLearner {
       throw Error(ErrorKind::kUsage, "its network has one output a class: ways are fixed",
                   {.key = "size", .remedy = "Set data.episodes.size = \"fixed\""});
     }
+    FEWSTEP_CHECK(options.inner.steps >= 1, "{} inner steps", options.inner.steps);
     training_ = options.training.From(context.episodes, source_);
     outputs_ = form.classification ? training_.ways : form.outputs;
     layout_ = std::make_shared<ParameterLayout>();
@@ -159,7 +160,7 @@ class GradientLearner final : public FewShotLearner {
         source_.Draw(DataSplit::kTrain, rng.Fork("episodes").key(), 0, tasks, training_)
             .To(device_);
     const Shards shards(tasks, options_.shards, pool_);
-    // loss, and scores: before, of the support sets, which are as new then as the queries
+    // loss, and scores: before, of the examples of the first step, which are as new as the queries
     std::vector<torch::Tensor> sums(shards.size());
     // of every number of steps, of every shard
     std::vector<std::vector<NormStatistics>> norms(running_.size(),

@@ -20,10 +20,14 @@ torch::Tensor WrittenOut(const torch::Tensor& x, const torch::Tensor& gain,
   return torch::where(u > 0, u, slope * u);
 }
 
+// How what comes after reads y, and so how the gradient that comes back lies in memory.
+enum class Reader { kNumbers, kOtherLayout, kSum };
+
 struct Case {
   std::vector<int64_t> sizes;
   bool channels_last = false;
   double slope = 0;
+  Reader reader = Reader::kNumbers;
 };
 
 class BatchNorm : public testing::TestWithParam<Case> {
@@ -64,7 +68,13 @@ TEST_P(BatchNorm, HasTheDerivativesOfItsFormula) {
     const double slope = GetParam().slope;
     const torch::Tensor y = own ? RectifiedBatchNorm(at[0], at[1], at[2], kEpsilon, slope).y
                                 : WrittenOut(at[0], at[1], at[2], kEpsilon, slope);
-    const torch::Tensor loss = (weight.to(type) * y + y.sin()).sum();
+    torch::Tensor loss = (weight.to(type) * y + y.sin()).sum();
+    if (GetParam().reader == Reader::kSum) loss = y.sum() + at[2].sin().sum();
+    if (GetParam().reader == Reader::kOtherLayout) {
+      const auto other =
+          GetParam().channels_last ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
+      loss = (weight.to(type).contiguous(other) * y.contiguous(other).sin()).sum();
+    }
     std::vector<torch::Tensor> all = torch::autograd::grad({loss}, at, {}, true, true);
     const torch::Tensor of_first =
         (all[0] * x_.to(type).cos()).sum() + all[1].sin().sum() + all[2].square().sum();
@@ -92,31 +102,58 @@ INSTANTIATE_TEST_SUITE_P(Shapes, BatchNorm,
                                          Case{{3, 2, 7, 7}, false, 0.1},
                                          Case{{3, 2, 36, 36}, false, 1}, Case{{2, 3, 4, 5}, true},
                                          Case{{20, 16, 3, 3}, true, 0.1},
-                                         Case{{2, 4, 3, 3}, true, 1}),
+                                         Case{{2, 4, 3, 3}, true, 1}, Case{{4, 1, 5, 5}, true},
+                                         Case{{2, 3, 4, 5}, false, 0, Reader::kSum},
+                                         Case{{2, 3, 4, 5}, true, 0.1, Reader::kSum},
+                                         Case{{2, 3, 4, 5}, false, 0.1, Reader::kOtherLayout},
+                                         Case{{2, 3, 4, 5}, true, 0, Reader::kOtherLayout}),
                          [](const auto& of) {
                            std::string name;
                            for (const int64_t size : of.param.sizes)
                              name += std::to_string(size) + "x";
                            name.back() = '_';
                            return name + (of.param.channels_last ? "places" : "planes") +
-                                  std::to_string(static_cast<int>(10 * of.param.slope));
+                                  std::to_string(static_cast<int>(10 * of.param.slope)) +
+                                  std::to_string(static_cast<int>(of.param.reader));
                          });
 
-// Numbers far from 0 keep their deviation, which the mean of their squares would lose.
+// Numbers far from 0 keep their deviation, which the mean of their squares would lose, and the
+// rounding of their mean is no shift.
 TEST(BatchNormOfLargeNumbers, KeepsTheirDeviation) {
   torch::manual_seed(2);
-  const torch::Tensor noise = torch::randn({4, 3, 8, 8}), ones = torch::ones({3});
+  const torch::Tensor far = torch::randn({4, 3, 8, 8}) + 4096, ones = torch::ones({3});
+  const torch::Tensor reference =
+      WrittenOut(far.to(torch::kFloat64), ones, torch::zeros({3}), kEpsilon, 1);
   for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
-    const torch::Tensor near = noise.contiguous(format), far = (noise + 4096).contiguous(format);
-    const torch::Tensor difference = RectifiedBatchNorm(far, ones, 0 * ones, 1e-5, 1).y -
-                                     RectifiedBatchNorm(near, ones, 0 * ones, 1e-5, 1).y;
-    EXPECT_LT(difference.abs().max().item<double>(), 2e-3);
+    const torch::Tensor y =
+        RectifiedBatchNorm(far.contiguous(format), ones, torch::zeros({3}), kEpsilon, 1).y;
+    EXPECT_LT((y - reference).abs().max().item<double>(), 1e-5);
   }
 }
 
-TEST(BatchNormOfNothingThatLearns, HasNoGraph) {
-  const torch::Tensor x = torch::randn({2, 3, 4, 4}), ones = torch::ones({3});
-  EXPECT_FALSE(RectifiedBatchNorm(x, ones, ones, 1e-5, 0).y.requires_grad());
+TEST(BatchNormGraph, IsThereOnlyForWhatLearnsAndGoesTwoDerivativesDeep) {
+  const torch::Tensor x = torch::randn({2, 3, 4, 4}, torch::kFloat64).requires_grad_(),
+                      ones = torch::ones({3}, torch::kFloat64);
+  EXPECT_FALSE(RectifiedBatchNorm(x.detach(), ones, ones, kEpsilon, 0).y.requires_grad());
+  {
+    const torch::NoGradGuard no_grad;
+    EXPECT_FALSE(RectifiedBatchNorm(x, ones, ones, kEpsilon, 0).y.requires_grad());
+  }
+  const BatchNormResult of = RectifiedBatchNorm(x, ones, ones, kEpsilon, 0);
+  EXPECT_TRUE(of.y.requires_grad());
+  EXPECT_FALSE(of.mean.requires_grad() || of.inverse_deviation.requires_grad());
+  const torch::Tensor first =
+      torch::autograd::grad({of.y.pow(3).sum()}, {x}, {}, true, /*create_graph=*/true)[0];
+  EXPECT_DEATH(torch::autograd::grad({first.pow(2).sum()}, {x}, {}, true, true),
+               "no third derivative");
+}
+
+TEST(BatchNormGraph, IsFreedWithWhatItGave) {
+  const torch::Tensor x = torch::randn({2, 3, 4, 4}).requires_grad_(), ones = torch::ones({3});
+  torch::Tensor y = RectifiedBatchNorm(x, ones, ones, kEpsilon, 0).y;
+  const c10::weak_intrusive_ptr<c10::TensorImpl> seen(y.getIntrusivePtr());
+  y.reset();
+  EXPECT_TRUE(seen.expired());
 }
 
 }  // namespace

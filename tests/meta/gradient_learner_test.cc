@@ -209,15 +209,19 @@ TEST_F(Written, TheGradientOfMamlAndMetaSgd) {
       const torch::Tensor rate =
           rates ? leaf.narrow(1, size, size) : torch::full({1, size}, 0.05, torch::kFloat64);
       torch::Tensor sum = torch::zeros({}, torch::kFloat64);
+      double first = 0;
       for (int64_t t = 0; t < 3; ++t) {
         torch::Tensor theta = leaf.narrow(1, 0, size);
         for (int step = 0; step < 2; ++step) {
           const torch::Tensor loss = Loss(theta, batch.support_x, batch.support_y, t);
+          if (step == 0) first += loss.item<double>() / 3;
           theta = theta - rate * torch::autograd::grad({loss}, {theta}, {}, true, true)[0];
         }
         sum = sum + Loss(theta, batch.query_x, batch.query_y, t);
       }
       EXPECT_NEAR(metrics.Get("loss"), (sum / 3).item<double>(), 1e-4);
+      EXPECT_NEAR(metrics.Get("error_2"), (sum / 3).item<double>(), 1e-4);
+      EXPECT_NEAR(metrics.Get("error_0"), first, 1e-4);
       torch::Tensor expected = torch::autograd::grad({sum / 3}, {leaf})[0];
       if (clip > 0) expected = expected.clamp(-clip, clip);
       EXPECT_TRUE(
