@@ -1,6 +1,7 @@
 #include "meta/inner_loop.h"
 
 #include <cmath>
+#include <utility>
 
 namespace fewstep {
 namespace {
@@ -42,12 +43,17 @@ Parameters AdaptStep(const Parameters& rows, const torch::Tensor& losses,
 }
 
 Parameters Adapt(Parameters rows, const LossFunction& loss, const InnerLoopOptions& options,
-                 const torch::Tensor& scale) {
-  InnerState state;
+                 const torch::Tensor& scale, InnerState& state) {
   for (int64_t step = 0; step < options.steps; ++step) {
     rows = AdaptStep(rows, loss(rows, step), options, scale, state);
   }
   return rows;
+}
+
+Parameters Adapt(Parameters rows, const LossFunction& loss, const InnerLoopOptions& options,
+                 const torch::Tensor& scale) {
+  InnerState state;
+  return Adapt(std::move(rows), loss, options, scale, state);
 }
 
 }  // namespace fewstep

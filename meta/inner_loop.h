@@ -58,7 +58,10 @@ Parameters AdaptStep(const Parameters& rows, const torch::Tensor& losses,
                      const InnerLoopOptions& options, const torch::Tensor& scale,
                      InnerState& state);
 
-// `steps` steps from `rows`, which must require a gradient (or descend from what does).
+// `steps` steps from `rows`, which must require a gradient (or descend from what does). With a
+// state they go on from its moments, and leave theirs in it.
+Parameters Adapt(Parameters rows, const LossFunction& loss, const InnerLoopOptions& options,
+                 const torch::Tensor& scale, InnerState& state);
 Parameters Adapt(Parameters rows, const LossFunction& loss, const InnerLoopOptions& options,
                  const torch::Tensor& scale = {});
 

@@ -46,6 +46,9 @@ void GradientLearnerOptions::VisitAll(FieldVisitor& v) {
            .unit = "examples",
            .min = 0,
            .max = kMany});
+  v.Field("carry_moments", carry_moments,
+          {.help = "Whether a task begins with the moments of momentum and adam that the tasks of "
+                   "the iteration before ended with, as Reptile's code has it; false: with none."});
   v.Field("learn_inner_rates", learn_inner_rates,
           {.help = "Whether every parameter has an inner rate that is learned."});
   v.Field("head_only", head_only, {.help = "Whether the last layer alone adapts."});
@@ -116,6 +119,10 @@ class GradientLearner final : public FewShotLearner {
     }
     running_.assign(static_cast<size_t>(options.inner.steps) + 1,
                     RunningNorm(backbone_->norm_channels(), device_));
+    if (options.carry_moments) {
+      carried_.first = torch::zeros({1, layout_->size()}, device_);
+      carried_.second = torch::zeros({1, layout_->size()}, device_);
+    }
     adam_ = Adam(meta_, options.learning_rate);
   }
 
@@ -165,6 +172,7 @@ class GradientLearner final : public FewShotLearner {
     // of every number of steps, of every shard
     std::vector<std::vector<NormStatistics>> norms(running_.size(),
                                                    std::vector<NormStatistics>(shards.size()));
+    std::vector<InnerState> moments(shards.size());  // of every shard, sums over its tasks
     const Rng order = rng.Fork("order");
     const auto part = [&](const torch::Tensor& leaf, const Shard& shard) {
       const EpisodeBatch of = batch.Tasks(shard.begin, shard.end);
@@ -176,8 +184,10 @@ class GradientLearner final : public FewShotLearner {
       const auto judge = [&](int64_t step, const torch::Tensor& outputs, const torch::Tensor& y) {
         if (step == 0) before = Scores(outputs.detach(), y).sum() / tasks;
       };
+      InnerState state = Carried(shard.size());
       const Parameters adapted =
-          Adapt(start, SupportLoss(of, order, norm, judge), options_.inner, Scale(leaf));
+          Adapt(start, SupportLoss(of, order, norm, judge), options_.inner, Scale(leaf), state);
+      if (options_.carry_moments) moments[shard.index] = SumOf(state);
       const bool differentiates = options_.outer == GradientLearnerOptions::Outer::kGradient;
       const torch::AutoGradMode mode(differentiates);
       const torch::Tensor outputs =
@@ -215,6 +225,7 @@ class GradientLearner final : public FewShotLearner {
     }
     meta_ = next;
     adam_ = std::move(adam);
+    if (options_.carry_moments) Carry(moments);
     if (has_batch_norm()) {
       const double way = adam_.steps == 1 ? 1 : options_.norm_momentum;
       for (size_t step = 0; step < norms.size(); ++step) running_[step].Follow(norms[step], way);
@@ -237,7 +248,7 @@ class GradientLearner final : public FewShotLearner {
     inner.order = GradientOrder::kFirst;
     std::vector<torch::Tensor> predictions;
     Parameters rows = Rows(meta_.detach(), batch.num_tasks());
-    InnerState state;
+    InnerState state = Carried(batch.num_tasks());
     const LossFunction loss = SupportLoss(batch, Rng(0).Fork("order"));
     const NormStatistics running = MeanOf(running_);
     for (int64_t unit = 0;; ++unit) {
@@ -281,6 +292,11 @@ class GradientLearner final : public FewShotLearner {
     for (size_t step = 0; step < running_.size(); ++step) {
       running_[step].Save(checkpoint.Scope(fmt::format("running{}", step)));
     }
+    if (!options_.carry_moments) return;
+    checkpoint = checkpoint.Scope("inner");
+    checkpoint.Store("first", carried_.first);
+    checkpoint.Store("second", carried_.second);
+    checkpoint.Store("steps", torch::tensor({carried_.steps}, torch::kInt64));
   }
   void Load(CheckpointReader checkpoint) override {
     torch::Tensor meta = LoadWeights(checkpoint, Rows(meta_, 1));
@@ -292,7 +308,15 @@ class GradientLearner final : public FewShotLearner {
     for (size_t step = 0; step < running.size(); ++step) {
       running[step].Load(checkpoint.Scope(fmt::format("running{}", step)));
     }
+    InnerState carried;
+    if (options_.carry_moments) {
+      const CheckpointReader inner = checkpoint.Scope("inner");
+      carried.first = inner.Load("first", carried_.first);
+      carried.second = inner.Load("second", carried_.second);
+      carried.steps = inner.Load("steps", torch::zeros({1}, torch::kInt64)).item<int64_t>();
+    }
     meta_ = meta;
+    carried_ = carried;
     adam_ = std::move(adam);
     running_ = std::move(running);
   }
@@ -315,6 +339,31 @@ class GradientLearner final : public FewShotLearner {
       scale = scale.defined() ? Rates(meta) * scale : Rates(meta);
     }
     return scale;
+  }
+
+  // What the tasks begin their steps with.
+  InnerState Carried(int64_t tasks) const {
+    if (!options_.carry_moments || carried_.steps == 0) return {};
+    return {carried_.first.expand({tasks, -1}), carried_.second.expand({tasks, -1}),
+            carried_.steps};
+  }
+  // Over tasks, what they end with.
+  static InnerState SumOf(const InnerState& state) {
+    InnerState sum{.steps = state.steps};
+    for (const auto member : {&InnerState::first, &InnerState::second}) {
+      if (!(state.*member).defined()) continue;
+      sum.*member = (state.*member).detach().sum(0, /*keepdim=*/true);
+    }
+    return sum;
+  }
+  void Carry(const std::vector<InnerState>& sums) {
+    carried_.steps = sums[0].steps;
+    for (const auto member : {&InnerState::first, &InnerState::second}) {
+      if (!(sums[0].*member).defined()) continue;
+      std::vector<torch::Tensor> parts;
+      for (const InnerState& of : sums) parts.push_back(of.*member);
+      carried_.*member = SumInOrder(parts) / options_.training.meta_batch_size;
+    }
   }
 
   double LearningRate() const {
@@ -386,6 +435,7 @@ class GradientLearner final : public FewShotLearner {
   torch::Tensor mask_;                // [1, P] or undefined
   std::vector<RunningNorm> running_;  // of every number of inner steps
   Adam adam_;
+  InnerState carried_;  // [1, P] moments; where they are not carried, nothing
 };
 
 }  // namespace

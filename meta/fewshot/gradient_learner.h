@@ -21,6 +21,9 @@ struct GradientLearnerOptions : Options {
   bool head_only = false;          // the last layer alone adapts (ANIL)
   bool adapt_norm = true;          // whether factors and offsets of normalisations adapt
   int64_t inner_batch_size = 0;    // examples of a step; 0: the whole support set
+  // Whether a task begins with the moments of the inner optimiser that tasks before it ended with,
+  // their mean over an iteration; in evaluation with the last ones of training.
+  bool carry_moments = false;
   // What the outer loop does with adapted rows.
   enum class Outer {
     kGradient,     // Adam on the loss of the queries after the last step

@@ -258,6 +258,57 @@ TEST_F(Written, TheStepOfReptile) {
   }
 }
 
+// The second moments of an iteration's tasks, on the mean, are what the next ones begin with; and
+// what an evaluation begins with.
+TEST_F(Written, TheMomentsThatReptileCarries) {
+  const std::string keys = fmt::format(
+      "meta_batch_size = 3\nshards = 2\ninner_learning_rate = 0.01\ninner_steps = 2\n"
+      "inner_batch_size = 0\ninner_second_momentum = 0.9\nlearning_rate = 0.8\n{}",
+      kNetwork);
+  const auto learner = Make("reptile", keys),
+             fresh = Make("reptile", "carry_moments = false\n" + keys);
+  torch::Tensor carried = torch::zeros_like(Stored(*learner));
+  int steps = 0;
+  // of task t from theta, with moments that go on in `second`
+  const auto adapt = [&](torch::Tensor theta, const EpisodeBatch& batch, int64_t t,
+                         torch::Tensor& second) {
+    for (int step = 0; step < 2; ++step) {
+      theta = theta.detach().requires_grad_();
+      const torch::Tensor g =
+          torch::autograd::grad({Loss(theta, batch.support_x, batch.support_y, t)}, {theta})[0];
+      second = 0.9 * second + 0.1 * g.square();
+      theta = theta - 0.01 * g / (second / (1 - std::pow(0.9, steps + step + 1)) + 1e-16).sqrt();
+    }
+    return theta.detach();
+  };
+  for (uint64_t i = 1; i <= 3; ++i) {
+    const torch::Tensor before = Stored(*learner);
+    const Rng rng = Rng(9).Fork("iteration", i);
+    learner->Iterate(rng);
+    fresh->Iterate(rng);
+    const EpisodeBatch batch = Batch(rng);
+    torch::Tensor mean = torch::zeros_like(before), moments = torch::zeros_like(before);
+    for (int64_t t = 0; t < 3; ++t) {
+      torch::Tensor second = carried;
+      mean = mean + adapt(before, batch, t, second) / 3;
+      moments = moments + second / 3;
+    }
+    carried = moments;
+    steps += 2;
+    EXPECT_TRUE(torch::allclose(Stored(*learner), before + 0.8 * (mean - before), 1e-3, 1e-5)) << i;
+  }
+  EXPECT_FALSE(torch::allclose(Stored(*learner), Stored(*fresh), 1e-3, 1e-3));
+
+  const EpisodeBatch batch = source_->Draw(DataSplit::kTest, 1, 0, 1, episodes_);
+  torch::Tensor second = carried;
+  const torch::Tensor theta = adapt(Stored(*learner), batch, 0, second);
+  const torch::Tensor expected =
+      network_->Forward({theta, layout_}, batch.query_x.to(torch::kFloat64));
+  EXPECT_TRUE(
+      torch::allclose(learner->Predict(batch, 0, NormMode::kBatch, 2)[2].to(torch::kFloat64),
+                      expected, 1e-3, 1e-4));
+}
+
 TEST_F(GradientLearner, AllLearnToAdaptToNewGlyphs) {
   for (const auto& [name, keys] :
        {std::pair<std::string, std::string>{"maml", "inner_learning_rate = 0.4\n"},

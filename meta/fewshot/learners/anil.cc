@@ -5,11 +5,12 @@
 namespace fewstep {
 
 LearnerEntry FewShotAnil() {
-  return GradientEntry("ANIL: MAML whose inner loop adapts the last layer alone.",
-                       [](GradientLearnerOptions& options) {
-                         options.head_only = true;
-                         options.fixed = {"learn_inner_rates", "head_only", "outer"};
-                       });
+  return GradientEntry(
+      "ANIL: MAML whose inner loop adapts the last layer alone.",
+      [](GradientLearnerOptions& options) {
+        options.head_only = true;
+        options.fixed = {"carry_moments", "learn_inner_rates", "head_only", "outer"};
+      });
 }
 
 }  // namespace fewstep

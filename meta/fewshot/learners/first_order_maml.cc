@@ -6,11 +6,12 @@
 namespace fewstep {
 
 LearnerEntry FirstOrderMaml() {
-  return GradientEntry("First-order MAML: the inner gradient counts as a constant.",
-                       [](GradientLearnerOptions& options) {
-                         options.inner.order = GradientOrder::kFirst;
-                         options.fixed = {"inner_order", "learn_inner_rates", "head_only", "outer"};
-                       });
+  return GradientEntry(
+      "First-order MAML: the inner gradient counts as a constant.",
+      [](GradientLearnerOptions& options) {
+        options.inner.order = GradientOrder::kFirst;
+        options.fixed = {"carry_moments", "inner_order", "learn_inner_rates", "head_only", "outer"};
+      });
 }
 
 }  // namespace fewstep

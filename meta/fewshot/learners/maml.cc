@@ -7,10 +7,11 @@
 namespace fewstep {
 
 LearnerEntry Maml() {
-  return GradientEntry("MAML: learns an initialisation by the gradient through inner steps.",
-                       [](GradientLearnerOptions& options) {
-                         options.fixed = {"inner_order", "learn_inner_rates", "head_only", "outer"};
-                       });
+  return GradientEntry(
+      "MAML: learns an initialisation by the gradient through inner steps.",
+      [](GradientLearnerOptions& options) {
+        options.fixed = {"carry_moments", "inner_order", "learn_inner_rates", "head_only", "outer"};
+      });
 }
 
 }  // namespace fewstep

@@ -7,11 +7,12 @@
 namespace fewstep {
 
 LearnerEntry FewShotMetaSgd() {
-  return GradientEntry("Meta-SGD: MAML with a learned inner rate for every parameter.",
-                       [](GradientLearnerOptions& options) {
-                         options.learn_inner_rates = true;
-                         options.fixed = {"inner_order", "learn_inner_rates", "outer"};
-                       });
+  return GradientEntry(
+      "Meta-SGD: MAML with a learned inner rate for every parameter.",
+      [](GradientLearnerOptions& options) {
+        options.learn_inner_rates = true;
+        options.fixed = {"carry_moments", "inner_order", "learn_inner_rates", "outer"};
+      });
 }
 
 }  // namespace fewstep

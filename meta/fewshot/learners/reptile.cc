@@ -4,7 +4,10 @@
 //   phi_i = theta after k steps of Adam with beta_1 = 0 on task i's support set
 //   theta <- theta + epsilon mean_i (phi_i - theta)
 //
-// The published code keeps Adam's second moments from task to task; here every task begins anew.
+// As in the published code Adam's second moments stay from task to task: its steps are then
+// gradients over their usual size, where those of an Adam that begins anew are little more than
+// signs. There tasks follow one another; here those of an iteration begin alike, and the mean of
+// their moments is what the next ones begin with.
 #include "meta/fewshot/learners/learners.h"
 
 namespace fewstep {
@@ -20,6 +23,7 @@ LearnerEntry FewShotReptile() {
         options.inner.learning_rate = 1e-3;
         options.inner.steps = 5;
         options.inner_batch_size = 10;
+        options.carry_moments = true;
         options.training.meta_batch_size = 5;
         options.learning_rate = 1;
         options.fixed = {"inner_order", "learn_inner_rates", "head_only", "outer", "clip"};
