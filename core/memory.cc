@@ -41,7 +41,9 @@ void RequireMemory(double bytes, std::string_view purpose, std::string keys) {
 void KeepFreedMemory() {
   constexpr int kNever = -1, kAnySize = std::numeric_limits<int>::max();
   constexpr int kMostOfOldVersions = 32 << 20;
+  constexpr int kHeap = 64 << 20;  // HEAP_MAX_SIZE: with so much padding none is unmapped
   mallopt(M_TRIM_THRESHOLD, kNever);
+  mallopt(M_TOP_PAD, kHeap);
   if (mallopt(M_MMAP_THRESHOLD, kAnySize) == 0) mallopt(M_MMAP_THRESHOLD, kMostOfOldVersions);
 }
 
