@@ -96,14 +96,15 @@ std::vector<CheckpointInfo> CheckpointStore::List() const {
   return generations;
 }
 
-LoadedCheckpoint CheckpointStore::LoadNewest(
-    const std::function<bool(const TensorFile&)>& complete) {
+LoadedCheckpoint CheckpointStore::LoadNewest(const std::function<bool(const TensorFile&)>& complete,
+                                             const ReadOptions& how) {
   LoadedCheckpoint loaded;
   std::optional<LoadedCheckpoint> incomplete;  // the newest
   for (const CheckpointInfo& generation : List()) {
     try {
-      loaded.file = Load(generation.path);
+      loaded.file = Load(generation.path, how);
       loaded.iteration = generation.iteration;
+      std::ranges::copy(loaded.file.damaged(), std::back_inserter(loaded.warnings));
       loaded.complete = !complete || complete(loaded.file);
       good_[generation.iteration] = loaded.complete;
       if (loaded.complete) return loaded;
@@ -136,7 +137,9 @@ void CheckpointStore::ForgetIncompleteAfter(int64_t iteration) {
   }
 }
 
-TensorFile CheckpointStore::Load(const std::string& path) { return LoadTensorFile(path); }
+TensorFile CheckpointStore::Load(const std::string& path, const ReadOptions& how) {
+  return LoadTensorFile(path, how);
+}
 
 void CheckpointStore::Prune() {
   // what is older than the keep-th newest good generation that is complete goes

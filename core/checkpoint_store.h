@@ -19,9 +19,10 @@ struct CheckpointInfo {
 
 struct LoadedCheckpoint {
   int64_t iteration = 0;
-  TensorFile file;                    // file.path() says which one it is
-  bool complete = true;               // holds all that a run goes on from
-  std::vector<std::string> warnings;  // one a newer generation that could not be read, and why
+  TensorFile file;       // file.path() says which one it is
+  bool complete = true;  // holds all that a run goes on from
+  // One a newer generation that could not be read, and why; and one a tensor that is left out.
+  std::vector<std::string> warnings;
 };
 
 // Not thread-safe. At most one process saves into a directory; any number may read.
@@ -54,11 +55,12 @@ class CheckpointStore {
   // The newest generation that can be read; every newer one becomes a warning that names file,
   // tensor and damage. With `complete`, the newest of those that it holds for, and where it holds
   // for none the newest of all. Throws Error(kData) when there is none, saying what is wrong with
-  // each.
-  LoadedCheckpoint LoadNewest(const std::function<bool(const TensorFile&)>& complete = {});
+  // each. What `how` spares may be damaged; where it is, the warnings say so.
+  LoadedCheckpoint LoadNewest(const std::function<bool(const TensorFile&)>& complete = {},
+                              const ReadOptions& how = {});
 
   // One checkpoint, by path. Throws Error.
-  static TensorFile Load(const std::string& path);
+  static TensorFile Load(const std::string& path, const ReadOptions& how = {});
 
   const std::string& directory() const { return directory_; }
 

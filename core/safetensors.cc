@@ -290,7 +290,7 @@ namespace {
 // `owner` keeps `bytes` alive, and tensors that lie as their type has to borrow them; null: all are
 // copied.
 TensorFile ParseOwned(std::span<const std::byte> bytes, const std::shared_ptr<const void>& owner,
-                      const std::string& path, ReadOptions options) {
+                      const std::string& path, const ReadOptions& options) {
   const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view text = TakeHeader(all, path, options);
   const bool verified = text.starts_with(kHeaderPrefix);
@@ -307,7 +307,11 @@ TensorFile ParseOwned(std::span<const std::byte> bytes, const std::shared_ptr<co
       const auto checksum = header.metadata.find(std::string(kChecksumKey) + info.name);
       if (checksum == header.metadata.end()) Fail(path, info.name, "the tensor has no checksum");
       if (checksum->second != Digest(content.data(), content.size())) {
-        Fail(path, info.name, "the tensor is damaged: its checksum does not match");
+        const Error damage(ErrorKind::kData, "the tensor is damaged: its checksum does not match",
+                           {.file = path, .key = info.name});
+        if (options.spare.empty() || !info.name.starts_with(options.spare)) throw damage;
+        file.AddDamaged(damage.what());
+        continue;
       }
     }
     const auto address = reinterpret_cast<std::uintptr_t>(content.data());
@@ -326,11 +330,12 @@ TensorFile ParseOwned(std::span<const std::byte> bytes, const std::shared_ptr<co
 
 }  // namespace
 
-TensorFile Parse(std::span<const std::byte> bytes, const std::string& path, ReadOptions options) {
+TensorFile Parse(std::span<const std::byte> bytes, const std::string& path,
+                 const ReadOptions& options) {
   return ParseOwned(bytes, nullptr, path, options);
 }
 
-TensorFile LoadTensorFile(const std::string& path, ReadOptions options) {
+TensorFile LoadTensorFile(const std::string& path, const ReadOptions& options) {
   const auto bytes = std::make_shared<const std::string>(ReadFile(path));
   return ParseOwned(std::as_bytes(std::span(*bytes)), bytes, path, options);
 }

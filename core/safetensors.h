@@ -121,6 +121,10 @@ class TensorFile {
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
   const std::string& Metadata(std::string_view key) const;  // Error(kData) when absent
 
+  // What was left out when it was read (ReadOptions::spare): an error's text for each tensor.
+  const std::vector<std::string>& damaged() const { return damaged_; }
+  void AddDamaged(std::string text) { damaged_.push_back(std::move(text)); }
+
   // Where it was read from, for error messages; "" when it was not.
   const std::string& path() const { return path_; }
   void set_path(std::string path) { path_ = std::move(path); }
@@ -136,6 +140,7 @@ class TensorFile {
   std::vector<TensorEntry> tensors_;
   std::map<std::string, size_t, std::less<>> index_;  // name -> position in tensors_
   std::map<std::string, std::string, std::less<>> metadata_;
+  std::vector<std::string> damaged_;
   std::string path_;
 };
 
@@ -160,17 +165,19 @@ struct ReadOptions {
   // True: a file without our checksums is refused. False: it is read on trust, as one written by
   // the Python package has to be. A file that has them is verified in both cases.
   bool require_checksums = true;
+  // Tensors whose names begin so are left out where their checksums do not match; "": of none.
+  std::string spare = {};
 };
 
 // The inverse of Serialize. Every rule of the format is enforced; what breaks one throws
 // Error(kData) naming `path`, the tensor and the rule. Allocates in proportion to bytes.size(),
 // whatever the header declares. The result's path() is `path`.
 TensorFile Parse(std::span<const std::byte> bytes, const std::string& path,
-                 ReadOptions options = {});
+                 const ReadOptions& options = {});
 
 // ReadFile and Parse, without a second copy of the tensors: as long as one of them lives, all of
 // the file is in memory.
-TensorFile LoadTensorFile(const std::string& path, ReadOptions options = {});
+TensorFile LoadTensorFile(const std::string& path, const ReadOptions& options = {});
 
 // ---- implementation ----
 

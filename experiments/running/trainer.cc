@@ -61,10 +61,11 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
   };
   const bool wants_replay = trainable.has_replay() && config.run.save_replay;
   const int64_t newest = directory.checkpoints().List().front().iteration;
+  const auto complete = [&](const TensorFile& file) {
+    return !wants_replay || (replay_in(file) != kReplayLeftOut && file.damaged().empty());
+  };
   LoadedCheckpoint checkpoint =
-      wants_replay ? directory.checkpoints().LoadNewest(
-                         [&](const TensorFile& file) { return replay_in(file) != kReplayLeftOut; })
-                   : directory.checkpoints().LoadNewest();
+      directory.checkpoints().LoadNewest(complete, {.spare = kReplayTensors});
   for (const std::string& warning : checkpoint.warnings) LogWarning(warning);
   if (!checkpoint.complete) {
     throw Error(ErrorKind::kData, "none of its readable checkpoints holds the replay",
@@ -72,11 +73,13 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
                  .remedy = "Add --set run.save_replay=false to fill it anew; the run then goes "
                            "another way than without the interruption"});
   }
-  const bool with_replay = trainable.has_replay() && replay_in(checkpoint.file) == kReplaySaved;
+  const bool with_replay = trainable.has_replay() && checkpoint.file.damaged().empty() &&
+                           replay_in(checkpoint.file) == kReplaySaved;
   trainable.Load(checkpoint.file, with_replay);
   if (trainable.has_replay() && !with_replay) {
     LogWarning(
-        fmt::format("{}: the checkpoint holds no replay; it is filled anew, and the run goes "
+        fmt::format("{}: the checkpoint holds no replay, or a damaged one; it is filled anew, and "
+                    "the run goes "
                     "another way than without the interruption",
                     checkpoint.file.path()));
   }
@@ -107,7 +110,7 @@ std::optional<LoadedCheckpoint> LoadNewest(RunDirectory& directory, Trainable& t
 int64_t LoadBest(Trainable& trainable, RunDirectory& directory, const LoopResult& loop) {
   if (loop.best_iteration < 0) return loop.iteration;
   try {
-    const TensorFile best = CheckpointStore::Load(directory.best_path());
+    const TensorFile best = CheckpointStore::Load(directory.best_path(), {.spare = kReplayTensors});
     if (best.Scalar<int64_t>("run.iteration") == loop.best_iteration) {
       trainable.Load(best, /*with_replay=*/false);
       LogInfo(fmt::format("judged as it was after iteration {}, the best by validation",

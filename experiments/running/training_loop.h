@@ -12,6 +12,8 @@ namespace fewstep {
 
 // In the metadata of a checkpoint of what has a replay.
 inline constexpr const char* kReplayKey = "replay";
+// Of the replay's tensors, which only a run that goes on needs whole.
+inline constexpr const char* kReplayTensors = "replay.";
 inline constexpr const char* kReplaySaved = "saved";
 inline constexpr const char* kReplayLeftOut = "left out";  // it is in another generation
 inline constexpr const char* kReplayNotKept = "not kept";  // run.save_replay = false

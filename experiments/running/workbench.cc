@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "experiments/running/run_directory.h"
+#include "experiments/running/training_loop.h"
 
 namespace fewstep {
 
@@ -55,9 +56,11 @@ EvaluationOptions EvaluationOf(const RunConfig& config) {
 }
 
 TensorFile OpenCheckpoint(const RunConfig& config, const std::string& path) {
-  if (!path.empty()) return CheckpointStore::Load(path);
+  // a replay is not what acts
+  const ReadOptions how{.spare = kReplayTensors};
+  if (!path.empty()) return CheckpointStore::Load(path, how);
   RunDirectory directory(config.run_path(), static_cast<int>(config.run.keep_checkpoints));
-  LoadedCheckpoint newest = directory.checkpoints().LoadNewest();
+  LoadedCheckpoint newest = directory.checkpoints().LoadNewest({}, how);
   for (const std::string& warning : newest.warnings) LogWarning(warning);
   return std::move(newest.file);
 }

@@ -102,12 +102,18 @@ def check_signal(expected):
 def check_damage(expected):
     shutil.copytree("runs/small", "runs/damaged")
     damage("runs/damaged/checkpoints/checkpoint-000030.safetensors", "replay.rows")
+    # judged is the agent, which is whole
+    fewstep("evaluate", "runs/damaged").exits(0, "replay.rows", "checkpoint-000030")
+    fewstep("evaluate", "runs/damaged/checkpoints/checkpoint-000030.safetensors").exits(0, "checkpoint-000030")
     # the one before it is whole, and the run arrives at the same
     fewstep("resume", "runs/damaged").exits(0, "checkpoint-000030", "replay.rows", "after iteration 28")
     same("runs/damaged", expected)
     for number in (21, 28, 30):
         damage(f"runs/damaged/checkpoints/checkpoint-0000{number}.safetensors", "replay.context.episodes")
     fewstep("resume", "runs/damaged").exits(3, "replay.context.episodes", "holds the replay")
+    # without it, it goes on from the newest agent
+    fewstep("resume", "runs/damaged", "--set", "run.save_replay=false", "--set", "run.iterations=31").exits(
+        0, "replay.context.episodes", "after iteration 30", "anew")
 
 
 def check_without():

@@ -117,6 +117,29 @@ TEST(CheckpointStore, ADamagedNewestIsReportedAndTheOneBeforeItUsed) {
   EXPECT_EQ(loaded.warnings[1].find(PathOf(scratch.path(), 2) + ": the header's length"), 0u);
 }
 
+// Who does not need a tensor goes on without it, and is told.
+TEST(CheckpointStore, WhatIsSparedMayBeDamaged) {
+  const ScratchDirectory scratch;
+  CheckpointStore store(scratch.path(), 4);
+  for (int64_t i = 0; i < 2; ++i) store.Save(i, SampleFile(static_cast<uint64_t>(i)));
+  Damage(PathOf(scratch.path(), 1), 1);  // in "config", laid out last
+  const std::string damage =
+      PathOf(scratch.path(), 1) + ": 'config': the tensor is damaged: its checksum does not match";
+  const ReadOptions how{.spare = "conf"};
+  const LoadedCheckpoint loaded = store.LoadNewest({}, how);
+  EXPECT_EQ(loaded.iteration, 1);
+  EXPECT_EQ(loaded.warnings, std::vector{damage});
+  EXPECT_EQ(loaded.file.damaged(), loaded.warnings);
+  EXPECT_EQ(loaded.file.Find("config"), nullptr);
+  EXPECT_EQ(loaded.file.tensors().size() + 1, SampleFile(1).tensors().size());
+  // to whom it matters, the one before is the newest
+  const LoadedCheckpoint whole =
+      store.LoadNewest([](const TensorFile& file) { return file.damaged().empty(); }, how);
+  EXPECT_EQ(whole.iteration, 0);
+  EXPECT_EQ(whole.warnings, std::vector{damage});
+  EXPECT_THROW(CheckpointStore::Load(PathOf(scratch.path(), 1), {.spare = "x"}), Error);
+}
+
 TEST(CheckpointStore, NoneReadableSaysWhyForEach) {
   const ScratchDirectory scratch;
   CheckpointStore store(scratch.path(), 2);
