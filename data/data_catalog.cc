@@ -48,7 +48,7 @@ std::string FindData(const std::string& what, const std::string& directory,
   if (directory.empty()) {
     throw Error(ErrorKind::kUsage, fmt::format("no folder with {}", what),
                 {.remedy = "Name the folder that holds data sets: --data-dir DIR or "
-                           "$FEWSTEP_DATA_DIR"});
+                           "$FEWSTEP_DATA_DIR; drawn glyphs need none: data.name = \"glyphs\""});
   }
   for (const std::string& place : places) {
     std::string path = fmt::format("{}/{}", directory, place);

@@ -166,7 +166,9 @@ Episode EpisodeSampler::Draw(uint64_t seed, uint64_t index) const {
   Episode episode{static_cast<int>(ways), {}, {}, {}, {}};
   for (const int64_t chosen : Choose(size, ways, rng)) {
     VirtualClass drawn = pool[static_cast<size_t>(chosen)];
-    if (rotations_ == Rotations::kAugment) drawn.turns = static_cast<int>(rng.Below(4));
+    if (rotations_ == Rotations::kAugment && split_ == DataSplit::kTrain) {
+      drawn.turns = static_cast<int>(rng.Below(4));
+    }
     classes.push_back(drawn);
     episode.classes.push_back(drawn.of);
     episode.of_split.push_back(drawn.of_split);

@@ -13,8 +13,8 @@
 
 namespace fewstep {
 
-// What quarter turns of pictures are: nothing; classes of their own, four of every class; or a
-// turn for each class that is drawn anew with every episode.
+// What quarter turns of pictures are: nothing; classes of their own, four of every class; or in
+// training a turn for each class that is drawn anew with every episode.
 enum class Rotations { kNone, kClasses, kAugment };
 inline constexpr ChoiceName<Rotations> kRotationsNames[] = {
     {"none", Rotations::kNone}, {"classes", Rotations::kClasses}, {"augment", Rotations::kAugment}};

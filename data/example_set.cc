@@ -69,6 +69,7 @@ int64_t ExampleSet::SmallestClass(DataSplit split) const {
 
 std::string ExampleSet::Hash() const {
   std::string facts = fmt::format("{}\n{} {}\n", shape_.Text(), scale_, offset_);
+  if (targets_ > 0) facts += fmt::format("{} targets\n", targets_);
   for (const ExampleClass& of : classes_) {
     facts += fmt::format("{}\n{}\n{} {}\n", of.name, of.group, of.first, of.count);
   }

@@ -45,11 +45,15 @@ class ExampleSet {
   void BeginClass(std::string name, std::string group = {});
   void AddPicture(std::span<const uint8_t> pixels);  // [channels, height, width]
   void AddVector(std::span<const float> numbers);
+  // Of vectors: the last `count` numbers are targets to be predicted from those before them, and a
+  // class is a task of regression.
+  void SetTargets(int count) { targets_ = count; }
   // Which classes a split has. Throws Error(kData) with `source` for a class without examples, or
   // that is in it twice or in another split.
   void SetSplit(DataSplit split, std::vector<int> classes, const std::string& source);
 
-  const ExampleShape& shape() const { return shape_; }
+  const ExampleShape& shape() const { return shape_; }  // targets included
+  int targets() const { return targets_; }              // 0: examples of classes
   const std::vector<ExampleClass>& classes() const { return classes_; }
   const std::vector<int>& split(DataSplit split) const { return splits_[Index(split)]; }
   int64_t num_examples() const { return num_examples_; }
@@ -67,6 +71,7 @@ class ExampleSet {
 
   ExampleShape shape_;
   double scale_, offset_;
+  int targets_ = 0;
   std::vector<ExampleClass> classes_;
   std::array<std::vector<int>, 3> splits_;
   int64_t num_examples_ = 0;

@@ -1,5 +1,6 @@
 // Tables of labelled vectors, from whatever they come: text embeddings, users, measurements. CSV
-// with a header, or safetensors with "features" [N, D] and "labels" [N].
+// with a header, or safetensors with "features" [N, D] and "labels" [N]. With targets, of which
+// safetensors have a tensor [N, O], a label names a task of regression instead of a class.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -17,52 +18,100 @@ namespace fewstep {
 namespace {
 
 struct TableOptions final : Options {
-  std::string path, label = "label", split_column;
+  std::string path, label = "label", targets, split_column;
   bool standardize = true;
   HeldOutClasses held_out;
   void Visit(FieldVisitor& v) override {
     v.Field("path", path,
             {.help = "The file, from the data directory or from /: CSV with a header, or "
                      "safetensors with features [N, D] and labels [N]."});
-    v.Field("label", label, {.help = "Column of the CSV that names the class."});
+    v.Field("label", label,
+            {.help = "Column of the CSV that names the class, or the task of a regression."});
+    v.Field("targets", targets,
+            {.help = "Columns of the CSV that are predicted from the others, with commas between "
+                     "them; of safetensors the tensor [N, O]. \"\": the class is."});
     v.Field("split_column", split_column,
             {.help = "Column that says train, validation or test; the rows of a class must agree. "
                      "\"\": by a fixed chance."});
     v.Field("standardize", standardize,
-            {.help = "Whether each number is shifted and scaled to mean 0 and variance 1 over the "
-                     "training classes."});
+            {.help = "Whether each number, also a target, is shifted and scaled to mean 0 and "
+                     "variance 1 over the training classes or tasks."});
     held_out.Visit(v);
   }
 };
 
 struct Rows {
-  int64_t width = 0;
+  int64_t width = 0, targets = 0;   // the last `targets` numbers are
   std::vector<double> numbers;      // [N, width]
   std::vector<std::string> labels;  // [N]
   std::vector<std::string> splits;  // [N], or empty
 };
+
+// "a, b" -> "a", "b".
+std::vector<std::string> NamesIn(const std::string& list) {
+  std::vector<std::string> names;
+  for (size_t begin = 0; begin < list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    const size_t first = std::min(list.find_first_not_of(' ', begin), end);
+    const size_t last = end > first ? list.find_last_not_of(' ', end - 1) + 1 : first;
+    names.push_back(list.substr(first, last - first));
+    begin = end + 1;
+  }
+  return names;
+}
 
 Rows ReadCsv(const std::string& path, const TableOptions& options) {
   const CsvTable table = ReadCsvTable(path);
   const size_t label = table.Column(options.label);
   const bool has_split = !options.split_column.empty();
   const size_t split = has_split ? table.Column(options.split_column) : label;
-  Rows rows;
-  rows.width = static_cast<int64_t>(table.columns.size()) - (has_split ? 2 : 1);
-  for (size_t row = 0; row < table.rows.size(); ++row) {
-    for (size_t column = 0; column < table.columns.size(); ++column) {
-      if (column == label || (has_split && column == split)) continue;
-      rows.numbers.push_back(table.Number(row, column));
+  std::vector<size_t> targets;
+  for (const std::string& name : NamesIn(options.targets)) {
+    targets.push_back(table.Column(name));
+    if (targets.back() == label || (has_split && targets.back() == split) ||
+        std::ranges::count(targets, targets.back()) > 1) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("the column '{}' has another use", table.columns[targets.back()]),
+                  {.file = path, .key = "targets"});
     }
+  }
+  std::vector<size_t> columns;  // of inputs, then of targets
+  for (size_t column = 0; column < table.columns.size(); ++column) {
+    const bool names = column == label || (has_split && column == split);
+    if (!names && std::ranges::count(targets, column) == 0) columns.push_back(column);
+  }
+  columns.insert(columns.end(), targets.begin(), targets.end());
+  Rows rows;
+  rows.width = static_cast<int64_t>(columns.size());
+  rows.targets = static_cast<int64_t>(targets.size());
+  for (size_t row = 0; row < table.rows.size(); ++row) {
+    for (const size_t column : columns) rows.numbers.push_back(table.Number(row, column));
     rows.labels.push_back(table.rows[row][label]);
     if (has_split) rows.splits.push_back(table.rows[row][split]);
   }
   return rows;
 }
 
-Rows ReadTensors(const std::string& path) {
+// The numbers of a tensor [N, D], which must be finite.
+std::vector<double> NumbersOf(const TensorFile& file, const std::string& name) {
+  std::vector<double> numbers;
+  const auto copy = [&](const auto& values) { numbers.assign(values.begin(), values.end()); };
+  if (file.At(name).dtype == DType::kF64) {
+    copy(file.Values<double>(name));
+  } else {
+    copy(file.Values<float>(name));
+  }
+  for (const double number : numbers) {
+    if (!std::isfinite(number)) {
+      throw Error(ErrorKind::kData, "a number is not finite", {.file = file.path(), .key = name});
+    }
+  }
+  return numbers;
+}
+
+Rows ReadTensors(const std::string& path, const std::string& targets) {
   const TensorFile file = LoadTensorFile(path, {.require_checksums = false});
-  const auto entry = [&](const char* name, size_t dimensions) -> const TensorEntry& {
+  const auto entry = [&](const std::string& name, size_t dimensions) -> const TensorEntry& {
     const TensorEntry& tensor = file.At(name);
     if (tensor.shape.size() != dimensions) {
       throw Error(ErrorKind::kData,
@@ -80,16 +129,24 @@ Rows ReadTensors(const std::string& path) {
   }
   Rows rows;
   rows.width = features.shape[1];
-  const auto copy = [&](const auto& values) { rows.numbers.assign(values.begin(), values.end()); };
-  if (features.dtype == DType::kF64) {
-    copy(file.Values<double>("features"));
-  } else {
-    copy(file.Values<float>("features"));
-  }
-  for (const double number : rows.numbers) {
-    if (!std::isfinite(number)) {
-      throw Error(ErrorKind::kData, "a number is not finite", {.file = path, .key = "features"});
+  rows.numbers = NumbersOf(file, "features");
+  if (!targets.empty()) {
+    const TensorEntry& of = entry(targets, 2);
+    if (of.shape[0] != features.shape[0]) {
+      throw Error(ErrorKind::kData,
+                  fmt::format("{} targets for {} rows", of.shape[0], features.shape[0]),
+                  {.file = path, .key = targets});
     }
+    rows.targets = of.shape[1];
+    const std::vector<double> inputs = std::move(rows.numbers), y = NumbersOf(file, targets);
+    rows.numbers = {};
+    for (int64_t row = 0; row < features.shape[0]; ++row) {
+      const auto x = inputs.begin() + row * rows.width;
+      rows.numbers.insert(rows.numbers.end(), x, x + rows.width);
+      rows.numbers.insert(rows.numbers.end(), y.begin() + row * rows.targets,
+                          y.begin() + (row + 1) * rows.targets);
+    }
+    rows.width += rows.targets;
   }
   const auto name = [&](const auto& values) {
     for (const auto value : values) rows.labels.push_back(fmt::format("{}", value));
@@ -138,9 +195,16 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
     throw Error(ErrorKind::kUsage, "safetensors have no column of splits",
                 {.file = path, .key = "split_column"});
   }
-  Rows rows = csv ? ReadCsv(path, options) : ReadTensors(path);
-  if (rows.width < 1 || rows.labels.empty()) {
-    throw Error(ErrorKind::kData, "it has no rows of numbers", {.file = path});
+  Rows rows = csv ? ReadCsv(path, options) : ReadTensors(path, options.targets);
+  if (rows.width <= rows.targets || rows.labels.empty()) {
+    throw Error(ErrorKind::kData,
+                rows.targets > 0 ? "it has no rows of numbers beside the targets"
+                                 : "it has no rows of numbers",
+                {.file = path});
+  }
+  if (!options.targets.empty() && rows.targets == 0) {
+    throw Error(ErrorKind::kData, "there are no numbers in the targets",
+                {.file = path, .key = options.targets});
   }
 
   // classes in the order of their names, rows in that of the file
@@ -203,6 +267,7 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
       set->AddVector(numbers);
     }
   }
+  set->SetTargets(static_cast<int>(rows.targets));
   for (auto& [split, of] : splits) set->SetSplit(split, std::move(of), path);
   return set;
 }
@@ -211,7 +276,8 @@ std::unique_ptr<ExampleSet> ReadTable(const TableOptions& options, const std::st
 
 void AddTable(DataCatalog& catalog) {
   catalog.Add("table",
-              DataEntryOf<TableOptions>("Labelled vectors of your own: CSV or safetensors.",
+              DataEntryOf<TableOptions>("Labelled vectors, or rows to regress, of your own: CSV "
+                                        "or safetensors.",
                                         "your own files", "", ReadTable));
 }
 

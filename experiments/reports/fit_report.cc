@@ -24,6 +24,16 @@ PlotSeries Line(std::string name, const FewShotScene& scene, const std::vector<d
   return line;
 }
 
+PlotSeries Points(const std::string& name, const std::vector<float>& x, const std::vector<float>& y,
+                  std::string color) {
+  PlotSeries points{.name = fmt::format("{} {}", x.size(), name),
+                    .points = {},
+                    .style = PlotStyle::kPoints,
+                    .color = std::move(color)};
+  for (size_t i = 0; i < x.size(); ++i) points.points.push_back({x[i], y[i], kNone, kNone});
+  return points;
+}
+
 }  // namespace
 
 std::string FitsSvg(const AdaptationCurve& curve, const std::string& title) {
@@ -41,14 +51,12 @@ std::string FitsSvg(const AdaptationCurve& curve, const std::string& title) {
               .series = {},
               .width = 480,
               .height = 380};
-    plot.series.push_back(Line("truth", scene, scene.grid_y, kTruth, true));
-    PlotSeries points{.name = fmt::format("{} points", scene.num_support()),
-                      .points = {},
-                      .style = PlotStyle::kPoints,
-                      .color = kTruth};
-    for (size_t k = 0; k < scene.num_support(); ++k) {
-      points.points.push_back({scene.support_x[k], scene.support_y[k], kNone, kNone});
+    if (scene.grid_y.empty()) {  // of rows queries are all that is known
+      plot.series.push_back(Points("queries", scene.query_x, scene.query_y, kBefore));
+    } else {
+      plot.series.push_back(Line("truth", scene, scene.grid_y, kTruth, true));
     }
+    PlotSeries points = Points("points", scene.support_x, scene.support_y, kTruth);
     const size_t last = units.size() - 1;
     const auto fit = [&](size_t unit, const char* color) {
       const std::string name =

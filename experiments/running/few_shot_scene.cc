@@ -22,8 +22,10 @@ std::vector<double> Doubles(const torch::Tensor& tensor) {
 }
 std::vector<int> Labels(const torch::Tensor& tensor) { return Numbers<int>(tensor, torch::kInt32); }
 
-// "amplitude 3.21, phase 0.42"; "5 points" of a function with many parameters
+// "amplitude 3.21, phase 0.42"; "5 points" of a function with many parameters; what a task is
+// called
 std::string TaskOf(const EpisodeTruth& truth, size_t points) {
+  if (!truth.classes.empty()) return truth.classes.front();
   std::vector<std::string> parts;
   for (const auto& [name, value] : truth.parameters) {
     parts.push_back(fmt::format("{} {:.2f}", name, value));
@@ -72,7 +74,7 @@ DrawnScene DrawScene(const EpisodeSource& source, DataSplit split, uint64_t seed
     scene.outputs = form.outputs;
     scene.support_y = Numbers<float>(drawn.batch.support_y, torch::kFloat32);
     scene.query_y = Numbers<float>(drawn.batch.query_y, torch::kFloat32);
-    if (form.example.size() == 1 && form.outputs == 1) {
+    if (form.example.size() == 1 && form.outputs == 1 && form.low < form.high) {
       for (int i = 0; i < kGridPoints; ++i) {
         scene.grid_x.push_back(form.low + (form.high - form.low) * i / (kGridPoints - 1));
       }

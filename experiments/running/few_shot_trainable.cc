@@ -111,7 +111,7 @@ class FewShotTrainable final : public Trainable {
 std::unique_ptr<EpisodeSource> MakeEpisodeSource(const std::string& name,
                                                  const DataOptions& options,
                                                  const Catalog& catalog) {
-  if (!options.classifies) {
+  if (!options.of_examples) {
     return MakeFunctionSource(catalog.functions.Get(name).make(*options.own),
                               name + "\n" + WriteToml("data", *options.own));
   }

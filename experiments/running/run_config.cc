@@ -26,10 +26,10 @@ void RunOptions::Visit(FieldVisitor& v) {
 
 void DataOptions::Visit(FieldVisitor& v) {
   own->Visit(v);
-  if (classifies) {
+  if (of_examples) {
     v.Choice("rotations", rotations, kRotationsNames,
              {.help = "Quarter turns of pictures. none; classes: each is a class of its own; "
-                      "augment: each class of an episode is turned by chance."});
+                      "augment: each class of an episode that is trained on is turned by chance."});
   }
   v.Table("episodes", episodes);
 }
@@ -75,7 +75,10 @@ void RunOptions::VisitAll(FieldVisitor& v) {
            .min = 0,
            .max = kMany});
   v.Field("evaluation_tasks", evaluation_tasks,
-          {.help = "Held-out tasks of an evaluation.", .unit = "tasks", .min = 2, .max = 1e6});
+          {.help = "Held-out tasks of an evaluation, or episodes of few-shot learning, 1000 there.",
+           .unit = "tasks",
+           .min = 2,
+           .max = 1e6});
   v.Field(
       "evaluation_units", evaluation_units,
       {.help =
@@ -147,9 +150,9 @@ void DropZeroArms(Config& config, FamilyOptions& family) {
 
 std::unique_ptr<DataOptions> Catalog::MakeDataOptions(const std::string& name) const {
   auto options = std::make_unique<DataOptions>();
-  options->classifies = !functions.Contains(name);
+  options->of_examples = !functions.Contains(name);
   options->own =
-      options->classifies ? data.Get(name).make_options() : functions.Get(name).make_options();
+      options->of_examples ? data.Get(name).make_options() : functions.Get(name).make_options();
   return options;
 }
 
@@ -215,6 +218,7 @@ RunConfig ReadRunConfig(Config config, const Catalog& catalog, std::string defau
                               : std::vector<std::string>{"run", "family", "agent"});
   RunConfig read;
   read.run.few_shot = few_shot;
+  if (few_shot) read.run.evaluation_tasks = kFewShotEpisodes;
   read.run.name = std::move(default_name);
   config.Read("run", read.run);
   CheckPlace(config, read.run);

@@ -14,6 +14,7 @@
 namespace fewstep {
 
 inline constexpr int64_t kLargestSeed = 1'000'000'000'000'000;
+inline constexpr int64_t kFewShotEpisodes = 1000;  // of an evaluation, unless told otherwise
 
 struct RunOptions : Options {
   std::string name = "run";
@@ -45,7 +46,7 @@ struct RunOptions : Options {
 // [data]: the keys of a data set or family of functions, and of the episodes that are made of it.
 struct DataOptions final : Options {
   std::unique_ptr<Options> own;
-  bool classifies = true;  // labelled examples; false: functions, which have no classes
+  bool of_examples = true;  // false: of functions, which cannot be turned
   Rotations rotations = Rotations::kNone;
   EpisodeOptions episodes;
   void Visit(FieldVisitor& visitor) override;

@@ -103,6 +103,88 @@ class ExampleSource final : public EpisodeSource {
   std::string hash_;
 };
 
+// What is regressed has neither classes nor their groups.
+void CheckRegression(const EpisodeOptions& options) {
+  if (options.size != EpisodeSize::kFixed || options.within_group) {
+    throw Error(ErrorKind::kUsage,
+                "what is regressed has no classes, and episodes of one size alone",
+                {.key = "size", .remedy = "Set size = \"fixed\" and within_group = false"});
+  }
+}
+
+// Rows with targets: a task is what elsewhere is a class, so an episode is one of a single way.
+class RowSource final : public EpisodeSource {
+ public:
+  explicit RowSource(std::unique_ptr<ExampleSet> set)
+      : set_(std::move(set)),
+        form_{.example = {.picture = false, .width = set_->shape().width - set_->targets()},
+              .classification = false,
+              .outputs = set_->targets()},
+        hash_(set_->Hash()) {
+    // of a single input, for pictures
+    std::vector<float> row(static_cast<size_t>(set_->shape().width));
+    for (int64_t i = 0; i < set_->num_examples(); ++i) {
+      set_->Copy(i, 0, row.data());
+      const auto x = static_cast<double>(row[0]);
+      form_.low = i == 0 ? x : std::min(form_.low, x);
+      form_.high = i == 0 ? x : std::max(form_.high, x);
+    }
+  }
+
+  const EpisodeForm& form() const override { return form_; }
+  const std::string& hash() const override { return hash_; }
+  int64_t num_classes(DataSplit) const override { return 0; }
+  void Check(DataSplit split, const EpisodeOptions& options) const override {
+    CheckRegression(options);
+    Sampler(split, options);
+  }
+
+  EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
+                    const EpisodeOptions& options) const override {
+    const EpisodeSampler sampler = Sampler(split, options);
+    const int64_t inputs = form_.example.width, outputs = form_.outputs;
+    EpisodeBatch batch{torch::empty({count, options.shots, inputs}),
+                       torch::empty({count, options.shots, outputs}),
+                       torch::empty({count, options.queries, inputs}),
+                       torch::empty({count, options.queries, outputs}),
+                       {}};
+    std::vector<float> row(static_cast<size_t>(inputs + outputs));
+    for (int64_t i = 0; i < count; ++i) {
+      const Episode episode = sampler.Draw(seed, first + static_cast<uint64_t>(i));
+      const auto write = [&](const std::vector<EpisodeExample>& examples, torch::Tensor of_x,
+                             torch::Tensor of_y) {
+        float *x = of_x.mutable_data_ptr<float>(), *y = of_y.mutable_data_ptr<float>();
+        for (const EpisodeExample& example : examples) {
+          set_->Copy(example.example, 0, row.data());
+          x = std::copy_n(row.begin(), inputs, x);
+          y = std::copy_n(row.begin() + inputs, outputs, y);
+        }
+      };
+      write(episode.support, batch.support_x[i], batch.support_y[i]);
+      write(episode.query, batch.query_x[i], batch.query_y[i]);
+    }
+    return batch;
+  }
+
+  EpisodeTruth Truth(DataSplit split, uint64_t seed, uint64_t index, const EpisodeOptions& options,
+                     std::span<const double> /*x*/) const override {
+    const int task = Sampler(split, options).Draw(seed, index).classes.front();
+    EpisodeTruth truth;  // values between rows are not known
+    truth.classes.push_back(set_->classes()[static_cast<size_t>(task)].name);
+    return truth;
+  }
+
+ private:
+  EpisodeSampler Sampler(DataSplit split, EpisodeOptions options) const {
+    options.ways = 1;
+    return {*set_, split, Rotations::kNone, options};
+  }
+
+  std::unique_ptr<ExampleSet> set_;
+  EpisodeForm form_;
+  std::string hash_;
+};
+
 class FunctionSource final : public EpisodeSource {
  public:
   FunctionSource(std::unique_ptr<RegressionFamily> family, const std::string& definition)
@@ -117,12 +199,7 @@ class FunctionSource final : public EpisodeSource {
   const EpisodeForm& form() const override { return form_; }
   const std::string& hash() const override { return hash_; }
   int64_t num_classes(DataSplit) const override { return 0; }
-  void Check(DataSplit, const EpisodeOptions& options) const override {
-    if (options.size != EpisodeSize::kFixed || options.within_group) {
-      throw Error(ErrorKind::kUsage, "functions have no classes, and episodes of one size alone",
-                  {.key = "size", .remedy = "Set size = \"fixed\" and within_group = false"});
-    }
-  }
+  void Check(DataSplit, const EpisodeOptions& options) const override { CheckRegression(options); }
 
   EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
                     const EpisodeOptions& options) const override {
@@ -172,6 +249,13 @@ class FunctionSource final : public EpisodeSource {
 
 std::unique_ptr<EpisodeSource> MakeExampleSource(std::unique_ptr<ExampleSet> set,
                                                  Rotations rotations) {
+  if (set->targets() > 0) {
+    if (rotations != Rotations::kNone) {
+      throw Error(ErrorKind::kUsage, "rows cannot be turned",
+                  {.key = "rotations", .remedy = "Set rotations = \"none\""});
+    }
+    return std::make_unique<RowSource>(std::move(set));
+  }
   return std::make_unique<ExampleSource>(std::move(set), rotations);
 }
 

@@ -39,7 +39,7 @@ struct EpisodeForm {
 
 // What a learner is not told of an episode: for pictures of it.
 struct EpisodeTruth {
-  std::vector<std::string> classes;  // [ways], by label; of functions none
+  std::vector<std::string> classes;  // [ways], by label; of rows the task; of functions none
   // Of a function: its parameters by name, and its values [X, O] at the x that were asked for.
   std::vector<std::pair<std::string, double>> parameters;
   std::vector<double> values;
@@ -51,7 +51,7 @@ class EpisodeSource {
   virtual ~EpisodeSource() = default;
 
   virtual const EpisodeForm& form() const = 0;
-  // Classes of a split, turned ones counted where they are classes of their own; 0 of functions.
+  // Classes of a split, turned ones counted where they are classes of their own; 0 of regression.
   virtual int64_t num_classes(DataSplit split) const = 0;
   // Throws Error(kUsage) with the numbers where a split cannot give episodes of this size.
   virtual void Check(DataSplit split, const EpisodeOptions& options) const = 0;
@@ -66,7 +66,8 @@ class EpisodeSource {
                              const EpisodeOptions& options, std::span<const double> x) const = 0;
 };
 
-// Of labelled examples, which it owns.
+// Of labelled examples, which it owns. Of vectors with targets (ExampleSet::SetTargets) an episode
+// is a task of regression, with `shots` and `queries` rows of it; `ways` is not used.
 std::unique_ptr<EpisodeSource> MakeExampleSource(std::unique_ptr<ExampleSet> set,
                                                  Rotations rotations);
 // Of functions; `shots` and `queries` are points, `ways` is not used. Every split is the same law.

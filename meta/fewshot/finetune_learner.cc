@@ -90,12 +90,12 @@ class FineTuneLearner final : public FewShotLearner {
       source_.Check(DataSplit::kTrain, batch_);
     }
     row_ = Initialized(layout, context.init);
+    running_ = RunningNorm(backbone_->norm_channels(), device_);
     if (context.begins) {
-      TakePretrained(options.network.weights, slices, row_);
+      TakePretrained(options.network.weights, slices, row_, running_);
     }
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
-    running_ = RunningNorm(backbone_->norm_channels(), device_);
   }
 
   std::string unit() const override { return "gradient step"; }

@@ -103,8 +103,9 @@ class GradientLearner final : public FewShotLearner {
     layout_ = std::make_shared<ParameterLayout>();
     backbone_ = std::make_unique<Backbone>(*layout_, "", options.network, form.example, outputs_);
     Parameters row = Initialized(layout_, context.init);
+    RunningNorm running(backbone_->norm_channels(), device_);
     if (context.begins) {
-      TakePretrained(options.network.weights, layout_->slices().size(), row);
+      TakePretrained(options.network.weights, layout_->slices().size(), row, running);
     }
     meta_ = row.flat.to(device_);
     if (options.learn_inner_rates) {
@@ -117,8 +118,7 @@ class GradientLearner final : public FewShotLearner {
     } else if (!options.adapt_norm) {
       mask_ = 1 - layout_->Mask(ParameterRole::kNorm).to(device_);
     }
-    running_.assign(static_cast<size_t>(options.inner.steps) + 1,
-                    RunningNorm(backbone_->norm_channels(), device_));
+    running_.assign(static_cast<size_t>(options.inner.steps) + 1, running);
     if (options.carry_moments) {
       carried_.first = torch::zeros({1, layout_->size()}, device_);
       carried_.second = torch::zeros({1, layout_->size()}, device_);

@@ -60,7 +60,7 @@ class MetricLearner final : public FewShotLearner {
         pool_(context.pool),
         device_(context.device) {
     if (!source_.form().classification) {
-      throw Error(ErrorKind::kUsage, "it compares classes, and these data are functions",
+      throw Error(ErrorKind::kUsage, "it compares classes, and these data are regressed",
                   {.key = "name", .remedy = "Take a learner of regression, e.g. maml"});
     }
     training_ = options.training.From(context.episodes, source_);
@@ -73,13 +73,13 @@ class MetricLearner final : public FewShotLearner {
                   {.key = "network", .remedy = "Give learner.network strides or hidden layers"});
     }
     row_ = Initialized(layout, context.init);
+    running_ = {RunningNorm(backbone_->norm_channels(), device_),
+                RunningNorm(comparison_->norm_channels(), device_)};
     if (context.begins) {
-      TakePretrained(options.network.weights, slices, row_);
+      TakePretrained(options.network.weights, slices, row_, running_.features);
     }
     row_.flat = row_.flat.to(device_);
     adam_ = Adam(row_.flat, options.learning_rate);
-    running_ = {RunningNorm(backbone_->norm_channels(), device_),
-                RunningNorm(comparison_->norm_channels(), device_)};
   }
 
   std::string unit() const override { return "support set"; }

@@ -25,7 +25,7 @@ torch::Tensor LoadWeights(CheckpointReader checkpoint, const Parameters& like) {
   return torch::cat(parts, 1);
 }
 
-void TakePretrained(const std::string& path, size_t slices, Parameters& row) {
+void TakePretrained(const std::string& path, size_t slices, Parameters& row, RunningNorm& running) {
   if (path.empty()) return;
   const TensorFile file = LoadTensorFile(path, {.require_checksums = false});
   torch::Tensor flat = row.flat.clone();
@@ -52,6 +52,12 @@ void TakePretrained(const std::string& path, size_t slices, Parameters& row) {
     const torch::Tensor cpu = torch::empty({slice.size});
     std::ranges::copy(values, cpu.mutable_data_ptr<float>());
     flat[0].narrow(0, slice.offset, slice.size).copy_(cpu);
+  }
+  for (const char* scope : {"running", "running0"}) {
+    if (running.statistics().means.empty()) break;
+    if (file.Find(fmt::format("{}.0.mean", scope)) == nullptr) continue;
+    running.Load(CheckpointReader(file).Scope(scope));
+    break;
   }
   row.flat = flat;
 }

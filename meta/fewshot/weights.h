@@ -6,6 +6,7 @@
 
 #include "agents/checkpoint.h"
 #include "agents/parameters.h"
+#include "meta/fewshot/running_norm.h"
 
 namespace fewstep {
 
@@ -17,7 +18,9 @@ torch::Tensor LoadWeights(CheckpointReader checkpoint, const Parameters& like);
 // Takes the arrays of a network, the first `slices` of the row's, from a safetensors file; "" takes
 // none. Its last layer stays as it starts, since its outputs belong to a task. Files are
 // checkpoints of few-shot learners, and others with arrays named as the layout's; a convolution may
-// be [out, in, k, k]. Throws Error(kData) for what is missing, or of another shape or type.
-void TakePretrained(const std::string& path, size_t slices, Parameters& row);
+// be [out, in, k, k]. Running statistics of the network's normalisations are taken where the file
+// has them, of learners with inner steps those before the first; else `running` stays. Throws
+// Error(kData) for what is missing, or of another shape or type.
+void TakePretrained(const std::string& path, size_t slices, Parameters& row, RunningNorm& running);
 
 }  // namespace fewstep

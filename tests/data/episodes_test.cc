@@ -97,8 +97,8 @@ TEST(Episodes, AreFunctionsOfSeedSplitAndIndex) {
   ExampleSet of_training = set;
   of_training.SetSplit(DataSplit::kTest, {}, "x");
   of_training.SetSplit(DataSplit::kTrain, set.split(DataSplit::kTest), "x");
-  const EpisodeSampler test(set, DataSplit::kTest, Rotations::kAugment, Options(4, 2, 3));
-  const EpisodeSampler train(of_training, DataSplit::kTrain, Rotations::kAugment, Options(4, 2, 3));
+  const EpisodeSampler test(set, DataSplit::kTest, Rotations::kClasses, Options(4, 2, 3));
+  const EpisodeSampler train(of_training, DataSplit::kTrain, Rotations::kClasses, Options(4, 2, 3));
   std::vector<Episode> forwards(50), backwards(50);
   std::thread one([&] {
     for (uint64_t i = 0; i < 50; ++i) forwards[i] = test.Draw(7, i);
@@ -118,6 +118,14 @@ TEST(Episodes, AreFunctionsOfSeedSplitAndIndex) {
   EXPECT_EQ(same_of_other_split, 0);
 }
 
+// What is judged on stands as it was drawn.
+TEST(Episodes, AreTurnedByChanceInTrainingAlone) {
+  const ExampleSet set = SetOf(std::vector<int>(10, 6));
+  const EpisodeSampler turned(set, DataSplit::kTest, Rotations::kAugment, Options(4, 2, 3));
+  const EpisodeSampler plain(set, DataSplit::kTest, Rotations::kNone, Options(4, 2, 3));
+  for (uint64_t i = 0; i < 20; ++i) EXPECT_EQ(turned.Draw(7, i), plain.Draw(7, i));
+}
+
 // Chi-squared against equal frequencies; .999 quantile by Wilson and Hilferty.
 void ExpectUniform(const std::vector<int>& counts) {
   const double sum = std::accumulate(counts.begin(), counts.end(), 0.0);
@@ -129,8 +137,11 @@ void ExpectUniform(const std::vector<int>& counts) {
 }
 
 TEST(Episodes, AllClassesLabelsExamplesTurnsAndPlacesAreEquallyLikely) {
-  const ExampleSet set = SetOf(std::vector<int>(8, 5));
-  const EpisodeSampler sampler(set, DataSplit::kTest, Rotations::kAugment, Options(3, 1, 2));
+  ExampleSet set = SetOf(std::vector<int>(8, 5));
+  const std::vector<int> all = set.split(DataSplit::kTest);
+  set.SetSplit(DataSplit::kTest, {}, "x");
+  set.SetSplit(DataSplit::kTrain, all, "x");
+  const EpisodeSampler sampler(set, DataSplit::kTrain, Rotations::kAugment, Options(3, 1, 2));
   std::vector<int> classes(8), label_of_first(3), examples(40), queried(40), turns(4),
       class_of_label_0(8), first_query_label(3);
   for (uint64_t index = 0; index < 20'000; ++index) {

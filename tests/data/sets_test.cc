@@ -420,6 +420,48 @@ TEST(Table, OfSafetensors) {
               HasSubstr("3 labels for 4 rows"));
 }
 
+// Rows to regress: inputs, then targets, in the order in which they are named.
+TEST(Table, WithTargets) {
+  const ScratchDirectory scratch;
+  std::string csv = "y,user,a,when,b,z\n";
+  for (int user = 0; user < 4; ++user) {
+    for (int i = 0; i < 3; ++i) {
+      csv += fmt::format("{},u{},{},{},{},{}\n", 10 * user + i, user, i,
+                         user < 3 ? "train" : "test", 100 + i, 7 * i);
+    }
+  }
+  WriteFileAtomically(scratch.File("t.csv"), csv);
+  const std::string keys = "path = \"t.csv\"\nlabel = \"user\"\nsplit_column = \"when\"\n";
+  const auto raw = Make("table", scratch.path(), keys + "targets = \"z, y\"\nstandardize = false");
+  EXPECT_EQ(raw->targets(), 2);
+  EXPECT_THAT(Example(*raw, 3 * 2 + 1), ElementsAre(1, 101, 7, 21));
+  EXPECT_NE(raw->Hash(), Make("table", scratch.path(), keys + "standardize = false")->Hash());
+  const auto error = [&](const std::string& targets) {
+    return ErrorOf("table", scratch.path(), fmt::format("{}targets = \"{}\"", keys, targets));
+  };
+  EXPECT_THAT(error("yy"), HasSubstr("no column 'yy'"));
+  EXPECT_THAT(error("y,y"), HasSubstr("the column 'y' has another use"));
+  EXPECT_THAT(error("user"), HasSubstr("the column 'user' has another use"));
+  EXPECT_THAT(error("a,b,y,z"), HasSubstr("no rows of numbers beside the targets"));
+  EXPECT_THAT(error("y,"), HasSubstr("none"));  // a comma at the end says nothing
+
+  TensorFile file;
+  const std::vector<float> features = {1, 2, 3, 4};
+  const std::vector<double> y = {5, 6, 7, 8, 9, 10, 11, 12};
+  const std::vector<int64_t> labels = {0, 1, 0, 1};
+  file.Add<float>("features", {4, 1}, features);
+  file.Add<double>("y", {4, 2}, y);
+  file.Add<int64_t>("labels", {4}, labels);
+  SaveTensorFile(file, scratch.File("t.safetensors"));
+  const std::string tensors = "path = \"t.safetensors\"\nstandardize = false\ntest_classes = 1\n";
+  const auto set = Make("table", scratch.path(), tensors + "targets = \"y\"");
+  EXPECT_EQ(set->targets(), 2);
+  EXPECT_THAT(Example(*set, 1), ElementsAre(3, 9, 10));
+  EXPECT_THAT(ErrorOf("table", scratch.path(), tensors + "targets = \"labels\""),
+              HasSubstr("1 dimensions instead of 2"));
+  EXPECT_THAT(ErrorOf("table", scratch.path(), tensors + "targets = \"x\""), HasSubstr("'x'"));
+}
+
 TEST(Table, AClassForEveryRowTakesNoLonger) {
   const ScratchDirectory scratch;
   constexpr int kRows = 400'000;

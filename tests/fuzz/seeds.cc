@@ -125,6 +125,9 @@ void AddTables(const Seeds& seeds) {
   features.Add<float>("features", {4, 2}, numbers);
   features.Add<int64_t>("labels", {4}, std::to_array<int64_t>({0, 1, 2, 3}));
   seeds.Add("table", "tensors", Serialize(features));
+  TensorFile targets = features;
+  targets.Add<float>("y", {4, 1}, std::span(numbers).first(4));
+  seeds.Add("table", "targets", Serialize(targets));
   seeds.Add("safetensors", "features", Serialize(features));
   for (uint64_t seed = 0; seed < 5; ++seed) {
     seeds.Add("safetensors", fmt::format("random_{}", seed), Serialize(RandomFile(seed)));

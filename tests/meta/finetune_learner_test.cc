@@ -171,6 +171,33 @@ TEST_F(FineTuneLearner, ANetworkStartsFromTheWeightsOfAnotherRun) {
     const int64_t rest = row.size(1) - body;
     EXPECT_TRUE(torch::equal(row.narrow(1, body, rest), fresh.narrow(1, body, rest))) << name;
   }
+  // with the running statistics, which examples are then normalised by one by one
+  const auto statistics = [](const FewShotLearner& learner, const std::string& scope) {
+    TensorFile of;
+    learner.Save(of);
+    std::vector<float> numbers;
+    for (const TensorEntry& entry : of.tensors()) {
+      if (!entry.name.starts_with(scope)) continue;
+      const std::span<const float> values = of.Values<float>(entry.name);
+      numbers.insert(numbers.end(), values.begin(), values.end());
+    }
+    return numbers;
+  };
+  const std::vector<float> learned = statistics(*pretrained, "running.");
+  ASSERT_EQ(learned.size(), 6u * 16);
+  EXPECT_NE(learned, statistics(*Make("prototypical", kSmall), "running."));
+  EXPECT_EQ(learned, statistics(*Make("prototypical", keys), "running."));
+  EXPECT_EQ(learned, statistics(*Make("maml", keys), "running1."));
+  // and back from what has statistics of every step
+  TensorFile of_steps;
+  const auto maml = Make("maml", keys);
+  maml->Iterate(Rng(1));
+  maml->Save(of_steps);
+  SaveTensorFile(of_steps, path + "3");
+  EXPECT_EQ(statistics(*maml, "running0."),
+            statistics(*Make("prototypical", fmt::format("{}weights = \"{}3\"\n", kSmall, path)),
+                       "running."));
+  std::filesystem::remove(path + "3");
   // of a perceptron every layer is features where no last one follows
   const auto perceptron = Make("transfer", kMlp);
   TensorFile of_perceptron;

@@ -38,10 +38,12 @@ class FitPane final : public FewShotPane {
  public:
   explicit FitPane(Content content) : FewShotPane(std::move(content)) {
     // the truth, and fits as far as they are near it: one that diverges hides nothing
-    const auto [low, high] = std::ranges::minmax(scene().grid_y);
-    low_ = low;
-    high_ = high;
+    low_ = high_ = scene().support_y.front();
+    for (const double y : scene().grid_y) Include(y);
     for (const float y : scene().support_y) Include(y);
+    if (scene().grid_y.empty()) {
+      for (const float y : scene().query_y) Include(y);
+    }
     const double reach = std::max(0.5, 0.5 * (high_ - low_));
     const double least = low_ - reach, most = high_ + reach;
     for (const auto& unit : beside()) {
@@ -118,8 +120,14 @@ class FitPane final : public FewShotPane {
             1.5f * unit);
     }
     std::vector<Point> truth;
-    for (size_t i = 0; i < x.size(); ++i) truth.push_back(at(x[i], scene().grid_y[i]));
-    Dashed(canvas, truth, theme::kTarget, 2 * unit, 7 * unit);
+    for (size_t i = 0; i < scene().grid_y.size(); ++i) {
+      truth.push_back(at(x[i], scene().grid_y[i]));
+    }
+    if (!truth.empty()) Dashed(canvas, truth, theme::kTarget, 2 * unit, 7 * unit);
+    // of rows only these are known
+    for (size_t i = 0; truth.empty() && i < scene().num_queries(); ++i) {
+      canvas.Ring(at(scene().query_x[i], scene().query_y[i]), 4 * unit, theme::kTarget, 2 * unit);
+    }
     curve(prediction(step).grid, FitColor(step), 3 * unit);
     canvas.EndClip();
     for (size_t i = 0; i < scene().num_support(); ++i) {
@@ -141,8 +149,11 @@ class FitPane final : public FewShotPane {
         canvas.Line({p.x - 10 * unit, p.y}, {p.x + 10 * unit, p.y}, color, thick);
       };
     };
-    entry("truth", [&](Point p) {
+    const bool rows = scene().grid_y.empty();
+    entry(rows ? fmt::format("queries, {} points", scene().num_queries()) : "truth", [&](Point p) {
+      if (rows) canvas.Ring(p, 4 * unit, theme::kTarget, 2 * unit);
       for (const float x_from : {-10.f, 3.f}) {
+        if (rows) break;
         canvas.Line({p.x + x_from * unit, p.y}, {p.x + (x_from + 7) * unit, p.y}, theme::kTarget,
                     2 * unit);
       }

@@ -14,7 +14,7 @@ class NearestNeighbour final : public FewShotLearner {
  public:
   explicit NearestNeighbour(const LearnerContext& context) : device_(context.device) {
     if (context.source.form().classification) return;
-    throw Error(ErrorKind::kUsage, "it compares classes, and these data are functions",
+    throw Error(ErrorKind::kUsage, "it compares classes, and these data are regressed",
                 {.key = "name", .remedy = "Take a learner of regression, e.g. maml"});
   }
 
