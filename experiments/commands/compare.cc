@@ -38,7 +38,8 @@ void AddCompareCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "Shows the mean over runs after every unit of adaptation, and of every pair the difference\n"
       "after --unit units with an interval: one recipe is called better only where all intervals\n"
       "together allow it. Agents that learn while they act are compared by the return of a whole\n"
-      "trial.\n\n"
+      "trial. Few-shot learners are compared by accuracy or error on the same episodes, after\n"
+      "their last step.\n\n"
       "Examples:\n"
       "  fewstep compare runs/promp-half-cheetah-vel-seeds.json "
       "runs/maml-ppo-half-cheetah-vel-seeds.json\n"
@@ -48,7 +49,7 @@ void AddCompareCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   command
       ->add_option("--unit", arguments->unit,
                    "Compare after so many units of adaptation; default: trial returns where all "
-                   "have them, else 1")
+                   "have them, else 1, or the last of few-shot learners")
       ->check(CLI::Range(0, 100000));
   auto* markdown = command->add_flag("--markdown", arguments->markdown, "Print Markdown");
   command->add_flag("--json", common.json, "Print JSON")->excludes(markdown);

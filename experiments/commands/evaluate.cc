@@ -1,4 +1,5 @@
 // fewstep evaluate
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "experiments/cli.h"
 #include "experiments/output.h"
@@ -24,6 +26,7 @@ struct EvaluateArguments {
   int64_t tasks = -1, units = -1, episodes = -1, seed = -1, threads = 0;
   int64_t ways = 0, shots = 0, queries = 0;
   bool deterministic = false, sampled = false, best = false;
+  std::vector<std::string> sets;
 };
 
 // What another run's checkpoint gives must not be saved among the evaluations of this one.
@@ -35,6 +38,46 @@ void CheckOwnCheckpoint(const TensorFile& checkpoint, const RunConfig& config) {
   throw Error(ErrorKind::kUsage, fmt::format("it is no checkpoint of {}", config.run_path()),
               {.file = checkpoint.path(),
                .remedy = "Give the checkpoint in place of the run: fewstep evaluate CHECKPOINT"});
+}
+
+// "data.path=my/digits" as a part of a file's name: "path=my_digits".
+std::string NamePart(const std::string& set) {
+  constexpr size_t kLongest = 40;
+  std::string part = set.substr(set.find('.') + 1);
+  if (part.size() > kLongest) {
+    part = part.substr(0, std::min(kLongest, part.find('='))) + "=" + HashOf(part);
+  }
+  for (char& c : part) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '=' && c != '.' && c != '-') {
+      c = '_';
+    }
+  }
+  return part;
+}
+
+// The data that --data and --set name; null where they are the run's own.
+std::unique_ptr<EpisodeSource> OtherData(const EvaluateArguments& arguments, RunConfig& config,
+                                         const Catalog& catalog, std::string& name) {
+  name = arguments.data.empty() ? config.data_name : arguments.data;
+  if (name == config.data_name && arguments.sets.empty()) return nullptr;
+  if (!catalog.data.Contains(name) && !catalog.functions.Contains(name)) {
+    throw Error(ErrorKind::kUsage, fmt::format("there are no data called '{}'", name),
+                {.key = "--data", .remedy = "fewstep list data shows what there is"});
+  }
+  // other keys of the run's own data begin with its own
+  Config keys = Config::ParseText(
+      name == config.data_name ? WriteToml("data", *config.data) : "[data]\n", "--set");
+  for (const std::string& set : arguments.sets) {
+    if (!set.starts_with("data.") || set.starts_with("data.episodes")) {
+      throw Error(ErrorKind::kUsage, fmt::format("'{}' is no key of the data", set),
+                  {.key = "--set",
+                   .remedy = "Keys are those of [data]; episodes have --ways, --shots, --queries"});
+    }
+    keys.Set(set);
+  }
+  const std::unique_ptr<DataOptions> options = catalog.MakeDataOptions(name);
+  keys.Read("data", *options);
+  return MakeEpisodeSource(name, *options, catalog);
 }
 
 // Of few-shot learning: other episodes, or more units.
@@ -63,8 +106,8 @@ int EvaluateFewShot(const EvaluateArguments& arguments, const RunOptions& recipe
   const int64_t iteration = checkpoint.Scalar<int64_t>("run.iteration");
   FewShotEvaluation options = FewShotEvaluationOf(config);
   options.split = *split;
-  if (arguments.ways > 0 && !config.data->classifies) {
-    throw Error(ErrorKind::kUsage, "functions have no ways", {.key = "--ways"});
+  if (arguments.ways > 0 && !bench.source->form().classification) {
+    throw Error(ErrorKind::kUsage, "what is regressed has no ways", {.key = "--ways"});
   }
   if (options.shape.size == EpisodeSize::kVariable &&
       (arguments.ways > 0 || arguments.shots > 0 || arguments.queries > 0)) {
@@ -74,18 +117,9 @@ int EvaluateFewShot(const EvaluateArguments& arguments, const RunOptions& recipe
   if (arguments.ways > 0) options.shape.ways = arguments.ways;
   if (arguments.shots > 0) options.shape.shots = arguments.shots;
   if (arguments.queries > 0) options.shape.queries = arguments.queries;
-  std::unique_ptr<EpisodeSource> other;
-  const bool other_data = !arguments.data.empty() && arguments.data != config.data_name;
-  if (other_data) {
-    if (!catalog.data.Contains(arguments.data) && !catalog.functions.Contains(arguments.data)) {
-      throw Error(ErrorKind::kUsage, fmt::format("there are no data called '{}'", arguments.data),
-                  {.key = "--data", .remedy = "fewstep list data shows what there is"});
-    }
-    const std::unique_ptr<DataOptions> of_other = catalog.MakeDataOptions(arguments.data);
-    other = MakeEpisodeSource(arguments.data, *of_other, catalog);
-    options.source = other.get();
-    options.data_name = arguments.data;
-  }
+  const std::unique_ptr<EpisodeSource> other =
+      OtherData(arguments, config, catalog, options.data_name);
+  options.source = other.get();
   LogInfo(fmt::format("Evaluating {} on {} {} episodes ...", checkpoint.path(), options.episodes,
                       arguments.split));
   const AdaptationCurve curve = Evaluate(bench, config, options);
@@ -96,7 +130,8 @@ int EvaluateFewShot(const EvaluateArguments& arguments, const RunOptions& recipe
   }
   // every option that differs from the recipe's is part of the name
   std::string name = fmt::format("iteration-{:06}", iteration);
-  if (other_data) name += "-" + arguments.data;
+  if (options.data_name != config.data_name) name += "-" + options.data_name;
+  for (const std::string& set : arguments.sets) name += "-" + NamePart(set);
   const EpisodeOptions &shape = options.shape, &own = config.data->episodes;
   for (const auto& [key, value, of_recipe] : {std::tuple{"ways", shape.ways, own.ways},
                                               {"shots", shape.shots, own.shots},
@@ -137,7 +172,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
     throw Error(ErrorKind::kUsage, "the run has no validation to tell which checkpoint is best",
                 {.file = config.run_path(),
                  .key = "--best",
-                 .remedy = "Train with run.validation_interval, which few-shot recipes have"});
+                 .remedy = "Train few-shot learners with run.validation_interval"});
   }
   const EvaluationOptions own = EvaluationOf(config);
   const RunOptions recipe = config.run;
@@ -150,9 +185,9 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
   if (config.few_shot())
     return EvaluateFewShot(arguments, recipe, config, catalog, checkpoint_path, common);
   if (arguments.ways > 0 || arguments.shots > 0 || arguments.queries > 0 ||
-      !arguments.data.empty()) {
+      !arguments.data.empty() || !arguments.sets.empty()) {
     throw Error(ErrorKind::kUsage,
-                "--data, --ways, --shots and --queries are for few-shot learners",
+                "--data, --set, --ways, --shots and --queries are for few-shot learners",
                 {.file = config.run_path()});
   }
   if (!FindValue(kSplitNames, arguments.split)) {
@@ -197,7 +232,7 @@ int RunEvaluate(const EvaluateArguments& arguments, const CommonOptions& common)
 void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
   auto arguments = std::make_shared<EvaluateArguments>();
   CLI::App* command = app.add_subcommand(
-      "evaluate", "Let a trained agent adapt to held-out tasks; print and save its curve.");
+      "evaluate", "Let what was trained adapt to held-out tasks; print and save its curve.");
   command->footer(
       "The curve is the mean return after 0, 1, 2, ... units of adaptation (gradient steps for\n"
       "gradient-based agents), with 95 % intervals over tasks and the number of "
@@ -205,15 +240,20 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       "used for adapting. The tasks are the same for every run with the same run.evaluation_seed.\n"
       "Saved in RUN/evaluations/ as JSON, Markdown and SVG, under a name that holds every option\n"
       "that differs from the recipe's. Of learners on functions of one number, fits of the first\n"
-      "ones before and after adapting are saved beside it, as NAME-fits.svg.\n\n"
+      "ones before and after adapting are saved beside it, as NAME-fits.svg; of agents that infer\n"
+      "the task what they believe, as NAME-posterior.svg and, of goals in the plane, "
+      "NAME-goals.svg.\n\n"
       "With --deterministic the agent is judged acting with the mode of its policy. What it "
       "adapts\n"
       "on stays as its kind needs it: a gradient-based agent samples those episodes and is judged\n"
       "on others; one that learns while it acts plays its whole trial with the mode.\n\n"
+      "Few-shot learners are judged by accuracy, or by squared error, on held-out episodes.\n\n"
       "Examples:\n"
       "  fewstep evaluate runs/quickstart\n"
       "  fewstep evaluate runs/quickstart --tasks 100 --units 5 --json\n"
-      "  fewstep evaluate runs/quickstart/checkpoints/checkpoint-000010.safetensors");
+      "  fewstep evaluate runs/quickstart/checkpoints/checkpoint-000010.safetensors\n"
+      "  fewstep evaluate runs/prototypical-omniglot --ways 20 --shots 5\n"
+      "  fewstep evaluate runs/prototypical-omniglot --data folder --set data.path=my/pictures");
   command->add_option("run", arguments->run, "Run directory, or one of its checkpoints")
       ->required();
   command->add_option("--checkpoint", arguments->checkpoint, "Another checkpoint of the run");
@@ -241,8 +281,10 @@ void AddEvaluateCommand(CLI::App& app, CommonOptions& common, int& exit_code) {
       ->capture_default_str();
   command->add_option(
       "--data", arguments->data,
-      "Of few-shot learning: other data of the same form, as they are by default; the "
-      "run's own name means its own [data]");
+      "Of few-shot learning: other data of the same form, as they are by default but for --set; "
+      "the run's own name means its own [data]");
+  command->add_option("--set", arguments->sets,
+                      "Of few-shot learning: data.KEY=VALUE of --data; may be repeated");
   command->add_option("--ways", arguments->ways, "Of few-shot learning: ways of the episodes")
       ->check(CLI::Range(2, 1000000));
   command->add_option("--shots", arguments->shots, "Of few-shot learning: shots of the episodes")

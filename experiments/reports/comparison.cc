@@ -54,6 +54,45 @@ E ReadChoice(const ChoiceName<E> (&names)[n], const nlohmann::json& json, const 
   return *value;
 }
 
+// How an agent that acts was judged.
+void ReadActing(const nlohmann::json& json, const std::string& path, SeedReport& report) {
+  report.family = json.at("family");
+  report.family_hash = json.at("family_hash");
+  report.agent = json.at("agent");
+  report.split = NameOf(kSplitNames, ReadChoice(kSplitNames, json, "split", path));
+  report.measure = ReadChoice(kMeasureNames, json, "measure", path);
+  report.deterministic = json.at("deterministic");
+  report.episodes = json.at("episodes_per_task_and_unit");
+  report.horizon = json.at("horizon");
+  report.trial_episodes = json.at("trial_episodes");
+  report.tasks = json.at("tasks");
+  report.task_seed = json.at("task_seed");
+}
+
+// How a few-shot learner was.
+void ReadFewShot(const nlohmann::json& json, const std::string& path, SeedReport& report) {
+  report.family = json.at("data");
+  report.family_hash = json.at("data_hash");
+  report.agent = json.at("learner");
+  report.score = json.at("score");
+  report.split = NameOf(kDataSplitNames, ReadChoice(kDataSplitNames, json, "split", path));
+  report.tasks = json.at("episodes");
+  report.task_seed = json.at("episode_seed");
+  report.norm_mode = json.value("norm_mode", "");
+  const EpisodeSize size = ReadChoice(kEpisodeSizeNames, json, "size", path);
+  if (size == EpisodeSize::kVariable) {
+    report.shape = "as many ways and shots as chance has it";
+  } else {
+    if (json.contains("ways")) report.shape = fmt::format("{} ways, ", json["ways"].get<int64_t>());
+    report.shape += fmt::format("{} shots{}, {} queries", json.at("shots").get<int64_t>(),
+                                size == EpisodeSize::kImbalanced ? " in the mean" : "",
+                                json.at("queries").get<int64_t>());
+  }
+  if (json.at("within_group").get<bool>()) report.shape += ", of one group";
+  // turned pictures, or other splits, are other episodes
+  report.shape += "; data " + report.family_hash;
+}
+
 SeedReport ReadReport(const std::string& path) {
   std::ifstream file(path);
   if (!file) {
@@ -65,23 +104,13 @@ SeedReport ReadReport(const std::string& path) {
     const auto json = nlohmann::json::parse(file);
     const bool several = json.value("format", "") == kSeedReportFormat;
     const FileName file_name = ParseName(path);
-    SeedReport report{.name = file_name.name,
-                      .folder = std::filesystem::path(path).parent_path().string(),
-                      .family = json.at("family"),
-                      .family_hash = json.at("family_hash"),
-                      .agent = json.at("agent"),
-                      .unit = json.at("unit"),
-                      .split = ReadChoice(kSplitNames, json, "split", path),
-                      .measure = ReadChoice(kMeasureNames, json, "measure", path),
-                      .deterministic = json.at("deterministic"),
-                      .iteration = json.at("iteration"),
-                      .episodes = json.at("episodes_per_task_and_unit"),
-                      .horizon = json.at("horizon"),
-                      .trial_episodes = json.at("trial_episodes"),
-                      .tasks = json.at("tasks"),
-                      .task_seed = json.at("task_seed"),
-                      .seeds = {},
-                      .means = {}};
+    SeedReport report;
+    report.name = file_name.name;
+    report.folder = std::filesystem::path(path).parent_path().string();
+    report.unit = json.at("unit");
+    report.iteration = json.at("iteration");
+    const bool few_shot = json.contains("learner");
+    (few_shot ? ReadFewShot : ReadActing)(json, path, report);
     if (several) {
       report.seeds = json.at("seeds").get<std::vector<int64_t>>();
     } else if (file_name.seed) {
@@ -89,8 +118,9 @@ SeedReport ReadReport(const std::string& path) {
     }
     const size_t runs = several ? report.seeds.size() : 1;
     for (const auto& point : json.at("curve")) {
-      report.means.push_back(several ? point.at("run_means").get<std::vector<double>>()
-                                     : std::vector{point.at("mean_return").get<double>()});
+      report.means.push_back(
+          several ? point.at("run_means").get<std::vector<double>>()
+                  : std::vector{point.at(few_shot ? "mean" : "mean_return").get<double>()});
       if (report.means.back().size() != runs || runs == 0) {
         throw Error(ErrorKind::kData, "a point without a mean of every run",
                     {.file = path, .key = "curve"});
@@ -119,13 +149,14 @@ SeedReport ReadReport(const std::string& path) {
 // What two reports have to share to be compared. Not the hash: an oracle has another one.
 auto JudgedOn(const SeedReport& report) {
   return std::tie(report.family, report.horizon, report.trial_episodes, report.split, report.tasks,
-                  report.task_seed, report.measure, report.deterministic);
+                  report.task_seed, report.measure, report.deterministic, report.score,
+                  report.shape);
 }
 
 // What two runs of one recipe have to share besides.
 auto MadeBy(const SeedReport& report) {
   return std::tie(report.folder, report.family_hash, report.agent, report.unit, report.iteration,
-                  report.episodes);
+                  report.episodes, report.norm_mode);
 }
 
 // "-57.8 ± 4.2", half the width of the t interval.
@@ -184,10 +215,16 @@ Comparison Compare(std::vector<SeedReport> reports, std::optional<int> unit) {
     throw Error(
         ErrorKind::kUsage,
         fmt::format("'{}' and '{}' were not judged on the same tasks", first.name, report.name),
-        {.remedy = "Runs that are compared share the family, run.evaluation_tasks, "
+        {.remedy = "Runs that are compared share the family or [data], run.evaluation_tasks, "
                    "run.evaluation_seed and how they were judged"});
   }
   Comparison comparison{.reports = std::move(reports), .unit = unit.value_or(1), .pairs = {}};
+  if (!unit && !comparison.reports.front().shape.empty()) {
+    comparison.unit = 0;
+    for (const SeedReport& report : comparison.reports) {
+      comparison.unit = std::max(comparison.unit, static_cast<int>(report.means.size()) - 1);
+    }
+  }
   comparison.trials =
       !unit && std::ranges::all_of(comparison.reports, [](const SeedReport& report) {
         return report.trials.size() == report.means.front().size();
@@ -221,16 +258,25 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
       largest = std::max(largest, std::abs(score));
     }
   }
-  const int digits = comparison.trials ? std::max(2, DigitsOf(largest)) : DigitsOf(largest);
+  constexpr int kDigitsOfScores = 4;
+  const bool few_shot = !first.shape.empty();
+  constexpr double kLarge = 100;  // an error, of what has not learned
+  const int digits = few_shot && largest < kLarge ? kDigitsOfScores
+                     : comparison.trials          ? std::max(2, DigitsOf(largest))
+                                                  : DigitsOf(largest);
   std::vector<TableColumn> columns = {{"recipe"}, {"runs", Align::kRight}};
   if (comparison.trials) columns.push_back({"trial return", Align::kRight});
   const std::vector<size_t> shown = ShownPoints(points);
   for (const size_t unit : shown) {
     columns.push_back({fmt::format("after {}", unit), Align::kRight});
   }
+  const bool normalised = std::ranges::any_of(
+      reports, [](const SeedReport& report) { return !report.norm_mode.empty(); });
+  if (normalised) columns.insert(columns.begin() + 2, {"statistics"});
   Table means(columns);
   for (const SeedReport& report : reports) {
     std::vector<std::string> row = {report.name, fmt::format("{}", report.means[0].size())};
+    if (normalised) row.push_back(report.norm_mode);
     if (comparison.trials) row.push_back(Text(StudentMean(report.trials), digits));
     for (const size_t unit : shown) {
       if (unit >= report.means.size()) {
@@ -243,9 +289,10 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
     means.AddRow(std::move(row));
   }
   std::string text = fmt::format(
-      "{}: mean return on the same {} {} tasks after so many units of adaptation,\n"
-      "± 95 % t intervals over runs{}{}\n\n{}",
-      first.family, first.tasks, NameOf(kSplitNames, first.split),
+      "{}: mean {} on the same {} {} {} after so many units of adaptation,\n"
+      "± 95 % t intervals over runs{}{}{}\n\n{}",
+      first.family, first.score, first.tasks, first.split, few_shot ? "episodes" : "tasks",
+      few_shot ? "; " + first.shape.substr(0, first.shape.find(';')) : "",
       first.deterministic ? "; judged acting with the mode" : "",
       first.measure == Measure::kEpisodes
           ? ""
@@ -258,9 +305,11 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
   for (const PairDifference& pair : comparison.pairs) {
     const Interval& d = pair.difference;
     const SeedReport &a = reports[pair.first], &b = reports[pair.second];
-    const std::string verdict = pair.separated()
-                                    ? fmt::format("{} is better", d.point > 0 ? a.name : b.name)
-                                    : "cannot be told apart";
+    const std::string verdict =
+        pair.separated()
+            ? fmt::format("{} is better",
+                          (d.point > 0) == comparison.larger_is_better() ? a.name : b.name)
+            : "cannot be told apart";
     pairs.AddRow({fmt::format("{:.{}f}", d.point, digits), BoundsText(d, digits),
                   fmt::format("{} - {}: {}", a.name, b.name, verdict)});
   }
@@ -275,10 +324,12 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
 
 std::string ComparisonJson(const Comparison& comparison) {
   const SeedReport& first = comparison.reports.front();
-  nlohmann::ordered_json json = {
-      {"family", first.family},       {"tasks", first.tasks},
-      {"task_seed", first.task_seed}, {"compared", comparison.trials ? "trial return" : "return"},
-      {"unit", comparison.unit},      {"confidence", comparison.confidence}};
+  nlohmann::ordered_json json = {{"family", first.family},
+                                 {"tasks", first.tasks},
+                                 {"task_seed", first.task_seed},
+                                 {"compared", comparison.trials ? "trial return" : first.score},
+                                 {"unit", comparison.unit},
+                                 {"confidence", comparison.confidence}};
   for (const SeedReport& report : comparison.reports) {
     nlohmann::ordered_json row = {{"name", report.name},
                                   {"agent", report.agent},

@@ -17,9 +17,13 @@ namespace fewstep {
 struct SeedReport {
   std::string name, folder;
   std::string family, family_hash, agent, unit;  // another hash where the task is observed
-  Split split = Split::kTest;
+  std::string score = "return";                  // or accuracy, or error, of a learner on data
+  std::string split;
   Measure measure = Measure::kEpisodes;
   bool deterministic = false;
+  // Of a learner: what its episodes are, "5 ways, 1 shots, 15 queries; data 0123456789abcdef", and
+  // by which statistics it normalises.
+  std::string shape, norm_mode;
   int64_t iteration = 0, episodes = 0;  // of training; for each task and unit
   int64_t horizon = 0, trial_episodes = 0, tasks = 0, task_seed = 0;
   std::vector<int64_t> seeds;              // [runs]
@@ -42,7 +46,7 @@ struct PairDifference {
 
 struct Comparison {
   std::vector<SeedReport> reports;
-  bool trials = false;       // whether trial returns are compared, or returns ...
+  bool trials = false;       // whether trial returns are compared, or returns or scores ...
   int unit = 1;              // ... after so many units, or a report's last
   double confidence = 0.95;  // of each interval below, such that all hold together with 95 %
   std::vector<PairDifference> pairs;
@@ -51,12 +55,13 @@ struct Comparison {
   size_t UnitOf(size_t report) const;
   // What is compared, [runs].
   const std::vector<double>& ScoresOf(size_t report) const;
+  bool larger_is_better() const { return reports.front().score != "error"; }
 };
 
 // Welch intervals of all pairs, with Bonferroni's correction for their number. Throws Error(kUsage)
 // unless the reports were judged on the same tasks. Without a unit, trial returns are compared
-// where all reports have them, as those of agents that learn while they act do, and else what one
-// unit of adaptation reaches.
+// where all reports have them, as those of agents that learn while they act do, else what one unit
+// of adaptation reaches, of learners on data their last one.
 Comparison Compare(std::vector<SeedReport> reports, std::optional<int> unit);
 
 // Tables in Markdown, or as text that fits into `width` columns where it can.
