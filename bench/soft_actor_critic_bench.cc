@@ -10,6 +10,7 @@
 #include "agents/optimizers/soft_actor_critic.h"
 #include "bench/peak_memory.h"
 #include "bench/stopwatch.h"
+#include "core/memory.h"
 #include "envs/family_catalog.h"
 #include "meta/posterior/task_inference.h"
 
@@ -308,4 +309,10 @@ BENCHMARK(SmallUpdateEager)->UseRealTime()->Unit(benchmark::kMicrosecond)->MinTi
 }  // namespace
 }  // namespace fewstep
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  fewstep::KeepFreedMemory();  // as the program does
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

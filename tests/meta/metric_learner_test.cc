@@ -272,11 +272,13 @@ TEST_F(MetricLearner, LearnsToTellNewGlyphsApart) {
     const auto learner = Make(name, kSmall, 1, TestSeed());
     // relations are all near 0 for a while, before they tell classes apart
     const uint64_t iterations = name == "relation" ? 400 : 100;
+    const double untrained = Accuracy(*learner, NormMode::kBatch, 60);
     for (uint64_t i = 0; i < iterations; ++i) {
       learner->Iterate(Rng(TestSeed()).Fork("iteration", i));
     }
     for (const NormMode mode : learner->norm_modes()) {
-      EXPECT_GT(Accuracy(*learner, mode, 60), 0.5) << name << " " << NameOf(kNormModeNames, mode);
+      EXPECT_GT(Accuracy(*learner, mode, 60), std::max(0.5, untrained + 0.1))
+          << name << " " << NameOf(kNormModeNames, mode);
     }
   }
 }
@@ -348,7 +350,7 @@ TEST_F(MetricLearner, RefusesWhatItCannotLearnFrom) {
   EXPECT_THAT(error("[learner.network]\nstrides = [1, 1, 1, 1]\npool_blocks = 4"),
               testing::HasSubstr("no place left after 4 blocks"));
   source_ = Functions("sinusoid@maml");
-  EXPECT_THAT(error(""), testing::HasSubstr("compares classes, and these data are functions"));
+  EXPECT_THAT(error(""), testing::HasSubstr("compares classes, and these data are regressed"));
 }
 
 }  // namespace

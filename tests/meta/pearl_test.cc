@@ -6,6 +6,8 @@
 
 #include <gmock/gmock.h>
 
+#include "agents/noise.h"
+#include "agents/optimizers/soft_actor_critic.h"
 #include "agents/policies/latent_policy.h"
 #include "meta/posterior/latent_posterior.h"
 #include "tests/meta/agent_testing.h"
@@ -210,7 +212,7 @@ TEST(Pearl, LearnsByWhatItIsTold) {
   for (const char* choice :
        {"", "context.episodes = 2\n", "encoder.draws = 2\n", "encoder.learns_from = \"both\"\n",
         "encoder.learns_from = \"actor\"\n", "encoder.prior_factor = true\n",
-        "encoder.kl_over_tasks = \"mean\"\n"}) {
+        "encoder.kl_over_tasks = \"mean\"\n", "encoder.kl_coefficient = 5\n"}) {
     AgentBench bench("pearl",
                      fmt::format("{}posterior_episodes = 2\nextra_episodes = 1\n"
                                  "context.transitions = 9\nencoder.hidden = [8]\n{}",
@@ -225,6 +227,117 @@ TEST(Pearl, LearnsByWhatItIsTold) {
           << choice;
     }
   }
+}
+
+// A network of hidden layers (relu), one row of parameters in double.
+torch::Tensor Forward(const Parameters& rows, const torch::Tensor& row, torch::Tensor x) {
+  const std::vector<ParameterSlice>& slices = rows.layout->slices();
+  for (size_t i = 0; i < slices.size(); i += 2) {
+    const auto array = [&](const ParameterSlice& slice) {
+      return row.narrow(0, slice.offset, slice.size).view(slice.shape);
+    };
+    x = x.matmul(array(slices[i])) + array(slices[i + 1]).reshape({-1});
+    if (i + 2 < slices.size()) x = x.relu();
+  }
+  return x;
+}
+
+// From the replay to the encoder: algorithm 1 of Rakelly et al., lines 12 to 22, in double.
+TEST(Pearl, UpdatesByTheAlgorithmWrittenOut) {
+  constexpr double kScale = 5, kDiscount = 0.9, kKl = 0.4;
+  constexpr int64_t kMeta = 3, kBatch = 8, kContext = 9, kKept = 4;
+  const std::string of_learner =
+      "hidden = [8]\nlearning_rate = 0.01\ndiscount = 0.9\nreward_scale = 5\n"
+      "target_rate = 0.2\ntemperature = 0.6\nmean_penalty = 0.02\nlog_std_penalty = 0.03\n";
+  AgentBench bench("pearl",
+                   "tasks = 6\ninitial_episodes = 3\ncollect_tasks = 2\nepisodes = 2\n"
+                   "updates_per_collection = 6\nupdates_per_iteration = 1\nmeta_batch_size = 3\n"
+                   "batch_size = 8\nreplay_size = 400\nposterior_episodes = 2\n"
+                   "extra_episodes = 1\ncontext.transitions = 9\ncontext.size = 4\n"
+                   "encoder.hidden = [8]\nencoder.latent_size = 2\nencoder.kl_coefficient = 0.4\n" +
+                       of_learner,
+                   1, 1, MakeFamily("sparse-point-robot@pearl"));
+  bench.Train(1);
+  const TensorFile before = bench.Saved();
+  const Metrics metrics = bench.Train(2);
+  ASSERT_FALSE(metrics.Has("return_0"));  // an update, and no collection before it
+  const TensorFile after = bench.Saved();
+  const auto saved = [](const TensorFile& file, const char* name) {
+    return SavedTensor(file, name).to(torch::kFloat64);
+  };
+
+  // its transitions and contexts
+  const CheckpointReader stored = CheckpointReader(before).Scope("replay");
+  Replay replay(bench.family().spec(), 6, 400, "");
+  replay.Load(stored);
+  const ReplayEpisodes in_context = ReplayEpisodes(replay, kKept).Loaded(stored.Scope("context"));
+  const Rng rng = bench.StreamOf(2).Fork("update", 0);
+  Rng choosing = rng.Fork("tasks");
+  std::vector<int64_t> tasks;
+  for (int64_t i = 0; i < kMeta; ++i) tasks.push_back(static_cast<int64_t>(choosing.Below(6)));
+  const Transitions t = replay.Sample(tasks, kBatch, rng.Fork("transitions"));
+  const Transitions c = replay.Sample(tasks, kContext, rng.Fork("context"), &in_context);
+  ASSERT_FALSE(torch::equal(t.rewards, t.dense_rewards));
+  const auto d = [](const torch::Tensor& x) { return x.to(torch::kFloat64); };
+
+  // z of each task
+  const ContextEncoder encoder(2 + 2 + 1, {8}, 2);
+  const torch::Tensor phi = saved(before, "encoder.row").requires_grad_();
+  const LatentPosterior q =
+      encoder.Encode({phi, encoder.layout()},
+                     torch::cat({d(c.observations), d(c.actions), d(c.rewards).unsqueeze(2)}, 2),
+                     /*with_prior=*/false);
+  const torch::Tensor z = q.Sample(d(StandardNormal({kMeta, 2}, rng.Fork("latents").Fork("z"))));
+
+  // critics
+  SoftActorCriticOptions options;
+  Config::ParseText("[learner]\n" + of_learner + "target = \"value\"\n", "test")
+      .Read("learner", options);
+  SoftActorCritic learner(2, 2, 2, options, Rng(0));
+  learner.Load(CheckpointReader(before).Scope("learner"));
+  const torch::Tensor theta = d(learner.critics().flat).detach().clone().requires_grad_();
+  torch::Tensor loss = kKl * q.KlToPrior().sum();
+  for (int64_t i = 0; i < kMeta; ++i) {
+    const torch::Tensor of_task = z[i].expand({kBatch, 2});
+    const torch::Tensor next = torch::cat({d(t.next_observations[i]), of_task.detach()}, 1);
+    const torch::Tensor value =
+        Forward(learner.targets(), d(learner.targets().flat[0]), next).squeeze(1);
+    const torch::Tensor y =
+        kScale * d(t.dense_rewards[i]) + (1 - d(t.terminated[i])) * kDiscount * value;
+    const torch::Tensor in = torch::cat({d(t.observations[i]), d(t.actions[i]), of_task}, 1);
+    for (int64_t critic = 0; critic < 2; ++critic) {
+      loss =
+          loss +
+          (Forward(learner.critics(), theta[critic], in).squeeze(1) - y.detach()).square().sum() /
+              (kMeta * kBatch);
+    }
+  }
+  const std::vector<torch::Tensor> gradients = torch::autograd::grad({loss}, {phi, theta});
+  const auto of_adam = [&](const char* name) {  // the last gradient in Adam's first moment
+    return (saved(after, name) - 0.9 * saved(before, name)) / 0.1;
+  };
+  EXPECT_LT(RelativeDistance(of_adam("encoder.adam.first"), gradients[0]), 1e-3);
+  EXPECT_LT(RelativeDistance(of_adam("learner.critic_adam.first"), gradients[1]), 1e-3);
+
+  // actor and value network learn from the same transitions and z: SoftActorCriticUpdate
+  learner.Update(t, z.detach().to(torch::kFloat32), rng.Fork("noise"));
+  EXPECT_LT(Distance(d(learner.actor().flat), saved(after, "learner.actor")), 1e-4);
+  EXPECT_LT(Distance(d(learner.targets().flat), saved(after, "learner.targets")), 1e-4);
+}
+
+TEST(Sac, WeightsStartAsTheyAreTold) {
+  const auto largest = [](const std::string& initial) {
+    const AgentBench bench("sac", "tasks = 1\nhidden = [64]\n" + initial, 1, 1,
+                           MakeFamily("point-robot@pearl"));
+    const TensorFile file = bench.Saved();
+    return std::pair{SavedTensor(file, "learner.actor").abs().max().item<double>(),
+                     SavedTensor(file, "learner.critics").abs().max().item<double>()};
+  };
+  const auto normal = largest("initial = \"normal\"\n"), xavier = largest("");
+  EXPECT_LT(normal.first, 0.05);
+  EXPECT_LT(normal.second, 0.05);
+  EXPECT_GT(xavier.first, 0.15);
+  EXPECT_GT(xavier.second, 0.15);
 }
 
 // Contexts hold actions in units of their range, here [-10, 10].

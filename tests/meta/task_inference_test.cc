@@ -58,7 +58,10 @@ TEST_P(TaskInferenceTest, LearnsByTheGradientOfItsLoss) {
     const Shards shards(kTasks, num_shards, *pool);
     TaskInference inference(spec_, options, Rng(1), torch::kCPU);
     const torch::Tensor contexts = inference.Contexts(RandomTransitions(spec_, 1));
-    ASSERT_EQ(contexts.size(2), 3 + 2 + 1 + (options.next_observation ? 3 : 0));
+    const Transitions t = RandomTransitions(spec_, 1);
+    std::vector<torch::Tensor> parts = {t.observations, t.actions, t.rewards.unsqueeze(2)};
+    if (options.next_observation) parts.push_back(t.next_observations);
+    ASSERT_TRUE(torch::equal(contexts, torch::cat(parts, 2)));
     const TaskInference::Draw draw = inference.DrawLatents(contexts, Rng(2), shards);
     ASSERT_EQ(draw.actor_latents.defined(), options.draws == 2);
 
