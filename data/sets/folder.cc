@@ -27,7 +27,8 @@ struct FolderOptions final : PictureOptions {
     v.Field(
         "path", path,
         {.help = "The folder or zip archive, from the data directory or from /: CLASS/*.png, or "
-                 "train/CLASS/*.png, validation/CLASS/*.png, test/CLASS/*.png."});
+                 "train/CLASS/*.png, validation/CLASS/*.png, test/CLASS/*.png. Symbolic links in "
+                 "it are passed over."});
     PictureOptions::Visit(v);
     v.Field("grey", grey, {.help = "One channel instead of three."});
     v.Field("invert", invert, {.help = "Black is 1 and white is 0: for ink on paper."});

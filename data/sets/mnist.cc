@@ -17,7 +17,7 @@ constexpr int kSide = 28;
 
 struct MnistOptions final : PictureOptions {
   MnistOptions() { size = kSide; }
-  std::vector<int64_t> test_classes;
+  std::vector<int64_t> test_classes, validation_classes;
   void Visit(FieldVisitor& v) override {
     PictureOptions::Visit(v);
     v.Field(
@@ -26,6 +26,28 @@ struct MnistOptions final : PictureOptions {
                  "both, with the published training pictures and the published test pictures.",
          .min = 0,
          .max = kClasses - 1});
+    v.Field("validation_classes", validation_classes,
+            {.help = "Beside test_classes: classes that are for validation alone.",
+             .min = 0,
+             .max = kClasses - 1});
+  }
+  DataSplit SplitOf(int of_class) const {
+    const auto holds = [&](const std::vector<int64_t>& classes) {
+      return std::ranges::find(classes, of_class) != classes.end();
+    };
+    if (holds(test_classes)) return DataSplit::kTest;
+    return holds(validation_classes) ? DataSplit::kValidation : DataSplit::kTrain;
+  }
+  void Check() const {
+    for (const int64_t of_class : validation_classes) {
+      if (!test_classes.empty() && SplitOf(static_cast<int>(of_class)) == DataSplit::kValidation) {
+        continue;
+      }
+      throw Error(
+          ErrorKind::kUsage,
+          fmt::format("class {} is for validation alone, but for test as well", of_class),
+          {.key = "validation_classes", .remedy = "Name other classes in data.test_classes"});
+    }
   }
 };
 
@@ -73,21 +95,25 @@ DataEntry Entry(std::string name, std::string folder, std::array<const char*, kC
   return DataEntryOf<MnistOptions>(
       std::move(summary), std::move(source), std::move(files),
       [name, folder, classes](const MnistOptions& options, const std::string& directory) {
+        options.Check();
         const auto side = static_cast<int>(options.size);
         auto set = std::make_unique<ExampleSet>(
             ExampleShape{.channels = 1, .height = side, .width = side}, 1.0 / 255, 0);
         constexpr double kExamples = 70'000;
         CheckMemory(kExamples, set->shape(), "data.size");
         ClassSplit split;
-        const auto held_out = [&](int c) {
-          return std::ranges::find(options.test_classes, c) != options.test_classes.end();
-        };
         for (const bool train : {true, false}) {
           const Part part = ReadPart(name, directory, folder, train ? "train" : "t10k");
           for (int c = 0; c < kClasses; ++c) {
-            const bool wanted = options.test_classes.empty() || held_out(c) != train;
-            if (!wanted) continue;
-            (train ? split.train : split.test).push_back(static_cast<int>(set->classes().size()));
+            DataSplit of = train ? DataSplit::kTrain : DataSplit::kTest;
+            if (!options.test_classes.empty()) {
+              of = options.SplitOf(c);
+              if ((of == DataSplit::kTrain) != train) continue;
+            }
+            (of == DataSplit::kTrain  ? split.train
+             : of == DataSplit::kTest ? split.test
+                                      : split.validation)
+                .push_back(static_cast<int>(set->classes().size()));
             set->BeginClass(classes[static_cast<size_t>(c)]);
             for (size_t i = 0; i < part.labels.size(); ++i) {
               if (part.labels[i] != c) continue;

@@ -2,7 +2,10 @@
 // with a header, or safetensors with "features" [N, D] and "labels" [N]. With targets, of which
 // safetensors have a tensor [N, O], a label names a task of regression instead of a class.
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -92,11 +95,30 @@ Rows ReadCsv(const std::string& path, const TableOptions& options) {
   return rows;
 }
 
+// Of the 16 bits of a number: IEEE 754's binary16, or bfloat16, the upper half of a float.
+double OfHalf(uint16_t bits, bool brain) {
+  if (brain) return static_cast<double>(std::bit_cast<float>(uint32_t{bits} << 16));
+  constexpr int kFraction = 10, kBias = 15, kLargest = 31;
+  const int exponent = bits >> kFraction & kLargest, fraction = bits & ((1 << kFraction) - 1);
+  const double size = exponent == kLargest
+                          ? std::numeric_limits<double>::infinity()
+                          : std::ldexp(exponent == 0 ? fraction : fraction + (1 << kFraction),
+                                       std::max(exponent, 1) - kBias - kFraction);
+  return bits >> 15 != 0 ? -size : size;
+}
+
 // The numbers of a tensor [N, D], which must be finite.
 std::vector<double> NumbersOf(const TensorFile& file, const std::string& name) {
   std::vector<double> numbers;
   const auto copy = [&](const auto& values) { numbers.assign(values.begin(), values.end()); };
-  if (file.At(name).dtype == DType::kF64) {
+  const TensorEntry& entry = file.At(name);
+  if (entry.dtype == DType::kF16 || entry.dtype == DType::kBF16) {
+    for (size_t i = 0; i < entry.bytes.size(); i += sizeof(uint16_t)) {
+      uint16_t bits = 0;
+      std::memcpy(&bits, entry.bytes.data() + i, sizeof(bits));
+      numbers.push_back(OfHalf(bits, entry.dtype == DType::kBF16));
+    }
+  } else if (entry.dtype == DType::kF64) {
     copy(file.Values<double>(name));
   } else {
     copy(file.Values<float>(name));

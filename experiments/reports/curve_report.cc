@@ -96,18 +96,24 @@ std::string TasksNote(const AdaptationCurve& curve) {
                          : "");
 }
 
+std::string OtherModeNote(const FewShotProtocol::OtherMode& other) {
+  std::vector<std::string> means;
+  for (const size_t unit : ShownPoints(other.mean.size())) {
+    const Interval& mean = other.mean[unit];
+    means.push_back(fmt::format("{:.4f}", mean.point));
+    if (std::isnan(mean.low)) continue;  // of a single run
+    means.back() += fmt::format(" ± {:.4f}", (mean.high - mean.low) / 2);
+  }
+  return fmt::format("With {} statistics{}: {}.\n", other.norm_mode,
+                     other.norm_mode == "batch" ? " (transductive)" : " (inductive)",
+                     fmt::join(means, ", "));
+}
+
 std::string CurveNote(const AdaptationCurve& curve) {
   std::string intervals = fmt::format("Intervals: {}.\n", IntervalName(curve));
   if (curve.few_shot) {
     for (const FewShotProtocol::OtherMode& other : curve.few_shot->others) {
-      std::vector<std::string> means;
-      for (const size_t unit : ShownPoints(other.mean.size())) {
-        const Interval& mean = other.mean[unit];
-        means.push_back(fmt::format("{:.4f} ± {:.4f}", mean.point, (mean.high - mean.low) / 2));
-      }
-      intervals += fmt::format("With {} statistics{}: {}.\n", other.norm_mode,
-                               other.norm_mode == "batch" ? " (transductive)" : " (inductive)",
-                               fmt::join(means, ", "));
+      intervals += OtherModeNote(other);
     }
   }
   if (!curve.is_trial) return intervals;

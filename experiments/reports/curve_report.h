@@ -18,6 +18,8 @@ std::string TasksNote(const AdaptationCurve& curve);
 // What stands below the table: what the intervals are, and "Trial return of 10 episodes: ..." of a
 // trial.
 std::string CurveNote(const AdaptationCurve& curve);
+// "With support statistics (inductive): 0.2062 ± 0.0110, ...": after each unit, with its interval.
+std::string OtherModeNote(const FewShotProtocol::OtherMode& other);
 
 // The table of a long curve has some of its rows, the JSON has all.
 Table CurveTable(const AdaptationCurve& curve);

@@ -28,6 +28,24 @@ int64_t ParseSeed(std::string_view text, const std::string& whole) {
   return seed;
 }
 
+// The mean over runs of what each has with other statistics of batch normalisation.
+std::vector<FewShotProtocol::OtherMode> OtherModes(const std::vector<SeedResult>& results) {
+  std::vector<FewShotProtocol::OtherMode> modes;
+  if (!results.front().curve.few_shot) return modes;
+  const std::vector<FewShotProtocol::OtherMode>& first = results.front().curve.few_shot->others;
+  for (size_t i = 0; i < first.size(); ++i) {
+    FewShotProtocol::OtherMode& mode = modes.emplace_back(first[i].norm_mode);
+    for (size_t unit = 0; unit < first[i].mean.size(); ++unit) {
+      std::vector<double> means;
+      for (const SeedResult& result : results) {
+        means.push_back(result.curve.few_shot->others.at(i).mean.at(unit).point);
+      }
+      mode.mean.push_back(StudentMean(means));
+    }
+  }
+  return modes;
+}
+
 std::string UnitName(const AdaptationCurve& curve) { return fmt::format("{}s", curve.unit); }
 
 }  // namespace
@@ -122,6 +140,16 @@ void ReportSeeds(const std::vector<SeedResult>& results, const LearningCurve& le
   }
   std::string note = runs > 1 ? fmt::format("Intervals: {}; IQM: interquartile mean.\n", method)
                               : "One run: nothing can be said of others.\n";
+  for (const FewShotProtocol::OtherMode& mode : OtherModes(results)) {
+    note += OtherModeNote(mode);
+    nlohmann::ordered_json points = nlohmann::ordered_json::array();
+    for (size_t unit = 0; unit < mode.mean.size(); ++unit) {
+      const Interval& mean = mode.mean[unit];
+      points.push_back(
+          {{"units", unit}, {"mean", mean.point}, {"low", mean.low}, {"high", mean.high}});
+    }
+    document["other_norm_modes"][mode.norm_mode] = std::move(points);
+  }
   std::vector<const AdaptationCurve*> curves;
   for (const SeedResult& result : results) curves.push_back(&result.curve);
   note += TrialNote(curves, document);

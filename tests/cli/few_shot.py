@@ -263,6 +263,16 @@ def check_compare():
     # one run each: nothing can be told, but the scores and how they were normalised are shown
     one = fewstep("compare", "runs/maml.json", "runs/small.json").exits(0).out
     assert "accuracy" in one and "statistics" in one and "running" in one and "batch" in one, one
+    # several runs have every mode, too
+    write(RECIPE.format(learner="maml"))
+    train("--quiet", "--seeds", "1..2", *sets(run_name="several", run_iterations=2, run_validation_interval=0)).exits(0)
+    several = json.loads(read("runs/several-seeds.json"))
+    assert set(several["other_norm_modes"]) == {"support", "running", "per-step"}, several["other_norm_modes"].keys()
+    alone = [json.loads(read(f"runs/several-seed{seed}/evaluations/iteration-000002.json")) for seed in (1, 2)]
+    for mode, points in several["other_norm_modes"].items():
+        mean = sum(run["other_norm_modes"][mode][-1]["mean"] for run in alone) / 2
+        assert abs(points[-1]["mean"] - mean) < 1e-9 and points[-1]["low"] < mean < points[-1]["high"], (mode, points)
+    assert "With support statistics (inductive)" in read("runs/several-seeds.md").decode()
     fewstep("compare", "runs/sines-seeds.json", "runs/small.json").exits(2, "not judged on the same tasks")
     write("{}", "empty.json")
     fewstep("compare", "empty.json").exits(3, "not an evaluation")

@@ -166,6 +166,17 @@ TEST(Mnist, IsReadRawAndPacked) {
     EXPECT_EQ(apart->split(DataSplit::kTrain).size(), 8u);
     ASSERT_EQ(apart->split(DataSplit::kTest).size(), 2u);
     EXPECT_EQ(apart->classes()[static_cast<size_t>(apart->split(DataSplit::kTest)[1])].name, "9");
+    const auto validated =
+        Make("mnist", scratch.path(), "test_classes = [8, 9]\nvalidation_classes = [0]");
+    EXPECT_EQ(validated->split(DataSplit::kTrain).size(), 7u);
+    const std::vector<int>& validation = validated->split(DataSplit::kValidation);
+    ASSERT_EQ(validation.size(), 1u);
+    EXPECT_EQ(validated->classes()[static_cast<size_t>(validation[0])].name, "0");
+    for (const char* classes : {"[8]", "[]"}) {
+      EXPECT_THAT(ErrorOf("mnist", scratch.path(),
+                          fmt::format("validation_classes = [8]\ntest_classes = {}", classes)),
+                  HasSubstr("class 8 is for validation alone, but for test as well"));
+    }
   }
 }
 
@@ -453,6 +464,19 @@ TEST(Table, WithTargets) {
   file.Add<double>("y", {4, 2}, y);
   file.Add<int64_t>("labels", {4}, labels);
   SaveTensorFile(file, scratch.File("t.safetensors"));
+  // halves, as embeddings often are: 1, -0.5, the smallest, 65504; and bfloat16
+  TensorFile halves;
+  const std::vector<uint16_t> bits = {0x3c00, 0xb800, 0x0001, 0x7bff}, brain = {0x3f80, 0xbf00};
+  halves.Add("features", DType::kF16, {2, 2}, bits.data());
+  halves.Add("y", DType::kBF16, {2, 1}, brain.data());
+  halves.Add<int64_t>("labels", {2}, std::vector<int64_t>{0, 1});
+  SaveTensorFile(halves, scratch.File("halves.safetensors"));
+  const auto of_halves = Make("table", scratch.path(),
+                              "path = \"halves.safetensors\"\nstandardize = false\n"
+                              "test_classes = 1\ntargets = \"y\"");
+  EXPECT_THAT(Example(*of_halves, 0), ElementsAre(1, -0.5, 1));
+  EXPECT_THAT(Example(*of_halves, 1), ElementsAre(std::ldexp(1.0f, -24), 65504, -0.5));
+
   const std::string tensors = "path = \"t.safetensors\"\nstandardize = false\ntest_classes = 1\n";
   const auto set = Make("table", scratch.path(), tensors + "targets = \"y\"");
   EXPECT_EQ(set->targets(), 2);
