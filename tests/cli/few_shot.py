@@ -149,6 +149,14 @@ def check_evaluate():
     # the run's own data and episodes by their names are no others
     own = fewstep("evaluate", "runs/small", "--data", "glyphs", "--ways", "3").exits(0)
     assert own.out == shown.out, own
+    # other keys of the same data are other data, under a name of their own
+    other = fewstep("evaluate", "runs/small", "--set", "data.seed=1", "--set", "data.wobble=0.1", "--json").exits(0).json()
+    assert other["data_hash"] != found["data_hash"], other
+    assert any("seed=1-wobble=0.1" in name for name in os.listdir("runs/small/evaluations"))
+    fewstep("evaluate", "runs/small", "--set", "data.size=20").exits(2, "was trained on 1 x 14 x 14")
+    fewstep("evaluate", "runs/small", "--set", "data.sed=1").exits(2, "unknown key", "did you mean 'seed'")
+    fewstep("evaluate", "runs/small", "--set", "learner.shards=1").exits(2, "no key of the data")
+    fewstep("evaluate", "runs/small", "--data", "folder").exits(2, "Set data.path")
     refused = fewstep("gradient-noise", "runs/small")
     assert refused.code != 0 and "internal" not in refused.err, refused
     assert "glyphs" in fewstep("list", "runs").exits(0).out

@@ -454,7 +454,7 @@ TEST(Table, WithTargets) {
   EXPECT_THAT(error("y,y"), HasSubstr("the column 'y' has another use"));
   EXPECT_THAT(error("user"), HasSubstr("the column 'user' has another use"));
   EXPECT_THAT(error("a,b,y,z"), HasSubstr("no rows of numbers beside the targets"));
-  EXPECT_THAT(error("y,"), HasSubstr("none"));  // a comma at the end says nothing
+  EXPECT_EQ(error("y,"), "no error");  // a comma at the end says nothing
 
   TensorFile file;
   const std::vector<float> features = {1, 2, 3, 4};
