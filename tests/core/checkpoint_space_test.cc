@@ -159,7 +159,7 @@ TEST(CheckpointSpace, ReadOnlyFileSystem) {
 }
 
 TEST(CheckpointSpace, DirectoryWithoutPermission) {
-  const ScratchDirectory scratch;
+  const ScratchDirectory scratch("/tmp");  // nobody may not enter root's own folders
   const std::string directory = scratch.File("checkpoints");
   CheckpointStore(directory, 2).Save(0, SampleFile(0));
   ASSERT_EQ(chmod(scratch.path().c_str(), 0755), 0);

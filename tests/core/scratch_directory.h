@@ -13,7 +13,8 @@ namespace fewstep {
 
 class ScratchDirectory {
  public:
-  ScratchDirectory() : path_(testing::TempDir() + "/fewstep_XXXXXX") {
+  explicit ScratchDirectory(const std::string& parent = testing::TempDir())
+      : path_(parent + "/fewstep_XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << "cannot create " << path_;
   }
   ~ScratchDirectory() {
