@@ -291,6 +291,7 @@ SoftActorCritic::Result SoftActorCritic::Update(const Transitions& transitions,
   next.critics.flat =
       next.critic_adam.Step(state_.critics.flat, sum(critic_parts, &CriticPart::gradient));
   result.latent_gradient = join(critic_parts, &CriticPart::latents);
+  if (how.critics_done) how.critics_done();
 
   // actor and value network, with the critics as they are now
   std::vector<ActorPart> actor_parts(shards.size());

@@ -13,6 +13,7 @@
 // once, reparameterised. Gradients are written out (agents/networks/mlp_pass.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +48,8 @@ struct ActorCriticWork {
   const Shards* shards = nullptr;  // of the tasks; null: all of them in one piece
   // The latent variables [T, L] that value network and actor learn with; undefined: the critics'.
   torch::Tensor actor_latents = {};
-  bool actor_latent_gradient = false;  // whether Result has it
+  bool actor_latent_gradient = false;       // whether Result has it
+  std::function<void()> critics_done = {};  // called between the critics' step and the actor's
 };
 
 // A value type: a copy learns on by itself.

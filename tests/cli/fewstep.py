@@ -174,4 +174,7 @@ def wait_for(condition, seconds=60):
 
 
 def lines(path):
-    return read(path).count(b"\n") if os.path.exists(path) else 0
+    try:
+        return read(path).count(b"\n")
+    except FileNotFoundError:  # not yet there, or just moved out of the way
+        return 0
