@@ -89,8 +89,7 @@ void ReadFewShot(const nlohmann::json& json, const std::string& path, SeedReport
                                 json.at("queries").get<int64_t>());
   }
   if (json.at("within_group").get<bool>()) report.shape += ", of one group";
-  // turned pictures, or other splits, are other episodes
-  report.shape += "; data " + report.family_hash;
+  report.data_hash = report.family_hash;  // turned pictures, or other splits, are other episodes
 }
 
 SeedReport ReadReport(const std::string& path) {
@@ -146,11 +145,11 @@ SeedReport ReadReport(const std::string& path) {
   }
 }
 
-// What two reports have to share to be compared. Not the hash: an oracle has another one.
+// What two reports have to share to be compared. Not a family's hash: an oracle has another one.
 auto JudgedOn(const SeedReport& report) {
   return std::tie(report.family, report.horizon, report.trial_episodes, report.split, report.tasks,
                   report.task_seed, report.measure, report.deterministic, report.score,
-                  report.shape);
+                  report.shape, report.data_hash);
 }
 
 // What two runs of one recipe have to share besides.
@@ -292,7 +291,7 @@ std::string ComparisonText(const Comparison& comparison, bool markdown, size_t w
       "{}: mean {} on the same {} {} {} after so many units of adaptation,\n"
       "± 95 % t intervals over runs{}{}{}\n\n{}",
       first.family, first.score, first.tasks, first.split, few_shot ? "episodes" : "tasks",
-      few_shot ? "; " + first.shape.substr(0, first.shape.find(';')) : "",
+      few_shot ? "; " + first.shape : "",
       first.deterministic ? "; judged acting with the mode" : "",
       first.measure == Measure::kEpisodes
           ? ""

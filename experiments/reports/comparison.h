@@ -21,9 +21,9 @@ struct SeedReport {
   std::string split;
   Measure measure = Measure::kEpisodes;
   bool deterministic = false;
-  // Of a learner: what its episodes are, "5 ways, 1 shots, 15 queries; data 0123456789abcdef", and
-  // by which statistics it normalises.
-  std::string shape, norm_mode;
+  // Of a learner: what its episodes are, "5 ways, 1 shots, 15 queries", made of data with this
+  // hash, and by which statistics it normalises.
+  std::string shape, data_hash, norm_mode;
   int64_t iteration = 0, episodes = 0;  // of training; for each task and unit
   int64_t horizon = 0, trial_episodes = 0, tasks = 0, task_seed = 0;
   std::vector<int64_t> seeds;              // [runs]

@@ -112,6 +112,18 @@ void CheckRegression(const EpisodeOptions& options) {
   }
 }
 
+EpisodeBatch EmptyRegression(int64_t count, const EpisodeOptions& options, int64_t inputs,
+                             int64_t outputs) {
+  const auto empty = [&](int64_t points, int64_t numbers) {
+    return torch::empty({count, points, numbers});
+  };
+  return {empty(options.shots, inputs),
+          empty(options.shots, outputs),
+          empty(options.queries, inputs),
+          empty(options.queries, outputs),
+          {}};
+}
+
 // Rows with targets: a task is what elsewhere is a class, so an episode is one of a single way.
 class RowSource final : public EpisodeSource {
  public:
@@ -143,11 +155,7 @@ class RowSource final : public EpisodeSource {
                     const EpisodeOptions& options) const override {
     const EpisodeSampler sampler = Sampler(split, options);
     const int64_t inputs = form_.example.width, outputs = form_.outputs;
-    EpisodeBatch batch{torch::empty({count, options.shots, inputs}),
-                       torch::empty({count, options.shots, outputs}),
-                       torch::empty({count, options.queries, inputs}),
-                       torch::empty({count, options.queries, outputs}),
-                       {}};
+    EpisodeBatch batch = EmptyRegression(count, options, inputs, outputs);
     std::vector<float> row(static_cast<size_t>(inputs + outputs));
     for (int64_t i = 0; i < count; ++i) {
       const Episode episode = sampler.Draw(seed, first + static_cast<uint64_t>(i));
@@ -204,11 +212,7 @@ class FunctionSource final : public EpisodeSource {
   EpisodeBatch Draw(DataSplit split, uint64_t seed, uint64_t first, int64_t count,
                     const EpisodeOptions& options) const override {
     const int64_t inputs = form_.example.width, outputs = form_.outputs;
-    EpisodeBatch batch{torch::empty({count, options.shots, inputs}),
-                       torch::empty({count, options.shots, outputs}),
-                       torch::empty({count, options.queries, inputs}),
-                       torch::empty({count, options.queries, outputs}),
-                       {}};
+    EpisodeBatch batch = EmptyRegression(count, options, inputs, outputs);
     for (int64_t i = 0; i < count; ++i) {
       const RegressionEpisode episode = DrawEpisode(
           *family_, split, seed, first + static_cast<uint64_t>(i), options.shots, options.queries);

@@ -123,10 +123,12 @@ class FitPane final : public FewShotPane {
     for (size_t i = 0; i < scene().grid_y.size(); ++i) {
       truth.push_back(at(x[i], scene().grid_y[i]));
     }
-    if (!truth.empty()) Dashed(canvas, truth, theme::kTarget, 2 * unit, 7 * unit);
-    // of rows only these are known
-    for (size_t i = 0; truth.empty() && i < scene().num_queries(); ++i) {
-      canvas.Ring(at(scene().query_x[i], scene().query_y[i]), 4 * unit, theme::kTarget, 2 * unit);
+    if (!truth.empty()) {
+      Dashed(canvas, truth, theme::kTarget, 2 * unit, 7 * unit);
+    } else {  // of rows only queries are known
+      for (size_t i = 0; i < scene().num_queries(); ++i) {
+        canvas.Ring(at(scene().query_x[i], scene().query_y[i]), 4 * unit, theme::kTarget, 2 * unit);
+      }
     }
     curve(prediction(step).grid, FitColor(step), 3 * unit);
     canvas.EndClip();
@@ -149,15 +151,17 @@ class FitPane final : public FewShotPane {
         canvas.Line({p.x - 10 * unit, p.y}, {p.x + 10 * unit, p.y}, color, thick);
       };
     };
-    const bool rows = scene().grid_y.empty();
-    entry(rows ? fmt::format("queries, {} points", scene().num_queries()) : "truth", [&](Point p) {
-      if (rows) canvas.Ring(p, 4 * unit, theme::kTarget, 2 * unit);
-      for (const float x_from : {-10.f, 3.f}) {
-        if (rows) break;
-        canvas.Line({p.x + x_from * unit, p.y}, {p.x + (x_from + 7) * unit, p.y}, theme::kTarget,
-                    2 * unit);
-      }
-    });
+    if (truth.empty()) {
+      entry(fmt::format("queries, {} points", scene().num_queries()),
+            [&](Point p) { canvas.Ring(p, 4 * unit, theme::kTarget, 2 * unit); });
+    } else {
+      entry("truth", [&](Point p) {
+        for (const float x_from : {-10.f, 3.f}) {
+          canvas.Line({p.x + x_from * unit, p.y}, {p.x + (x_from + 7) * unit, p.y}, theme::kTarget,
+                      2 * unit);
+        }
+      });
+    }
     entry(fmt::format("support, {} points", scene().num_support()),
           [&](Point p) { canvas.Disc(p, 5 * unit, theme::kMeasured); });
     entry(fmt::format("fit {}", NameOf(step)), stroke(FitColor(step), 3 * unit));
